@@ -1,0 +1,43 @@
+/** Values as bytes: MessagePack with typed arrays, framed by length and checksum where they go to a file. */
+import { crc32 } from 'node:zlib';
+import { Packr } from 'msgpackr';
+
+// without moreTypes a Float32Array would lose its type; with copyBuffers what is decoded never views a reused buffer
+const packr = new Packr({ moreTypes: true, useRecords: false, copyBuffers: true } as ConstructorParameters<
+  typeof Packr
+>[0]);
+
+/** A value as bytes. Typed arrays keep their type and bits. */
+export function encode(value: unknown): Buffer {
+  return packr.pack(value);
+}
+
+/** The value of `encode`; throws where the bytes are none. */
+export function decode(bytes: Uint8Array): unknown {
+  return packr.unpack(bytes);
+}
+
+const MAGIC = 0x6c6f7074; // "lopt"
+const HEADER = 12;
+
+/** A frame: magic number, length, CRC-32, then the value. */
+export function encodeFrame(value: unknown): Buffer {
+  const payload = encode(value);
+  const frame = Buffer.allocUnsafe(HEADER + payload.length);
+  frame.writeUInt32LE(MAGIC, 0);
+  frame.writeUInt32LE(payload.length, 4);
+  frame.writeUInt32LE(crc32(payload), 8);
+  payload.copy(frame, HEADER);
+  return frame;
+}
+
+/** The frame that starts at `offset`, or undefined where there is none whole and undamaged. */
+export function decodeFrame(bytes: Buffer, offset = 0): { value: unknown; end: number } | undefined {
+  if (offset + HEADER > bytes.length || bytes.readUInt32LE(offset) !== MAGIC) return undefined;
+  const start = offset + HEADER;
+  const end = start + bytes.readUInt32LE(offset + 4);
+  if (end > bytes.length) return undefined;
+  const payload = bytes.subarray(start, end);
+  if (crc32(payload) !== bytes.readUInt32LE(offset + 8)) return undefined;
+  return { value: decode(payload), end };
+}

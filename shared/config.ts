@@ -1,0 +1,77 @@
+/** The configuration of a run: everything that its numbers depend on. */
+import { createHash } from 'node:crypto';
+import { initialPhi, type Network } from './phi.js';
+import { deriveKey } from './random.js';
+
+/** lopt's version: part of every configuration. */
+export const VERSION = '0.1.0';
+
+/** The values of a problem family's options. */
+export type ProblemOptions = Readonly<Record<string, number | string | readonly number[]>>;
+
+/** The outer optimizer: clip by global norm, Adam, schedule. */
+export interface OuterConfig {
+  /** Peak learning rate of Adam. */
+  learningRate: number;
+  /** Learning rate at the end, over the peak. */
+  finalRate: number;
+  /** Share of the planned rounds before the learning rate begins to fall. */
+  flat: number;
+  /** Largest global norm of the averaged meta-gradient. */
+  clip: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+}
+
+/** Everything numeric about a run but how long it goes on: the planned rounds are a decision record. */
+export interface RunConfig {
+  version: string;
+  problem: string;
+  problemOptions: ProblemOptions;
+  network: Network;
+  /** Non-negative integer. */
+  seed: number;
+  /** Which member of a population; 0 for a run of its own. */
+  member: number;
+  /** S. */
+  shards: number;
+  /** P, problems of a shard. */
+  problems: number;
+  /** T. */
+  horizon: number;
+  /** K. */
+  unroll: number;
+  outer: OuterConfig;
+  /** Rounds between two held-out evaluations. */
+  evaluateEvery: number;
+  /** Functions of a held-out evaluation. */
+  evaluateFunctions: number;
+  engine: string;
+  /** No fused multiply-add. */
+  strict: boolean;
+  /** Keep the dotted edges: back-propagate through the optimizee gradients too. */
+  secondDerivatives: boolean;
+  /** sha256 of the φ that the run starts from; null for a random one. */
+  initialPhi: string | null;
+  /** Hashes of the data files behind the problems. */
+  dataHashes: Readonly<Record<string, string>>;
+}
+
+/** JSON with sorted keys: equal values have equal texts. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
+
+/** The configuration digest, 64 hexadecimal digits: what may be summed together has the same one. */
+export function digestOf(config: RunConfig): string {
+  return createHash('sha256').update(canonicalJson(config)).digest('hex');
+}
+
+/** The random φ_0 of a configuration. */
+export function initialPhiOf({ network, seed, member }: RunConfig): Float64Array {
+  return initialPhi(network, deriveKey({ seed, member, shard: 0, episode: 0, purpose: 'initialPhi' }));
+}

@@ -1,0 +1,35 @@
+/** Which window of which episode a round computes: a function of the round alone, the same on every host. */
+
+/** What cuts an episode into windows. */
+export interface EpisodeShape {
+  /** T, inner steps of an episode. */
+  horizon: number;
+  /** K, inner steps of a window; the last one of an episode is short where K does not divide T. */
+  unroll: number;
+}
+
+/** A window's place. */
+export interface WindowPlace {
+  episode: number;
+  /** 0 for the first window of an episode. */
+  window: number;
+  /** Inner steps of this window. */
+  steps: number;
+}
+
+/** Windows of one episode. */
+export function windowsPerEpisode({ horizon, unroll }: EpisodeShape): number {
+  return Math.ceil(horizon / unroll);
+}
+
+/** Inner steps of a window of an episode, counted from 0. */
+export function stepsOf(window: number, { horizon, unroll }: EpisodeShape): number {
+  return Math.min(unroll, horizon - window * unroll);
+}
+
+/** The window that round n (from 1) computes. */
+export function windowOf(round: number, shape: EpisodeShape): WindowPlace {
+  const windows = windowsPerEpisode(shape);
+  const window = (round - 1) % windows;
+  return { episode: Math.floor((round - 1) / windows), window, steps: stepsOf(window, shape) };
+}

@@ -1,0 +1,35 @@
+/** Errors that a person is meant to read: one sentence that says what was wrong, where, and what would be right. */
+export class LoptError extends Error {
+  override readonly name: string = 'LoptError';
+}
+
+/** A wrong flag or option: the command line exits with 2. */
+export class UsageError extends LoptError {
+  override readonly name = 'UsageError';
+}
+
+/** A file that cannot be read as what it should be: missing, damaged, or made for something else. */
+export class FileError extends LoptError {
+  override readonly name = 'FileError';
+  readonly path: string;
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.path = path;
+  }
+}
+
+/** The run cannot go on without breaking "one result": two computations of the same thing differ. */
+export class InconsistencyError extends LoptError {
+  override readonly name = 'InconsistencyError';
+}
+
+/** The text of anything thrown, for a sentence of ours. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A journal that cannot be read or appended to. */
+export class JournalError extends LoptError {
+  override readonly name = 'JournalError';
+}

@@ -1,0 +1,47 @@
+/** Files that are either whole or not there. */
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { FileError, messageOf } from './errors.js';
+
+/** Makes a folder, and those above it, where they are missing. */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw new FileError(path, `Cannot make the folder ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Writes a file aside and renames it, so that a crash leaves the old one or the new one. */
+export function writeFileWhole(path: string, bytes: Uint8Array | string): void {
+  const aside = `${path}.partial`;
+  try {
+    const file = openSync(aside, 'w');
+    try {
+      const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+      for (let at = 0; at < buffer.length; ) at += writeSync(file, buffer, at);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(aside, path);
+  } catch (cause) {
+    rmSync(aside, { force: true });
+    throw new FileError(path, `Cannot write ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Reads a file that a person named; `what` says what it should be, as in "φ". */
+export function readFileNamed(path: string, what: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new FileError(
+      path,
+      `Cannot read ${what} from ${path}: ${missing ? 'there is no such file' : messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}

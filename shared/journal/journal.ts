@@ -1,0 +1,54 @@
+/** The journal of a run: one record a round, from which everything else can be made again. */
+
+/** A choice that depended on time or arrival, fixed by being written down before its first use. */
+export type Decision =
+  /** The fingerprint of the engine that computes the run. */
+  | { type: 'engine'; fingerprint: string }
+  /** The planned number of rounds, which the learning-rate schedule refers to. */
+  | { type: 'plan'; rounds: number }
+  /** The held-out score of φ_round, the mean of Σ_{t<T} f(θ_t); null where it is not finite. Lower is better. */
+  | { type: 'evaluation'; round: number; score: number | null };
+
+/** Round n: what went into the outer step, and what came out. */
+export interface JournalRecord {
+  /** n; record 0 holds φ_0. */
+  round: number;
+  term: number;
+  /** φ_n as the workers get it. */
+  phi: Float32Array;
+  /** The root of the round's sum, [φ]; empty in record 0. */
+  gradient: Float32Array;
+  healthy: number;
+  problems: number;
+  /** Σ L and Σ f(θ_K) over the healthy problems. */
+  loss: number;
+  finalLoss: number;
+  learningRate: number;
+  /** Whether the sum was bad, so that φ_n is φ_{n−1}. */
+  skipped: boolean;
+  decisions: readonly Decision[];
+}
+
+/** Reads φ's of the past. */
+export interface PhiHistory {
+  /** φ_n; throws JournalError where the record is not there. */
+  phi(round: number): Promise<Float32Array>;
+}
+
+/** Records are appended one after another and read by round. */
+export interface Journal extends PhiHistory {
+  /** Round of the oldest record that is kept; −1 where there is none. */
+  readonly first: number;
+  /** Round of the newest record; −1 where there is none. */
+  readonly last: number;
+  /** Appends record `last` + 1; any other is a JournalError. */
+  append(record: JournalRecord): Promise<void>;
+  /** Reads a record; throws JournalError where it is not there. */
+  read(round: number): Promise<JournalRecord>;
+  /** Makes what was appended survive a power loss. */
+  sync(): Promise<void>;
+  /** Allows records below `round` to be dropped. */
+  purge(round: number): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,124 @@
+/** What coordinator and worker say to each other. */
+import type { RunConfig } from './config.js';
+import type { TreeNode } from './sum-tree.js';
+
+/** Spoken by both sides; a worker of another one is refused. */
+export const PROTOCOL = 1;
+
+/** Shards [first, end). */
+export interface ShardRange {
+  first: number;
+  end: number;
+}
+
+/** Coordinator, at its start and every second: here is a run. */
+export interface AnnounceMessage {
+  type: 'announce';
+  run: string;
+  term: number;
+  config: RunConfig;
+  digest: string;
+}
+
+/** Worker: I am here. */
+export interface HelloMessage {
+  type: 'hello';
+  worker: string;
+  /** Counts the starts of a worker of this name. */
+  incarnation: number;
+  threads: number;
+  fingerprint: string;
+  protocol: number;
+  digest: string;
+}
+
+/** Worker: I am still here. */
+export interface HeartbeatMessage {
+  type: 'heartbeat';
+  worker: string;
+  incarnation: number;
+}
+
+/** Worker: I leave; `error` says why where it is not by choice. */
+export interface GoodbyeMessage {
+  type: 'goodbye';
+  worker: string;
+  error?: string;
+}
+
+/** Coordinator: a worker may not join. */
+export interface RefuseMessage {
+  type: 'refuse';
+  worker: string;
+  reason: string;
+}
+
+/** Coordinator, to one worker: the shards that it advances from now on, a window at every φ. */
+export interface OrderMessage {
+  type: 'order';
+  term: number;
+  ranges: readonly ShardRange[];
+}
+
+/** Coordinator: φ_n, which starts the windows of round n + 1. */
+export interface PhiMessage {
+  type: 'phi';
+  term: number;
+  round: number;
+  phi: Float32Array;
+}
+
+/** Worker: a complete node of a round's sum. */
+export interface ResultMessage {
+  type: 'result';
+  worker: string;
+  digest: string;
+  round: number;
+  node: TreeNode;
+  /** Windows that were computed again to get there. */
+  replayed: number;
+}
+
+/** Part of an evaluation's functions: each chunk is drawn from a key of its own. */
+export interface EvaluationChunk {
+  chunk: number;
+  count: number;
+}
+
+/** Coordinator, to one worker: evaluate φ_n on held-out functions. */
+export interface EvaluateMessage {
+  type: 'evaluate';
+  term: number;
+  /** n. */
+  round: number;
+  phi: Float32Array;
+  chunks: readonly EvaluationChunk[];
+}
+
+/** What is measured of an optimizer on a chunk of functions. */
+export interface ChunkScores {
+  chunk: number;
+  /** f(θ_0) of every function. */
+  initial: Float64Array;
+  /** Σ_{t=0}^{T−1} f(θ_t) of every function. */
+  sum: Float64Array;
+  /** f(θ_T) of every function. */
+  final: Float64Array;
+}
+
+/** Worker: one chunk of an evaluation. */
+export interface EvaluationMessage {
+  type: 'evaluation';
+  worker: string;
+  digest: string;
+  round: number;
+  scores: ChunkScores;
+}
+
+/** Coordinator: the run is over. */
+export interface FinishedMessage {
+  type: 'finished';
+}
+
+export type ToCoordinator = HelloMessage | HeartbeatMessage | GoodbyeMessage | ResultMessage | EvaluationMessage;
+export type ToWorker = AnnounceMessage | RefuseMessage | OrderMessage | PhiMessage | EvaluateMessage | FinishedMessage;

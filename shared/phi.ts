@@ -1,0 +1,73 @@
+/** φ: the parameters of the learned optimizer, as one flat vector, and what its entries mean. */
+import { fillNormal, foldIn, type Key } from './random.js';
+
+/** How a gradient is presented to the network. */
+export type Preprocessing = 'log-and-sign' | 'none';
+
+/** The shape of the coordinate-wise LSTM. */
+export interface Network {
+  /** Units of each LSTM layer, from the input up. */
+  layers: readonly number[];
+  preprocessing: Preprocessing;
+  /** Factor on the output of the linear layer. */
+  outputScale: number;
+}
+
+/** One tensor of φ. */
+export interface PhiTensor {
+  name: string;
+  shape: readonly number[];
+  /** First entry in the flat vector. */
+  offset: number;
+  length: number;
+}
+
+/** Numbers that the network reads for each coordinate: 2 with LogAndSign, 1 without. */
+export function inputSize(network: Network): number {
+  return network.preprocessing === 'log-and-sign' ? 2 : 1;
+}
+
+/**
+ * The tensors of φ in the order of the flat vector: per layer l `lstm_l/weights` [inputs + units, 4·units] (rows: what
+ * the layer reads from below, then its own h; columns: gates i, c̃, f, o) and `lstm_l/biases` [4·units]; then
+ * `output/weights` [units, 1] and `output/biases` [1].
+ */
+export function phiTensors(network: Network): PhiTensor[] {
+  const tensors: PhiTensor[] = [];
+  let offset = 0;
+  function add(name: string, ...shape: number[]): void {
+    const length = shape.reduce((product, size) => product * size, 1);
+    tensors.push({ name, shape, offset, length });
+    offset += length;
+  }
+  let below = inputSize(network);
+  network.layers.forEach((units, layer) => {
+    add(`lstm_${layer + 1}/weights`, below + units, 4 * units);
+    add(`lstm_${layer + 1}/biases`, 4 * units);
+    below = units;
+  });
+  add('output/weights', below, 1);
+  add('output/biases', 1);
+  return tensors;
+}
+
+/** How many numbers φ has. */
+export function phiLength(network: Network): number {
+  return phiTensors(network).reduce((sum, tensor) => sum + tensor.length, 0);
+}
+
+/**
+ * φ_0, [phiLength]: weights from N(0, 1/fan-in), those of the output a tenth of that, biases 0: an optimizer that hardly
+ * moves at first learns sooner than one that strays. The same key gives the same bits.
+ */
+export function initialPhi(network: Network, key: Key): Float64Array {
+  const phi = new Float64Array(phiLength(network));
+  phiTensors(network).forEach((tensor, index) => {
+    if (tensor.name.endsWith('biases')) return;
+    const draws = new Float32Array(tensor.length);
+    const gain = tensor.name.startsWith('output') ? 0.1 : 1;
+    fillNormal(foldIn(key, index), draws, 0, gain / Math.sqrt(tensor.shape[0]!));
+    phi.set(draws, tensor.offset);
+  });
+  return phi;
+}

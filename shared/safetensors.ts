@@ -1,0 +1,87 @@
+/**
+ * The safetensors format (github.com/huggingface/safetensors): 8 bytes of header length, a JSON header, the tensors'
+ * bytes. Only float32 is used here. What is written depends on the tensors and metadata alone.
+ */
+import { FileError } from './errors.js';
+
+/** A float32 tensor. */
+export interface NamedTensor {
+  name: string;
+  shape: readonly number[];
+  values: Float32Array;
+}
+
+/** Tensors and text metadata of one file. */
+export interface SafeTensors {
+  metadata: Readonly<Record<string, string>>;
+  tensors: NamedTensor[];
+}
+
+interface HeaderEntry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+/** The file's bytes. */
+export function encodeSafeTensors({ metadata, tensors }: SafeTensors): Buffer {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const { name, shape, values } of tensors) {
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + 4 * values.length] };
+    offset += 4 * values.length;
+  }
+  // the format asks for data aligned to 8 bytes: spaces fill the header up
+  const text = JSON.stringify(header);
+  const json = Buffer.from(text.padEnd(text.length + ((8 - (Buffer.byteLength(text) % 8)) % 8)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  const data = tensors.map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength));
+  return Buffer.concat([length, json, ...data]);
+}
+
+/** The tensors of a file; throws FileError where the bytes are no safetensors file of float32 tensors. */
+export function decodeSafeTensors(path: string, bytes: Buffer): SafeTensors {
+  const fail = (why: string) => new FileError(path, `Cannot read ${path} as safetensors: ${why}`);
+  if (bytes.length < 8) throw fail(`it must begin with 8 bytes of header length, and has ${bytes.length} bytes`);
+  const headerLength = Number(bytes.readBigUInt64LE(0));
+  if (headerLength > bytes.length - 8)
+    throw fail(`its header must end within the file, and says it has ${headerLength} bytes`);
+  let header: Record<string, unknown>;
+  try {
+    header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<string, unknown>;
+  } catch {
+    throw fail('its header must be JSON');
+  }
+  if (typeof header !== 'object' || header === null) throw fail('its header must be a JSON object');
+  const data = bytes.subarray(8 + headerLength);
+  const tensors: NamedTensor[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
+    const entry = value as Partial<HeaderEntry> | null;
+    if (entry?.dtype !== 'F32') throw fail(`tensor "${name}" must be of type F32, got ${String(entry?.dtype)}`);
+    const { shape, data_offsets: offsets } = entry;
+    if (!isSizes(shape) || !isSizes(offsets) || offsets.length !== 2) {
+      throw fail(`tensor "${name}" must have a shape and two offsets of whole numbers`);
+    }
+    const [begin, end] = offsets as [number, number];
+    const length = shape.reduce((product, size) => product * size, 1);
+    if (!(begin >= 0 && end <= data.length && end - begin === 4 * length)) {
+      throw fail(
+        `tensor "${name}" must lie within the file: it ends at byte ${end} of ${data.length}, so the file may be cut short`,
+      );
+    }
+    // a copy, since the offset within the file need not be aligned
+    const copy = new Uint8Array(data.subarray(begin, end));
+    tensors.push({ name, shape, values: new Float32Array(copy.buffer) });
+  }
+  const metadata = header['__metadata__'] ?? {};
+  if (typeof metadata !== 'object' || !Object.values(metadata).every((value) => typeof value === 'string')) {
+    throw fail('its metadata must be texts by name');
+  }
+  return { metadata: metadata as Record<string, string>, tensors };
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}

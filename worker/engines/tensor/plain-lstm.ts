@@ -1,0 +1,102 @@
+/** The LSTM as plain tensor operations on all coordinates at once, differentiated automatically. */
+import type * as tfjs from '@tensorflow/tfjs';
+import { type Network, phiTensors } from '../../../shared/phi.js';
+import { FORGET_BIAS, LOG_AND_SIGN_P } from '../../optimizers/lstm.js';
+import type { Tf } from '../../problems/problem.js';
+import type { LstmKernel, TensorState, TensorWindow } from './lstm-kernel.js';
+
+/** The LSTM of any backend. */
+export function createPlainLstm(tf: Tf, network: Network): LstmKernel {
+  let phi: tfjs.Tensor[] = [];
+  return {
+    description: 'LSTM by plain operations',
+    loadPhi(values) {
+      tf.dispose(phi);
+      phi = tensorsOfPhi(tf, network, values);
+    },
+    step: (gradient, state) => plainLstmStep(tf, network, phi, gradient, state),
+    phiGradient(window) {
+      return tf.tidy(() => {
+        const slopes = tf.grads((...tensors) => frozenLoss(tf, network, tensors, window))(phi);
+        return flatten(slopes);
+      });
+    },
+    close() {
+      tf.dispose(phi);
+      phi = [];
+    },
+  };
+}
+
+/** The tensors of φ in the order of the flat vector. */
+export function tensorsOfPhi(tf: Tf, network: Network, phi: Float32Array): tfjs.Tensor[] {
+  // tensors keep the array they are made from, and the caller may write to his
+  return phiTensors(network).map(({ shape, offset, length }) =>
+    tf.tensor(phi.slice(offset, offset + length), [...shape]),
+  );
+}
+
+/** The entries of tensors one after the other. */
+export function flatten(tensors: readonly tfjs.Tensor[]): Float32Array {
+  const flat = new Float32Array(tensors.reduce((length, { size }) => length + size, 0));
+  let at = 0;
+  for (const tensor of tensors) {
+    flat.set(tensor.dataSync(), at);
+    at += tensor.size;
+  }
+  return flat;
+}
+
+/** Σ_s <g_s, dL/dg_s>: its gradient is dφ where second derivatives are dropped. */
+function frozenLoss(tf: Tf, network: Network, phi: readonly tfjs.Tensor[], window: TensorWindow): tfjs.Scalar {
+  let state = window.initialState;
+  let loss = tf.scalar(0);
+  window.gradients.forEach((gradient, s) => {
+    const step = plainLstmStep(tf, network, phi, gradient, state);
+    state = step.state;
+    loss = tf.add(loss, tf.sum(tf.mul(step.updates, window.updateGradients[s]!)));
+  });
+  return loss;
+}
+
+/** (g, h') = m(∇, h, φ), differentiable in all three: the equations are those of `lstmStep` in optimizers/lstm.ts. */
+export function plainLstmStep(
+  tf: Tf,
+  network: Network,
+  phi: readonly tfjs.Tensor[],
+  gradient: tfjs.Tensor1D,
+  state: TensorState,
+): { updates: tfjs.Tensor1D; state: TensorState } {
+  const tensors = tf.tidy(() => {
+    const next: tfjs.Tensor2D[] = [];
+    let x = networkInput(tf, network, gradient);
+    network.layers.forEach((_, layer) => {
+      const [weights, biases] = phi.slice(2 * layer) as [tfjs.Tensor2D, tfjs.Tensor1D];
+      const [h, c] = state.slice(2 * layer) as [tfjs.Tensor2D, tfjs.Tensor2D];
+      const z = tf.add<tfjs.Tensor2D>(tf.matMul(tf.concat([x, h], 1), weights), biases);
+      const [i, candidate, f, o] = tf.split(z, 4, 1) as [tfjs.Tensor2D, tfjs.Tensor2D, tfjs.Tensor2D, tfjs.Tensor2D];
+      const kept = tf.mul(tf.sigmoid(tf.add(f, FORGET_BIAS)), c);
+      const cell = tf.add<tfjs.Tensor2D>(kept, tf.mul(tf.sigmoid(i), tf.tanh(candidate)));
+      x = tf.mul<tfjs.Tensor2D>(tf.sigmoid(o), tf.tanh(cell));
+      next.push(x, cell);
+    });
+    const [outputWeights, outputBias] = phi.slice(-2) as [tfjs.Tensor2D, tfjs.Tensor1D];
+    const output = tf.reshape(tf.add(tf.matMul(x, outputWeights), outputBias), [gradient.size]);
+    return [tf.mul(output, network.outputScale), ...next];
+  });
+  const [updates, ...next] = tensors as [tfjs.Tensor1D, ...tfjs.Tensor2D[]];
+  return { updates, state: next };
+}
+
+/** What the network reads, [N, inputSize]: LogAndSign (Andrychowicz et al. 2016, appendix A), or ∇ itself. */
+function networkInput(tf: Tf, { preprocessing }: Network, gradient: tfjs.Tensor1D): tfjs.Tensor2D {
+  if (preprocessing === 'none') return tf.reshape(gradient, [gradient.size, 1]);
+  const magnitude = tf.abs(gradient);
+  const large = tf.greaterEqual(magnitude, Math.exp(-LOG_AND_SIGN_P));
+  const one = tf.onesLike(gradient);
+  // log is kept away from 0, where its derivative is infinite and 0·∞ would reach the branch that is taken
+  const logarithm = tf.div(tf.log(tf.where(large, magnitude, one)), LOG_AND_SIGN_P);
+  const first = tf.where(large, logarithm, tf.neg(one));
+  const second = tf.where(large, tf.sign(gradient), tf.mul(gradient, Math.exp(LOG_AND_SIGN_P)));
+  return tf.stack([first, second], 1) as tfjs.Tensor2D;
+}

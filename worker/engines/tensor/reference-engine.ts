@@ -1,0 +1,25 @@
+/** The reference engine: slow, plain and automatically differentiated; what other engines are compared with. */
+import type { Gradient, Problems, Tf } from '../../problems/problem.js';
+import { TensorEngine, type TensorEngineOptions } from './tensor-engine.js';
+import { createTensorGradient } from './tensor-gradient.js';
+
+/** Options of the reference engine. */
+export type ReferenceEngineOptions = Omit<TensorEngineOptions, 'tf' | 'name' | 'kernel'>;
+
+/** Loads TensorFlow.js, which takes a second, and makes the reference engine on its own CPU backend. */
+export async function createReferenceEngine(options: ReferenceEngineOptions): Promise<TensorEngine> {
+  return new TensorEngine({ ...options, tf: await loadTf(), name: 'reference' });
+}
+
+/** The gradient of a family that states only its tensor loss. */
+export async function loadTensorGradient(problems: Problems): Promise<Gradient> {
+  return createTensorGradient(await loadTf(), problems);
+}
+
+async function loadTf(): Promise<Tf> {
+  const tf = await import('@tensorflow/tfjs');
+  // without it tfjs advertises its other backends on standard error
+  tf.enableProdMode();
+  await tf.setBackend('cpu');
+  return tf;
+}

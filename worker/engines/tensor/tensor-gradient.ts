@@ -1,0 +1,96 @@
+/** The derivatives of a family's tensor loss, by automatic differentiation. */
+import type * as tfjs from '@tensorflow/tfjs';
+import { LoptError, messageOf } from '../../../shared/errors.js';
+import { fillNormal, seedKey } from '../../../shared/random.js';
+import type { Batch, Gradient, Problems, Tf } from '../../problems/problem.js';
+import { makeTwiceDifferentiable } from './twice-differentiable.js';
+
+/** The gradient of a family, from its loss on tensors; leaves no tensor behind. */
+export function createTensorGradient(tf: Tf, problems: Problems): Gradient {
+  return (theta, batch, step, gradient, losses) => {
+    tf.tidy(() => {
+      const point = tf.tensor2d(theta.slice(), [batch.count, problems.coordinates]);
+      // with [P] losses and no dy, tfjs differentiates their sum
+      const { value, grad } = tf.valueAndGrad((x) => problems.loss(tf, x as tfjs.Tensor2D, batch, step))(point);
+      gradient.set(grad.dataSync());
+      losses.set(value.dataSync());
+    });
+  };
+}
+
+/**
+ * H_t·v of every problem, [P × d]: d/dθ of <∇f_t(θ), v> at θ [P × d] for v [P × d]. Throws LoptError where tfjs cannot
+ * differentiate the gradient of the family's loss.
+ */
+export function hessianVectorProduct(
+  tf: Tf,
+  problems: Problems,
+  theta: Float32Array,
+  vector: Float32Array,
+  batch: Batch,
+  step: number,
+): Float32Array {
+  makeTwiceDifferentiable(tf);
+  const shape: [number, number] = [batch.count, problems.coordinates];
+  try {
+    return tf.tidy(() => {
+      const v = tf.tensor2d(vector.slice(), shape);
+      const slopes = tf.grad((x) => problems.loss(tf, x as tfjs.Tensor2D, batch, step));
+      const product = tf.grad((x) => tf.sum(tf.mul(slopes(x), v)))(tf.tensor2d(theta.slice(), shape));
+      return Float32Array.from(product.dataSync());
+    });
+  } catch (cause) {
+    const reason = messageOf(cause).replace(/\s+/g, ' ');
+    throw new LoptError(
+      `Cannot keep second derivatives: TensorFlow.js must be able to differentiate the gradient of the problems' loss, got "${reason}"`,
+      { cause },
+    );
+  }
+}
+
+/** Lengths of the differences that `checkHessian` tries: from large scales of θ to below the distance of kinks. */
+const DIFFERENCES = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 3e-7];
+
+/**
+ * Throws LoptError unless H·v, for a random v and the θ given [P × d], agrees within a tenth with some difference of
+ * the gradient in at least half of the problems. tfjs can lose parts of a second derivative without an error (see
+ * `makeTwiceDifferentiable`; what `tf.customGrad` saves of its results is lost alike), and a meta-gradient that lacks
+ * them looks like any other.
+ */
+export function checkHessian(tf: Tf, problems: Problems, theta: Float32Array, batch: Batch, step: number): void {
+  const direction = new Float32Array(theta.length);
+  fillNormal(seedKey(0), direction);
+  const product = hessianVectorProduct(tf, problems, theta, direction, batch, step);
+  const gradient = createTensorGradient(tf, problems);
+  function slopesAt(distance: number): Float32Array {
+    const slopes = new Float32Array(theta.length);
+    const point = theta.map((x, i) => x + distance * direction[i]!);
+    gradient(point, batch, step, slopes, new Float64Array(batch.count));
+    return slopes;
+  }
+  const agreeing = new Set<number>();
+  for (const epsilon of DIFFERENCES) {
+    const above = slopesAt(epsilon);
+    const below = slopesAt(-epsilon);
+    const difference = above.map((slope, i) => (slope - below[i]!) / (2 * epsilon));
+    for (let p = 0; p < batch.count; p++) {
+      if (agree(product, difference, p * problems.coordinates, (p + 1) * problems.coordinates)) agreeing.add(p);
+    }
+    if (2 * agreeing.size >= batch.count) return;
+  }
+  throw new LoptError(
+    'Cannot keep second derivatives: the Hessian by TensorFlow.js must agree with differences of the gradient, but the ' +
+      "problems' loss has operations that lose a part of it, as tf.logSoftmax does and tf.logSumExp does not",
+  );
+}
+
+/** Whether two vectors differ in [from, to) by at most a tenth of the second one's norm. */
+function agree(actual: Float32Array, expected: Float32Array, from: number, to: number): boolean {
+  let error = 0;
+  let norm = 0;
+  for (let i = from; i < to; i++) {
+    error += (actual[i]! - expected[i]!) ** 2;
+    norm += expected[i]! ** 2;
+  }
+  return error <= 0.01 * norm;
+}

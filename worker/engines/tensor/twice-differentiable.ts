@@ -1,0 +1,57 @@
+/** Mends what keeps TensorFlow.js from differentiating a gradient once more. */
+import type * as tfjs from '@tensorflow/tfjs';
+import type { Tf } from '../../problems/problem.js';
+
+/** A kernel whose gradient reads its own output, and how that follows from its input. */
+interface OutputReader {
+  kernelName: string;
+  input: string;
+  output(tf: Tf, input: tfjs.Tensor, attributes: { dim: number }): tfjs.Tensor;
+}
+
+const OUTPUT_READERS: readonly OutputReader[] = [
+  { kernelName: 'Exp', input: 'x', output: (tf, x) => tf.exp(x) },
+  { kernelName: 'Sigmoid', input: 'x', output: (tf, x) => tf.sigmoid(x) },
+  { kernelName: 'Tanh', input: 'x', output: (tf, x) => tf.tanh(x) },
+  { kernelName: 'Softmax', input: 'logits', output: (tf, logits, { dim }) => tf.softmax(logits, dim) },
+];
+
+const COMPARISONS: Readonly<Record<string, string[]>> = {
+  Equal: ['a', 'b'],
+  NotEqual: ['a', 'b'],
+  Greater: ['a', 'b'],
+  GreaterEqual: ['a', 'b'],
+  Less: ['a', 'b'],
+  LessEqual: ['a', 'b'],
+  LogicalAnd: ['a', 'b'],
+  LogicalOr: ['a', 'b'],
+  LogicalNot: ['x'],
+};
+
+/**
+ * Registers gradients that can themselves be differentiated; first derivatives keep their bits. What remains is for
+ * `checkHessian` to find.
+ */
+export function makeTwiceDifferentiable(tf: Tf): void {
+  for (const { kernelName, input, output } of OUTPUT_READERS) {
+    const gradient = tf.getGradient(kernelName);
+    if (!gradient?.outputsToSave) continue;
+    // tfjs puts the copy of a saved output on its tape before the output itself, and so loses how it depends on the
+    // input: without an error, the second derivative lacks that part. An input's copy is in its right place.
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: [input],
+      gradFunc: (dy, [x], attributes) =>
+        gradient.gradFunc(dy, [output(tf, x!, attributes as { dim: number })], attributes),
+    });
+  }
+  for (const [kernelName, inputs] of Object.entries(COMPARISONS)) {
+    if (tf.getGradient(kernelName)) continue;
+    // constant almost everywhere; the gradients of max, where and their kin compare
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: inputs,
+      gradFunc: (_, saved) => Object.fromEntries(inputs.map((name, i) => [name, () => tf.zeros(saved[i]!.shape)])),
+    });
+  }
+}

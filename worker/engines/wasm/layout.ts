@@ -1,0 +1,149 @@
+/** How the arrays of a window lie in the kernel's memory. */
+import type { Kernel } from './kernel-module.js';
+
+const BLOCK = 64;
+const LANES = 8;
+
+/** Coordinates that the kernel computes together. */
+export interface Block {
+  /** Index of its first coordinate. */
+  first: number;
+  /** Coordinates, a multiple of 8: 64, or less in the last block. */
+  width: number;
+}
+
+/** Length of a row of N coordinates, with the unused lanes of the last block. */
+export function paddedLength(coordinates: number): number {
+  return Math.ceil(coordinates / LANES) * LANES;
+}
+
+/** Cuts N coordinates into blocks; the last one is only as wide as it must be. */
+export function blocksOf(coordinates: number): Block[] {
+  const blocks: Block[] = [];
+  for (let first = 0; first < coordinates; first += BLOCK) {
+    blocks.push({ first, width: Math.min(BLOCK, paddedLength(coordinates - first)) });
+  }
+  return blocks;
+}
+
+/** Pointers (byte offsets) and views of one window's arrays. N̂ is the padded number of coordinates. */
+export interface Layout {
+  readonly coordinates: number;
+  readonly count: number;
+  readonly steps: number;
+  readonly blocks: readonly Block[];
+  /** Whether the records of all blocks are kept from the forward pass to the backward pass. */
+  readonly keep: boolean;
+  /** Bytes of a row [N̂]. */
+  readonly rowBytes: number;
+  /** ∇_0…∇_K, [K + 1][N̂]. */
+  readonly gradients: number;
+  /** g, [N̂]. */
+  readonly updates: number;
+  /** The window's initial state, by blocks. */
+  readonly initialState: number;
+  /** The running state, by blocks; the records hold it where they are kept. */
+  readonly state: number;
+  /** Records, of all blocks or of one. */
+  readonly records: number;
+  readonly scratch: number;
+  readonly phiGradient: number;
+  readonly lossWeights: number;
+  /** An additional dL/dg, [K][N̂]; 0 where there is none. */
+  readonly updateGradient: number;
+  readonly views: {
+    /** Rows [N] of ∇. */
+    readonly gradients: readonly Float32Array[];
+    readonly updates: Float32Array;
+    readonly initialState: Float32Array;
+    readonly state: Float32Array;
+    readonly phiGradient: Float32Array;
+    readonly lossWeights: Float32Array;
+    /** Rows [N]. */
+    readonly updateGradient: readonly Float32Array[];
+  };
+}
+
+/** What a layout is made for. */
+export interface LayoutRequest {
+  coordinates: number;
+  count: number;
+  steps: number;
+  phiLength: number;
+  withUpdateGradient: boolean;
+  /** Bytes of records that may be kept. */
+  activationBudget: number;
+}
+
+/** Lays out a window, replacing the last layout; unused lanes are zero. */
+export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
+  const { coordinates, count, steps, phiLength, withUpdateGradient, activationBudget } = request;
+  kernel.reset();
+  const padded = paddedLength(coordinates);
+  const blocks = blocksOf(coordinates);
+  const stateLength = kernel.stateRows * padded;
+  const recordsOf = (lanes: number) => 4 * kernel.recordRows * (steps + 1) * lanes;
+  const keep = recordsOf(padded) <= activationBudget;
+  const widest = blocks[0]!.width;
+
+  const rowBytes = 4 * padded;
+  const gradients = kernel.allocate((steps + 1) * rowBytes);
+  const updates = kernel.allocate(rowBytes);
+  const initialState = kernel.allocate(4 * stateLength);
+  const state = keep ? initialState : kernel.allocate(4 * stateLength);
+  const records = kernel.allocate(recordsOf(keep ? padded : widest));
+  const scratch = kernel.allocate(4 * (kernel.stateRows + 1) * widest);
+  const phiGradient = kernel.allocate(4 * phiLength);
+  const lossWeights = kernel.allocate(4 * steps);
+  const updateGradient = withUpdateGradient ? kernel.allocate(steps * rowBytes) : 0;
+
+  kernel.floats(gradients, (steps + 1) * padded).fill(0);
+  if (withUpdateGradient) kernel.floats(updateGradient, steps * padded).fill(0);
+  const rows = (at: number, howMany: number) =>
+    Array.from({ length: howMany }, (_, row) => kernel.floats(at + row * rowBytes, coordinates));
+  return {
+    coordinates,
+    count,
+    steps,
+    blocks,
+    keep,
+    rowBytes,
+    gradients,
+    updates,
+    initialState,
+    state,
+    records,
+    scratch,
+    phiGradient,
+    lossWeights,
+    updateGradient,
+    views: {
+      gradients: rows(gradients, steps + 1),
+      updates: kernel.floats(updates, coordinates),
+      initialState: kernel.floats(initialState, stateLength),
+      state: kernel.floats(state, stateLength),
+      phiGradient: kernel.floats(phiGradient, phiLength),
+      lossWeights: kernel.floats(lossWeights, steps),
+      updateGradient: withUpdateGradient ? rows(updateGradient, steps) : [],
+    },
+  };
+}
+
+/** Zeroes coordinates [first, end) in a state [by blocks: rows × width]. */
+export function zeroLanes(
+  state: Float32Array,
+  stateRows: number,
+  blocks: readonly Block[],
+  first: number,
+  end: number,
+): void {
+  for (const block of blocks) {
+    const from = Math.max(first, block.first) - block.first;
+    const to = Math.min(end, block.first + block.width) - block.first;
+    if (from >= to) continue;
+    for (let row = 0; row < stateRows; row++) {
+      const at = stateRows * block.first + row * block.width;
+      state.fill(0, at + from, at + to);
+    }
+  }
+}

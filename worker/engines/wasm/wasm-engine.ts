@@ -1,0 +1,236 @@
+/** The wasm engine: windows on the CPU, by the SIMD kernel and the problems' closed-form gradients. */
+import { type Network, phiLength } from '../../../shared/phi.js';
+import type { Key } from '../../../shared/random.js';
+import type { Optimizer } from '../../optimizers/optimizer.js';
+import type { Gradient, Problems, Split } from '../../problems/problem.js';
+import { batchOf, beginShard, finishWindow, markBad, zeroBad } from '../../window.js';
+import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
+import { Kernel } from './kernel-module.js';
+import { type Block, type Layout, makeLayout, paddedLength, zeroLanes } from './layout.js';
+
+/** Options of the wasm engine. */
+export interface WasmEngineOptions {
+  problems: Problems;
+  network: Network;
+  /** The problems' gradient: their closed form, or one made from their tensor loss. */
+  gradient: Gradient;
+  /** No fused multiply-add: the same bits on any processor. @default false */
+  strict?: boolean;
+  /**
+   * The activations of a window are kept up to this many bytes; above, the backward pass replays them block by block,
+   * to the same bits. @default 32 MiB
+   */
+  activationBudget?: number;
+}
+
+/** Computes windows in one thread; not to be shared between threads. */
+export class WasmEngine implements Engine {
+  readonly name = 'wasm';
+  readonly description: string;
+  readonly #problems: Problems;
+  readonly #gradient: Gradient;
+  readonly #kernel: Kernel;
+  readonly #phi: number;
+  readonly #phiLength: number;
+  readonly #budget: number;
+  #layout: Layout | undefined;
+
+  constructor({ problems, network, gradient, strict = false, activationBudget = 32 * 2 ** 20 }: WasmEngineOptions) {
+    this.#problems = problems;
+    this.#gradient = gradient;
+    this.#kernel = new Kernel(network, strict);
+    this.#phiLength = phiLength(network);
+    this.#phi = this.#kernel.allocate(4 * this.#phiLength);
+    this.#kernel.hold();
+    this.#budget = activationBudget;
+    this.description = `wasm kernel ${this.#kernel.hash.slice(0, 12)} (${strict ? 'strict' : 'relaxed'} SIMD)`;
+  }
+
+  loadPhi(phi: Float32Array): void {
+    this.#kernel.floats(this.#phi, this.#phiLength).set(phi);
+    this.#kernel.exports.loadPhi(this.#phi);
+  }
+
+  begin(key: Key, count: number, split: Split): ShardState {
+    const hiddenLength = this.#kernel.stateRows * paddedLength(count * this.#problems.coordinates);
+    return beginShard(this.#problems, this.#gradient, key, count, split, hiddenLength);
+  }
+
+  window(request: WindowRequest): WindowResult {
+    const { state, steps } = request;
+    const layout = this.#layoutFor(state.theta.length, state.count, steps, request.updateGradient !== undefined);
+    const { views } = layout;
+    views.gradients[0]!.set(state.gradient);
+    views.initialState.set(state.hidden);
+    if (request.lossWeights) views.lossWeights.set(request.lossWeights);
+    else views.lossWeights.fill(1);
+    views.updateGradient.forEach((row, s) => {
+      row.set(request.updateGradient!.subarray(s * row.length, (s + 1) * row.length));
+    });
+
+    const stepLosses = this.#forward(layout, state);
+    // without a gradient a problem's dL/dg is zero, and zero times the finite activations of its records stays so
+    for (const row of [...views.gradients, ...views.updateGradient]) zeroBad(state, row);
+    views.phiGradient.fill(0);
+    if (!request.forwardOnly) this.#backward(layout);
+
+    state.gradient.set(views.gradients[steps]!);
+    if (!layout.keep) state.hidden.set(views.state);
+    else for (const block of layout.blocks) this.#readState(layout, block, state.hidden);
+    for (const [first, end] of badRanges(state)) {
+      zeroLanes(state.hidden, this.#kernel.stateRows, layout.blocks, first, end);
+    }
+    return finishWindow(state, steps, views.phiGradient.slice(), stepLosses, views.lossWeights);
+  }
+
+  optimizer(): Optimizer<Float32Array> {
+    const { exports: kernel, stateRows } = this.#kernel;
+    return {
+      name: 'learned',
+      init: (coordinates) => new Float32Array(stateRows * paddedLength(coordinates)),
+      update: (gradient, state) => {
+        const { views, blocks, ...layout } = this.#layoutFor(gradient.length, 1, 1, false);
+        views.gradients[0]!.set(gradient);
+        views.initialState.set(state);
+        for (const { first, width } of blocks) {
+          const blockState = layout.initialState + 4 * stateRows * first;
+          kernel.forwardBlock(
+            layout.gradients + 4 * first,
+            blockState,
+            layout.records,
+            layout.updates + 4 * first,
+            width,
+          );
+          kernel.copyState(layout.records, blockState, width);
+        }
+        return { updates: views.updates.slice(), state: views.initialState.slice() };
+      },
+    };
+  }
+
+  close(): void {
+    this.#layout = undefined;
+  }
+
+  /** Steps 1…K. Returns f_t(θ_t) of every problem, [K × P]. */
+  #forward(layout: Layout, state: ShardState): Float64Array {
+    const { views, blocks, keep } = layout;
+    const { exports: kernel, stateRows } = this.#kernel;
+    const { theta } = state;
+    const batch = batchOf(state);
+    const losses = new Float64Array(state.count);
+    const stepLosses = new Float64Array(layout.steps * state.count);
+    if (keep) for (const block of blocks) this.#placeInitialState(layout, block);
+    else views.state.set(views.initialState);
+
+    for (let s = 0; s < layout.steps; s++) {
+      for (const block of blocks) {
+        const { first, width } = block;
+        const gradient = layout.gradients + s * layout.rowBytes + 4 * first;
+        const updates = layout.updates + 4 * first;
+        if (keep) {
+          kernel.forwardBlock(
+            gradient,
+            this.#stateIn(layout, block, s),
+            this.#record(layout, block, s + 1),
+            updates,
+            width,
+          );
+        } else {
+          const blockState = layout.state + 4 * stateRows * first;
+          kernel.forwardBlock(gradient, blockState, layout.records, updates, width);
+          kernel.copyState(layout.records, blockState, width);
+        }
+      }
+      for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + views.updates[i]!;
+      const row = views.gradients[s + 1]!;
+      this.#gradient(theta, batch, state.step + s + 1, row, losses);
+      markBad(state, losses, row);
+      zeroBad(state, theta);
+      zeroBad(state, row);
+      stepLosses.set(losses, s * state.count);
+    }
+    return stepLosses;
+  }
+
+  #backward(layout: Layout): void {
+    const { exports: kernel } = this.#kernel;
+    for (const block of layout.blocks) {
+      const { first, width } = block;
+      const gradients = layout.gradients + 4 * first;
+      if (!layout.keep) {
+        this.#placeInitialState(layout, block);
+        for (let s = 0; s < layout.steps; s++) {
+          const gradient = gradients + s * layout.rowBytes;
+          const record = this.#record(layout, block, s + 1);
+          kernel.forwardBlock(gradient, this.#stateIn(layout, block, s), record, layout.updates + 4 * first, width);
+        }
+      }
+      kernel.backwardBlock(
+        this.#record(layout, block, 0),
+        layout.steps,
+        gradients,
+        layout.rowBytes,
+        layout.lossWeights,
+        layout.updateGradient === 0 ? 0 : layout.updateGradient + 4 * first,
+        layout.scratch,
+        layout.phiGradient,
+        width,
+      );
+    }
+  }
+
+  /** Record `index` of a block: 0 holds the initial state, s + 1 the rows of step s. */
+  #record(layout: Layout, { first, width }: Block, index: number): number {
+    const { recordRows } = this.#kernel;
+    const start = layout.keep ? 4 * recordRows * (layout.steps + 1) * first : 0;
+    return layout.records + start + 4 * recordRows * width * index;
+  }
+
+  /** The state rows within a record. */
+  #stateIn(layout: Layout, block: Block, index: number): number {
+    return this.#record(layout, block, index) + 4 * this.#kernel.inputRows * block.width;
+  }
+
+  #placeInitialState(layout: Layout, block: Block): void {
+    const { stateRows } = this.#kernel;
+    const start = stateRows * block.first;
+    const rows = layout.views.initialState.subarray(start, start + stateRows * block.width);
+    this.#kernel.floats(this.#stateIn(layout, block, 0), rows.length).set(rows);
+  }
+
+  #readState(layout: Layout, block: Block, hidden: Float32Array): void {
+    const { stateRows } = this.#kernel;
+    const rows = this.#kernel.floats(this.#stateIn(layout, block, layout.steps), stateRows * block.width);
+    hidden.set(rows, stateRows * block.first);
+  }
+
+  #layoutFor(coordinates: number, count: number, steps: number, withUpdateGradient: boolean): Layout {
+    const current = this.#layout;
+    if (
+      current?.coordinates === coordinates &&
+      current.count === count &&
+      current.steps === steps &&
+      (current.updateGradient !== 0) === withUpdateGradient
+    ) {
+      return current;
+    }
+    this.#layout = makeLayout(this.#kernel, {
+      coordinates,
+      count,
+      steps,
+      phiLength: this.#phiLength,
+      withUpdateGradient,
+      activationBudget: this.#budget,
+    });
+    return this.#layout;
+  }
+}
+
+/** The coordinates [first, end) of every bad problem. */
+function* badRanges(state: ShardState): Generator<readonly [number, number]> {
+  const coordinates = state.theta.length / state.count;
+  for (let p = 0; p < state.count; p++) {
+    if (state.healthy[p] === 0) yield [p * coordinates, (p + 1) * coordinates];
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The learned optimizer's network in float64 on ordinary arrays, one coordinate after the other: the definition that
+ * every faster one is tested against.
+ */
+import { exp, log, sigmoid, tanh } from '../../shared/elementary.js';
+import { type Network, phiTensors } from '../../shared/phi.js';
+
+/** p of LogAndSign: gradients below e^−p in magnitude are scaled instead of taken the logarithm of. */
+export const LOG_AND_SIGN_P = 10;
+
+/** Added to the forget gate's input, so that an untrained network remembers (Jozefowicz et al. 2015). */
+export const FORGET_BIAS = 1;
+
+/** The hidden state of one layer, each [coordinates × units]. */
+export interface LstmLayerState {
+  readonly hidden: Float64Array;
+  readonly cell: Float64Array;
+}
+
+/** The state before the first step: zeros. */
+export function zeroLstmState(network: Network, coordinates: number): LstmLayerState[] {
+  return network.layers.map((units) => ({
+    hidden: new Float64Array(coordinates * units),
+    cell: new Float64Array(coordinates * units),
+  }));
+}
+
+/**
+ * (g_t, h_{t+1}) = m(∇_t, h_t, φ) of every coordinate by itself (Andrychowicz et al. 2016, section 2.1), from φ
+ * [phiLength], ∇_t [coordinates] and h_t: the updates g_t [coordinates] and h_{t+1}. With the gates in the order
+ * i, c̃, f, o (Zaremba et al. 2014, arXiv 1409.2329), a layer is
+ *
+ *     (i, c̃, f, o) = (x, h)·W + b
+ *     c' = σ(f + 1)·c + σ(i)·tanh(c̃)
+ *     h' = σ(o)·tanh(c')
+ *
+ * and the output is g = outputScale·(h'·w + b_out) of the last layer. Writes to nothing that it is given.
+ */
+export function lstmStep(
+  network: Network,
+  phi: Float64Array,
+  gradient: Float64Array,
+  state: readonly LstmLayerState[],
+): { updates: Float64Array; state: LstmLayerState[] } {
+  const tensors = phiTensors(network).map(({ offset, length }) => phi.subarray(offset, offset + length));
+  const [outputWeights, outputBias] = tensors.slice(-2) as [Float64Array, Float64Array];
+  const coordinates = gradient.length;
+  const updates = new Float64Array(coordinates);
+  const next = zeroLstmState(network, coordinates);
+  for (let n = 0; n < coordinates; n++) {
+    let x = networkInput(network, gradient[n]!);
+    network.layers.forEach((units, layer) => {
+      const own = { from: n * units, to: (n + 1) * units };
+      const { hidden, cell } = lstmCell(
+        tensors[2 * layer]!,
+        tensors[2 * layer + 1]!,
+        x,
+        state[layer]!.hidden.subarray(own.from, own.to),
+        state[layer]!.cell.subarray(own.from, own.to),
+      );
+      next[layer]!.hidden.set(hidden, own.from);
+      next[layer]!.cell.set(cell, own.from);
+      x = hidden;
+    });
+    const output = x.reduce((sum, h, unit) => sum + h * outputWeights[unit]!, outputBias[0]!);
+    updates[n] = network.outputScale * output;
+  }
+  return { updates, state: next };
+}
+
+/** What the network reads of one coordinate: LogAndSign (Andrychowicz et al. 2016, appendix A), or ∇ itself. */
+function networkInput({ preprocessing }: Network, gradient: number): Float64Array {
+  if (preprocessing === 'none') return Float64Array.of(gradient);
+  const magnitude = Math.abs(gradient);
+  if (magnitude >= exp(-LOG_AND_SIGN_P)) return Float64Array.of(log(magnitude) / LOG_AND_SIGN_P, Math.sign(gradient));
+  return Float64Array.of(-1, exp(LOG_AND_SIGN_P) * gradient);
+}
+
+/** One layer of one coordinate: x from below, h and c [units]; W [(inputs + units) × 4·units] by rows, b [4·units]. */
+function lstmCell(
+  weights: Float64Array,
+  biases: Float64Array,
+  x: Float64Array,
+  h: Float64Array,
+  c: Float64Array,
+): LstmLayerState {
+  const units = h.length;
+  const z = biases.slice();
+  [...x, ...h].forEach((value, row) => {
+    for (let column = 0; column < z.length; column++) z[column]! += value * weights[row * z.length + column]!;
+  });
+  const hidden = new Float64Array(units);
+  const cell = new Float64Array(units);
+  for (let unit = 0; unit < units; unit++) {
+    const i = sigmoid(z[unit]!);
+    const candidate = tanh(z[units + unit]!);
+    const f = sigmoid(z[2 * units + unit]! + FORGET_BIAS);
+    const o = sigmoid(z[3 * units + unit]!);
+    cell[unit] = f * c[unit]! + i * candidate;
+    hidden[unit] = o * tanh(cell[unit]!);
+  }
+  return { hidden, cell };
+}

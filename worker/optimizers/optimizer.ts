@@ -1,0 +1,43 @@
+/**
+ * What a hand-designed optimizer is: a factory that returns pure functions (the style of optax). They work on every
+ * coordinate by itself, so that a batch of problems is one long vector.
+ */
+
+/** An optimizer with its options fixed. Neither function writes to what it is given. */
+export interface Optimizer<State> {
+  readonly name: string;
+  /** The state before the first step, for vectors of `coordinates` elements. */
+  init(coordinates: number): State;
+  /**
+   * One step: from the gradient ∇_t [coordinates] and the state, the updates g_t [coordinates] to be added to θ_t and
+   * the next state. States are stored as float32; the arithmetic of a step is double.
+   */
+  update(gradient: Float32Array, state: State): { updates: Float32Array; state: State };
+}
+
+/** What every hand-designed optimizer takes: the one option that is tuned. */
+export interface LearningRate {
+  /** Positive. */
+  learningRate: number;
+}
+
+/** Throws a RangeError unless an option of the optimizer called `name` is a positive finite number. */
+export function requirePositive(name: string, option: string, value: number): void {
+  if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`Cannot create ${name}: "${option}" must be a positive finite number, got ${value}`);
+  }
+}
+
+/** Throws a RangeError unless an option of the optimizer called `name` is a finite number of at least 0. */
+export function requireNonNegative(name: string, option: string, value: number): void {
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`Cannot create ${name}: "${option}" must be a finite number of at least 0, got ${value}`);
+  }
+}
+
+/** Throws a RangeError unless an option of the optimizer called `name`, a decay rate, lies in [0, 1). */
+export function requireDecay(name: string, option: string, value: number): void {
+  if (!(value >= 0 && value < 1)) {
+    throw new RangeError(`Cannot create ${name}: "${option}" must be at least 0 and below 1, got ${value}`);
+  }
+}

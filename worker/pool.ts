@@ -1,0 +1,86 @@
+/** The threads of one worker. */
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { LoptError, messageOf, UsageError } from '../shared/errors.js';
+import type { ChunkScores } from '../shared/messages.js';
+import type { SessionId } from './session.js';
+import type { EvaluateTask, Outcome, WindowsAnswer, WindowsTask } from './thread.js';
+
+/** A thread ended under a task; what the task held is lost. */
+export class ThreadLostError extends LoptError {
+  override readonly name = 'ThreadLostError';
+}
+
+/** Fixed in number; a thread that dies is replaced. */
+export class Pool {
+  readonly threads: number;
+  readonly #piscina: Piscina;
+  #lost = 0;
+
+  /** @param threads at least 1 */
+  constructor(threads: number) {
+    this.threads = threads;
+    this.#piscina = new Piscina({
+      filename: fileURLToPath(new URL('./thread.js', import.meta.url)),
+      minThreads: threads,
+      maxThreads: threads,
+    });
+    // a thread that dies between two tasks holds nothing; piscina starts another
+    this.#piscina.on('error', () => {
+      this.#lost += 1;
+    });
+  }
+
+  /** Threads that died so far. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Computes windows, in place on the jobs' states; after a ThreadLostError those are not to be used. */
+  computeWindows(task: WindowsTask): Promise<WindowsAnswer> {
+    return this.#run('computeWindows', task);
+  }
+
+  /** Measures an optimizer on a chunk of functions, again where the thread dies under it. */
+  evaluate(task: EvaluateTask): Promise<ChunkScores> {
+    return this.#runAgain('evaluate', task);
+  }
+
+  /** The fingerprint of this machine's engine for a configuration. */
+  fingerprint(session: SessionId): Promise<string> {
+    return this.#runAgain('fingerprint', session);
+  }
+
+  /** Ends one thread as a crash would, for tests of recovery. */
+  async terminateThread(index: number): Promise<void> {
+    const { threads } = this.#piscina;
+    await threads[index % threads.length]?.terminate();
+  }
+
+  /** Ends all threads; idempotent. */
+  async close(): Promise<void> {
+    await this.#piscina.destroy();
+  }
+
+  async #runAgain<Answer>(name: string, task: unknown): Promise<Answer> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#run<Answer>(name, task);
+      } catch (error) {
+        if (!(error instanceof ThreadLostError) || tries === 5) throw error;
+      }
+    }
+  }
+
+  async #run<Answer>(name: string, task: unknown): Promise<Answer> {
+    let outcome: Outcome<Answer>;
+    try {
+      outcome = (await this.#piscina.run(task, { name })) as Outcome<Answer>;
+    } catch (cause) {
+      this.#lost += 1;
+      throw new ThreadLostError(`A thread ended while it computed: ${messageOf(cause)}`, { cause });
+    }
+    if ('answer' in outcome) return outcome.answer;
+    throw outcome.usage ? new UsageError(outcome.failure) : new LoptError(outcome.failure);
+  }
+}

@@ -1,0 +1,164 @@
+/** The MLP's closed-form gradient: lays out the memory of assembly/mlp.ts and runs its passes in order. */
+
+import { instantiate, type WasmMemory } from '../wasm-file.js';
+import { CLASSES, fillMinibatch, type Mnist, PIXELS } from './mnist.js';
+import type { Gradient } from './problem.js';
+
+/** The activations and their numbers in the kernel. */
+export const ACTIVATIONS = { sigmoid: 0, tanh: 1, relu: 2 } as const;
+export type Activation = keyof typeof ACTIVATIONS;
+
+/** What the gradient is of. */
+export interface MlpOptions {
+  /** Widths from the input, 784, to the output, 10. */
+  sizes: readonly number[];
+  activation: Activation;
+  /** Images of a minibatch. */
+  batch: number;
+  mnist: Mnist;
+}
+
+/** Activations of a hidden layer, row by row. */
+type HiddenRows = [a: number, count: number, inputs: number, aStride: number];
+
+/** A layer's inputs as the kernel lists them, for `count` images. */
+type Listed = [ends: number, entries: number, count: number, inputs: number];
+
+/** assembly/mlp.ts; all but counts and scales are addresses and lengths in bytes. */
+interface Kernel {
+  memory: WasmMemory;
+  heapBase(): number;
+  pack(source: number, rows: number, columns: number, target: number, stride: number): number;
+  unpack(source: number, rows: number, columns: number, stride: number, target: number): void;
+  listPixels(images: number, count: number, pixels: number, stride: number, ends: number, entries: number): void;
+  listActivations(...a: [...HiddenRows, stride: number, ends: number, entries: number]): void;
+  forward(...layer: [...Listed, weights: number, z: number, stride: number]): void;
+  weightGradient(...layer: [...Listed, dz: number, gradient: number, stride: number]): void;
+  inputGradient(...a: [activation: number, ...HiddenRows, dz: number, weights: number, stride: number]): void;
+  activate(activation: number, z: number, bytes: number): void;
+  crossEntropy(z: number, count: number, classes: number, stride: number, labels: number, scale: number): number;
+}
+
+/** A layer's place in the kernel's memory. */
+interface Layer {
+  inputs: number;
+  outputs: number;
+  /** Bytes of a row of outputs, a multiple of 16. */
+  stride: number;
+  /** [(inputs + 1) × stride], the bias last; their gradient likewise. */
+  weights: number;
+  gradient: number;
+  /** The inputs that are not 0: where each image's list ends [CHUNK], and the lists [CHUNK × inputs, 8 bytes each]. */
+  ends: number;
+  entries: number;
+  /** [CHUNK × stride]: what the layer puts out, and in the backward pass its gradient. */
+  z: number;
+}
+
+/** Images that go through the network together: few, so that they stay in the cache, whatever the minibatch. */
+const CHUNK = 64;
+const PAGE = 65_536;
+
+/** Makes the gradient of the mean cross-entropy over minibatch `step`, one problem after another. */
+export function createMlpGradient({ sizes, activation, batch, mnist }: MlpOptions): Gradient {
+  const kernel = instantiate<Kernel>(new URL('./mlp.wasm', import.meta.url));
+  let top = kernel.heapBase();
+  const allocate = (bytes: number): number => {
+    const address = Math.ceil(top / 16) * 16;
+    top = address + bytes;
+    return address;
+  };
+
+  const layers: Layer[] = sizes.slice(1).map((outputs, l) => {
+    const inputs = sizes[l]!;
+    const stride = Math.ceil(outputs / 4) * 16;
+    return {
+      inputs,
+      outputs,
+      stride,
+      ends: allocate(4 * CHUNK),
+      entries: allocate(8 * CHUNK * inputs),
+      z: allocate(CHUNK * stride),
+      weights: allocate((inputs + 1) * stride),
+      gradient: 0,
+    };
+  });
+  // side by side, to be cleared at once
+  const gradientsFrom = allocate(0);
+  for (const layer of layers) layer.gradient = allocate((layer.inputs + 1) * layer.stride);
+  const gradientsTo = top;
+  const coordinates = layers.reduce((sum, layer) => sum + (layer.inputs + 1) * layer.outputs, 0);
+  const flatFrom = allocate(4 * coordinates);
+  const imagesFrom = allocate(CHUNK * PIXELS);
+  const labelsFrom = allocate(CHUNK);
+  kernel.memory.grow(Math.max(0, Math.ceil((top - kernel.memory.buffer.byteLength) / PAGE)));
+
+  const bytes = new Uint8Array(kernel.memory.buffer);
+  const flat = new Float32Array(kernel.memory.buffer, flatFrom, coordinates);
+  const minibatch = new Uint32Array(batch);
+  const tag = ACTIVATIONS[activation];
+  const first = layers[0]!;
+  const last = layers.at(-1)!;
+
+  /** Loads θ from `flat`; returns NaN where it is not finite, since the sparse product would not see every weight. */
+  function loadParameters(): number {
+    let health = 0;
+    let from = flatFrom;
+    for (const { inputs, outputs, weights, stride } of layers) {
+      health += kernel.pack(from, inputs + 1, outputs, weights, stride);
+      from += 4 * (inputs + 1) * outputs;
+    }
+    return health;
+  }
+
+  function storeGradient(): void {
+    let from = flatFrom;
+    for (const { inputs, outputs, gradient, stride } of layers) {
+      kernel.unpack(gradient, inputs + 1, outputs, stride, from);
+      from += 4 * (inputs + 1) * outputs;
+    }
+  }
+
+  /** Runs `count` images both ways, adds to the layers' gradients and returns the sum of the losses. */
+  function runChunk(count: number): number {
+    kernel.listPixels(imagesFrom, count, PIXELS, first.stride, first.ends, first.entries);
+    for (const [l, { ends, entries, inputs, weights, z, stride }] of layers.entries()) {
+      kernel.forward(ends, entries, count, inputs, weights, z, stride);
+      const next = layers[l + 1];
+      if (!next) break;
+      kernel.activate(tag, z, count * stride);
+      kernel.listActivations(z, count, next.inputs, stride, next.stride, next.ends, next.entries);
+    }
+    const loss = kernel.crossEntropy(last.z, count, CLASSES, last.stride, labelsFrom, 1 / batch);
+    for (let l = layers.length - 1; l >= 0; l--) {
+      const { ends, entries, inputs, weights, gradient, z, stride } = layers[l]!;
+      kernel.weightGradient(ends, entries, count, inputs, z, gradient, stride);
+      const before = layers[l - 1];
+      if (before) kernel.inputGradient(tag, before.z, count, inputs, before.stride, z, weights, stride);
+    }
+    return loss;
+  }
+
+  return (theta, { count, key, split }, step, gradient, losses) => {
+    const { pixels, labels, count: available } = mnist.splits[split];
+    for (let p = 0; p < count; p++) {
+      flat.set(theta.subarray(p * coordinates, (p + 1) * coordinates));
+      const health = loadParameters();
+      bytes.fill(0, gradientsFrom, gradientsTo);
+      fillMinibatch(key, p, step, available, minibatch);
+      let loss = 0;
+      for (let from = 0; from < batch; from += CHUNK) {
+        const size = Math.min(CHUNK, batch - from);
+        for (let i = 0; i < size; i++) {
+          const image = minibatch[from + i]!;
+          bytes.set(pixels.subarray(image * PIXELS, (image + 1) * PIXELS), imagesFrom + i * PIXELS);
+          bytes[labelsFrom + i] = labels[image]!;
+        }
+        loss += runChunk(size);
+      }
+      storeGradient();
+      gradient.set(flat, p * coordinates);
+      losses[p] = loss / batch + health;
+    }
+  };
+}

@@ -1,0 +1,88 @@
+/** What a problem family is: the interface that users implement for their own. */
+import type * as tfjs from '@tensorflow/tfjs';
+import type { Key } from '../../shared/random.js';
+
+/** TensorFlow.js, handed to `loss` so that a family never loads it by itself. */
+export type Tf = typeof tfjs;
+
+/** Which data a problem reads: training, held out from training for evaluation, or the test set. */
+export type Split = 'train' | 'held-out' | 'test';
+
+/** P problems drawn together. `data` is the family's own: whatever its losses need beside the parameters. */
+export interface Draw {
+  /** θ_0, [P × coordinates], row by row. */
+  theta: Float32Array;
+  /** Any length, possibly 0; travels with the problems' state. */
+  data: Float32Array;
+}
+
+/** The problems that a loss is asked for. */
+export interface Batch {
+  /** P, how many problems. */
+  count: number;
+  /** What `draw` returned. */
+  data: Float32Array;
+  /** The episode's key: minibatch t is drawn from `foldIn(key, …)`, so that it is a function of (key, t) alone. */
+  key: Key;
+  split: Split;
+}
+
+/**
+ * The closed-form gradient of a family, on typed arrays: writes f_t(θ_p) of every problem p to `losses` [P] and
+ * ∇f_t(θ_p) to `gradient` [P × coordinates]. Problems are independent: what one of them holds, NaN included, never
+ * changes another's numbers. Deterministic to the bit: Math.exp, Math.log and their kin are replaced by shared/elementary.ts.
+ */
+export type Gradient = (
+  theta: Float32Array,
+  batch: Batch,
+  step: number,
+  gradient: Float32Array,
+  losses: Float64Array,
+) => void;
+
+/** A family with its options fixed. */
+export interface Problems {
+  /** Parameters of one problem, d. */
+  readonly coordinates: number;
+  /** Draws P problems from a key; row p is a function of (key, p) alone. */
+  draw(key: Key, count: number, split: Split): Draw;
+  /** f_t of every problem: θ is [P, d]; returns [P]. The gradient of its sum holds every problem's own gradient. */
+  loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, step: number): tfjs.Tensor1D;
+  /** Makes the closed-form gradient with its scratch memory; one a thread. */
+  createGradient?(): Gradient;
+  /** Hashes of the data files behind the problems, by name: part of the configuration digest. */
+  readonly dataHashes?: Readonly<Record<string, string>>;
+}
+
+/** One option of a family, as the command line shows and checks it. */
+export type OptionSpec =
+  | { type: 'number'; default: number; minimum?: number; describe: string }
+  | { type: 'integer'; default: number; minimum?: number; describe: string }
+  | { type: 'integers'; default: readonly number[]; minimum?: number; describe: string }
+  | { type: 'choice'; default: string; choices: readonly string[]; describe: string };
+
+/** The values of a family's options, by name (kebab-case). */
+export type OptionValues = Readonly<Record<string, number | string | readonly number[]>>;
+
+/** What a family advises `lopt train` to use where the user says nothing. */
+export interface TrainingDefaults {
+  problems?: number;
+  shards?: number;
+  unroll?: number;
+  horizon?: number;
+  learningRate?: number;
+  outputScale?: number;
+  evaluateEvery?: number;
+  evaluateFunctions?: number;
+}
+
+/** A distribution over optimizees. */
+export interface ProblemFamily {
+  readonly name: string;
+  /** One line for `lopt problems`. */
+  readonly summary: string;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  readonly training: TrainingDefaults;
+  /** Fixes the options (already checked against `options`) and loads what data the problems need. */
+  configure(options: OptionValues): Promise<Problems>;
+}

@@ -1,0 +1,63 @@
+/** The problem families that lopt knows, and the checks of their options. */
+import { checkChoice, checkNumber, checkNumbers, type NumberRule, suggestion } from '../../shared/check.js';
+import { UsageError } from '../../shared/errors.js';
+import { mlp } from './mlp.js';
+import type { OptionSpec, OptionValues, ProblemFamily } from './problem.js';
+import { quadratic } from './quadratic.js';
+import { simple } from './simple.js';
+
+/** Every family by name; a new one is added here. */
+export const FAMILIES: ReadonlyMap<string, ProblemFamily> = new Map(
+  [simple, quadratic, mlp].map((family) => [family.name, family]),
+);
+
+/** The family of this name; throws UsageError that names the known ones and the nearest. */
+export function familyNamed(name: string): ProblemFamily {
+  const family = FAMILIES.get(name);
+  if (family) return family;
+  const known = [...FAMILIES.keys()];
+  throw new UsageError(
+    `Cannot find problem "${name}": it must be one of ${known.join(', ')}${suggestion(name, known)}`,
+  );
+}
+
+/**
+ * Checks the options given for a family and fills in the defaults. Numbers may come as text, lists as "20,20", as
+ * arrays or as a single number. Throws UsageError, one sentence that names the option and what it must be.
+ */
+export function optionValues(family: ProblemFamily, given: Readonly<Record<string, unknown>>): OptionValues {
+  const names = Object.keys(family.options);
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(family.options, name)) continue;
+    const known = names.length === 0 ? 'it has no options' : `its options are ${names.join(', ')}`;
+    throw new UsageError(`Cannot configure ${family.name}: ${known}, got "${name}"${suggestion(name, names)}`);
+  }
+  const values: Record<string, number | string | readonly number[]> = {};
+  for (const [name, spec] of Object.entries(family.options)) {
+    const value = given[name];
+    if (value === undefined) {
+      values[name] = spec.default;
+      continue;
+    }
+    values[name] = checkOption(`Cannot configure ${family.name}`, name, spec, value);
+  }
+  return values;
+}
+
+/** The value as the option's type. */
+function checkOption(task: string, name: string, spec: OptionSpec, value: unknown): OptionValues[string] {
+  switch (spec.type) {
+    case 'choice':
+      return checkChoice(task, name, value, spec.choices);
+    case 'number':
+      return checkNumber(task, name, value, ruleOf(spec));
+    case 'integer':
+      return checkNumber(task, name, value, { integer: true, ...ruleOf(spec) });
+    case 'integers':
+      return checkNumbers(task, name, value, { integer: true, ...ruleOf(spec) });
+  }
+}
+
+function ruleOf({ minimum }: { minimum?: number }): NumberRule {
+  return minimum === undefined ? {} : { minimum };
+}

@@ -1,0 +1,12 @@
+/**
+ * The streams of randomness within an episode's key. A stream is folded in before the problem's index, so that no two
+ * of them meet. The numbers are part of every result: add, never renumber.
+ */
+import { foldIn, type Key } from '../../shared/random.js';
+
+const STREAM = { theta: 1, data: 2, minibatch: 3 } as const;
+
+/** The key of one stream of problem p. */
+export function streamKey(key: Key, stream: keyof typeof STREAM, problem: number): Key {
+  return foldIn(foldIn(key, STREAM[stream]), problem);
+}

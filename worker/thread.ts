@@ -1,0 +1,88 @@
+/** What runs in a thread of the pool. A failure is returned, not thrown: a task that is rejected has lost its thread. */
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { LoptError, messageOf, UsageError } from '../shared/errors.js';
+import type { ChunkScores } from '../shared/messages.js';
+import { SumTree, type TreeNode } from '../shared/sum-tree.js';
+import type { ShardState } from './engines/engine.js';
+import { advanceShard, type ShardJob } from './episode.js';
+import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
+import { OPTIMIZERS, type OptimizerName } from './optimizers/registry.js';
+import { fingerprintOf, type SessionId, sessionOf } from './session.js';
+
+/** Compute one window of each of these shards. */
+export interface WindowsTask {
+  session: SessionId;
+  phi: Float32Array;
+  /** Contiguous shards, in order. */
+  jobs: readonly ShardJob[];
+}
+
+export interface WindowsAnswer {
+  /** The complete nodes over the jobs' shards, pre-added. */
+  nodes: TreeNode[];
+  states: { shard: number; state: ShardState }[];
+  /** Windows that were computed again. */
+  replayed: number;
+}
+
+/** Measure an optimizer: φ where it is the learned one, a learning rate where it is not. */
+export interface EvaluateTask {
+  session: SessionId;
+  optimizer: { phi: Float32Array } | { name: OptimizerName; learningRate: number };
+  request: EvaluationRequest;
+}
+
+/** A task's answer, or why there is none. */
+export type Outcome<Answer> = { answer: Answer } | { failure: string; usage: boolean };
+
+export function computeWindows(task: WindowsTask): Promise<Outcome<WindowsAnswer>> {
+  return outcomeOf(async () => {
+    const { engine, config } = await sessionOf(task.session);
+    const tree = new SumTree(config.shards);
+    const states: WindowsAnswer['states'] = [];
+    let replayed = 0;
+    for (const job of task.jobs) {
+      const advanced = advanceShard(engine, config, task.phi, job);
+      tree.add(advanced.node);
+      states.push({ shard: advanced.shard, state: advanced.state });
+      replayed += advanced.replayed;
+    }
+    return { nodes: tree.nodes(), states, replayed };
+  }, buffersOf);
+}
+
+export function evaluate(task: EvaluateTask): Promise<Outcome<ChunkScores>> {
+  return outcomeOf(async () => {
+    const { engine, problems, gradient } = await sessionOf(task.session);
+    if ('phi' in task.optimizer) {
+      engine.loadPhi(task.optimizer.phi);
+      return evaluateChunk(engine.optimizer(), problems, gradient, task.request);
+    }
+    const { name, learningRate } = task.optimizer;
+    return evaluateChunk(OPTIMIZERS[name]({ learningRate }), problems, gradient, task.request);
+  });
+}
+
+export function fingerprint(session: SessionId): Promise<Outcome<string>> {
+  return outcomeOf(async () => fingerprintOf(await sessionOf(session)));
+}
+
+/** The buffers of an answer that move to the pool's thread; the states' are shared. */
+function buffersOf({ nodes }: WindowsAnswer): ArrayBuffer[] {
+  return nodes.map(({ gradient }) => gradient.buffer as ArrayBuffer);
+}
+
+async function outcomeOf<Answer>(
+  compute: () => Promise<Answer>,
+  transfers?: (answer: Answer) => ArrayBuffer[],
+): Promise<Outcome<Answer>> {
+  try {
+    const answer = await compute();
+    if (!transfers) return { answer };
+    const moved = { [transferableSymbol]: transfers(answer), [valueSymbol]: { answer } };
+    return move(moved as unknown as ArrayBuffer) as unknown as Outcome<Answer>;
+  } catch (error) {
+    if (error instanceof LoptError) return { failure: error.message, usage: error instanceof UsageError };
+    return { failure: error instanceof Error ? (error.stack ?? error.message) : messageOf(error), usage: false };
+  }
+}

@@ -1,0 +1,109 @@
+/** Parts of a window that every engine shares: the shard's state, and which problems are healthy. */
+import type { Key } from '../shared/random.js';
+import type { ShardState, WindowResult } from './engines/engine.js';
+import type { Batch, Draw, Gradient, Problems, Split } from './problems/problem.js';
+
+/** A problem whose loss exceeds this many times max(1, f(θ_0)) is bad. */
+export const BLOW_UP = 1e6;
+
+/** Makes the state of a shard at the start of an episode: fresh problems, f_0 and ∇_0 at θ_0, zero hidden state. */
+export function beginShard(
+  problems: Problems,
+  gradient: Gradient,
+  key: Key,
+  count: number,
+  split: Split,
+  hiddenLength: number,
+): ShardState {
+  const draw = problems.draw(key, count, split);
+  const state = allocateState(key, split, count, draw, hiddenLength);
+  gradient(state.theta, batchOf(state), 0, state.gradient, state.initialLosses);
+  if (markBad(state, state.initialLosses, state.gradient)) {
+    zeroBad(state, state.theta);
+    zeroBad(state, state.gradient);
+  }
+  return state;
+}
+
+/** A shard's arrays, as views of one shared buffer: any thread can go on with them, and none copies them. */
+function allocateState(key: Key, split: Split, count: number, draw: Draw, hiddenLength: number): ShardState {
+  const n = draw.theta.length;
+  const floats = 2 * n + hiddenLength + draw.data.length;
+  const buffer = new SharedArrayBuffer(8 * count + 4 * floats + count);
+  let at = 8 * count;
+  function floatsOf(length: number): Float32Array {
+    const view = new Float32Array(buffer, at, length);
+    at += 4 * length;
+    return view;
+  }
+  const state: ShardState = {
+    step: 0,
+    key,
+    split,
+    count,
+    initialLosses: new Float64Array(buffer, 0, count),
+    theta: floatsOf(n),
+    gradient: floatsOf(n),
+    hidden: floatsOf(hiddenLength),
+    data: floatsOf(draw.data.length),
+    healthy: new Uint8Array(buffer, 8 * count + 4 * floats, count).fill(1),
+  };
+  state.theta.set(draw.theta);
+  state.data.set(draw.data);
+  return state;
+}
+
+/** The problems of a shard, as a loss wants them. */
+export function batchOf(state: ShardState): Batch {
+  return { count: state.count, data: state.data, key: state.key, split: state.split };
+}
+
+/**
+ * Marks the healthy problems that this step made bad: loss or gradient not finite, or loss above
+ * `BLOW_UP`·max(1, f(θ_0)). Returns whether there were any.
+ */
+export function markBad(state: ShardState, losses: Float64Array, gradient: Float32Array): boolean {
+  const coordinates = gradient.length / state.count;
+  let any = false;
+  for (let p = 0; p < state.count; p++) {
+    if (state.healthy[p] === 0) continue;
+    // 0·x is 0 for finite x and NaN otherwise, so one comparison tells for all coordinates
+    let zero = 0;
+    for (let i = p * coordinates; i < (p + 1) * coordinates; i++) zero += 0 * gradient[i]!;
+    const loss = losses[p]!;
+    const limit = BLOW_UP * Math.max(1, state.initialLosses[p]!);
+    if (zero === 0 && Number.isFinite(loss) && loss <= limit) continue;
+    state.healthy[p] = 0;
+    any = true;
+  }
+  return any;
+}
+
+/** Zeroes the entries of bad problems in a row [N]. */
+export function zeroBad(state: ShardState, row: Float32Array): void {
+  const coordinates = row.length / state.count;
+  for (let p = 0; p < state.count; p++) {
+    if (state.healthy[p] === 0) row.fill(0, p * coordinates, (p + 1) * coordinates);
+  }
+}
+
+/** Closes a window: counts its steps, and sums its losses [K × P] over the problems that are healthy at its end. */
+export function finishWindow(
+  state: ShardState,
+  steps: number,
+  phiGradient: Float32Array,
+  stepLosses: Float64Array,
+  lossWeights: Float32Array,
+): WindowResult {
+  state.step += steps;
+  let loss = 0;
+  let finalLoss = 0;
+  let healthy = 0;
+  for (let p = 0; p < state.count; p++) {
+    if (state.healthy[p] === 0) continue;
+    healthy += 1;
+    for (let s = 0; s < steps; s++) loss += lossWeights[s]! * stepLosses[s * state.count + p]!;
+    finalLoss += stepLosses[(steps - 1) * state.count + p]!;
+  }
+  return { state, phiGradient, loss, finalLoss, healthy };
+}

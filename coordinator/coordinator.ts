@@ -1,0 +1,345 @@
+/** The coordinator: owns φ, opens the rounds, adds up what the workers send, and keeps the journal. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Bus } from '../shared/bus/bus.js';
+import type { RunConfig } from '../shared/config.js';
+import { windowOf } from '../shared/episodes.js';
+import { LoptError } from '../shared/errors.js';
+import type { Decision, Journal, JournalRecord } from '../shared/journal/journal.js';
+import type { Logger } from '../shared/logger.js';
+import { type HelloMessage, PROTOCOL, type ToCoordinator } from '../shared/messages.js';
+import type { TreeNode } from '../shared/sum-tree.js';
+import type { CheckpointFolder } from './checkpoint.js';
+import { heldOutChunks, type Scores } from './evaluation.js';
+import { OpenEvaluation } from './held-out.js';
+import { better, type LearnerState, learn, type ScoredPhi } from './learner.js';
+import { type Goal, Pacer } from './pacer.js';
+import { recover } from './recovery.js';
+import { Roster } from './roster.js';
+import { OpenRound } from './round.js';
+
+/** What a run tells about itself as it goes. */
+export interface RunObserver {
+  /** The run starts, or goes on, after this round. */
+  started?(round: number, term: number): void;
+  planned?(rounds: number): void;
+  round?(record: JournalRecord, measures: RoundMeasures): void;
+  evaluated?(round: number, scores: Scores): void;
+  saved?(state: LearnerState): void;
+  waiting?(): void;
+}
+
+/** What is known of a round beside its record. */
+export interface RoundMeasures {
+  gradientNorm: number;
+  /** From φ's broadcast to the complete sum. */
+  seconds: number;
+  /** Of the coordinator's own work in the round. */
+  coordinatorSeconds: number;
+  workers: number;
+  replayed: number;
+}
+
+export interface CoordinatorOptions {
+  run: string;
+  config: RunConfig;
+  digest: string;
+  bus: Bus;
+  journal: Journal;
+  checkpoints: CheckpointFolder;
+  /** φ_0. */
+  phi: Float64Array;
+  goal: Goal;
+  logger: Logger;
+  observer?: RunObserver;
+  /** Seconds between two checkpoints. @default 5 */
+  checkpointSeconds?: number;
+  /** Ends the run after the round that is open. */
+  signal?: AbortSignal;
+  /** Whether the error of the last worker ends the run, which otherwise waits for another one. @default false */
+  failWithLastWorker?: boolean;
+}
+
+/** How a run ended. */
+export interface RunEnd {
+  state: LearnerState;
+  /** The best φ, those counted that no evaluation round of the run covers any more: the last one. */
+  best: ScoredPhi;
+  interrupted: boolean;
+}
+
+const ANNOUNCE_MS = 1000;
+const WAITING_MS = 10_000;
+
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #roster: Roster;
+  readonly #evaluations = new Map<number, OpenEvaluation>();
+  #state!: LearnerState;
+  #term = 0;
+  #fingerprint: string | null = null;
+  #lastSaved = 0;
+  #open: OpenRound | undefined;
+  /** Settles what `run` waits for: the open round's sum, or undefined where the run ends without it. */
+  #summed: (root: TreeNode | undefined) => void = () => {};
+  #fail: (error: Error) => void = () => {};
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+    this.#roster = new Roster(options.config.shards);
+  }
+
+  /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
+  async run(): Promise<RunEnd> {
+    const { bus, journal, checkpoints, config, digest, phi, logger, observer, signal } = this.#options;
+    const found = checkpoints.read(digest);
+    for (const sentence of found.damaged) logger.warn(sentence);
+    const { state, term, from } = await recover(journal, found.checkpoints, phi, config);
+    this.#state = state;
+    this.#term = term;
+    this.#lastSaved = from;
+    checkpoints.dropAbove(state.round);
+    this.#fingerprint = this.#state.fingerprint;
+    observer?.started?.(this.#state.round, this.#term);
+
+    const failed = new Promise<never>((_resolve, reject) => {
+      this.#fail = reject;
+    });
+    const unsubscribe = bus.onCoordinator((message) => this.#receive(message));
+    const announcing = setInterval(() => this.#announce(), ANNOUNCE_MS);
+    const waiting = setInterval(() => {
+      if (this.#roster.members.length === 0) observer?.waiting?.();
+    }, WAITING_MS);
+    const onAbort = () => this.#endIfAlone();
+    signal?.addEventListener('abort', onAbort);
+    try {
+      this.#announce();
+      return await Promise.race([this.#train(), failed]);
+    } finally {
+      bus.toAllWorkers({ type: 'finished' });
+      signal?.removeEventListener('abort', onAbort);
+      clearInterval(announcing);
+      clearInterval(waiting);
+      unsubscribe();
+    }
+  }
+
+  async #train(): Promise<RunEnd> {
+    const { journal, config, goal, logger, observer, signal, checkpointSeconds = 5 } = this.#options;
+    const pacer = new Pacer(goal, config.outer, () => performance.now());
+    let savedAt = performance.now();
+    let appended = Promise.resolve();
+    this.#evaluateCandidate();
+    let sum = signal?.aborted || pacer.reached(this.#state) ? undefined : this.#startRound();
+    while (sum) {
+      const root = await sum;
+      if (!root) break;
+      const { startedAt, replayed } = this.#open!;
+      const summedAt = performance.now();
+      const decisions = await this.#decide(pacer);
+      const decidedAt = performance.now();
+      const { state, record, gradientNorm } = learn(this.#state, { ...root, decisions }, config, this.#term);
+      this.#state = state;
+      sum = signal?.aborted || pacer.reached(state) ? undefined : this.#startRound();
+      const learnedAt = performance.now();
+
+      // the workers compute while the journal is written: had this process ended between, they would compute the same again
+      await Promise.all([appended, nextTurn()]);
+      const writingAt = performance.now();
+      appended = journal.append(record);
+      appended.catch(() => {}); // awaited, and thrown, before the next record
+      if (record.skipped)
+        logger.warn(`Round ${record.round} is skipped: no problem was healthy, or the sum was not finite`);
+      for (const decision of decisions) if (decision.type === 'plan') observer?.planned?.(decision.rounds);
+      this.#evaluateCandidate();
+      observer?.round?.(record, {
+        gradientNorm,
+        seconds: (summedAt - startedAt) / 1000,
+        coordinatorSeconds: (learnedAt - decidedAt + performance.now() - writingAt) / 1000,
+        workers: this.#roster.members.length,
+        replayed,
+      });
+      if (performance.now() - savedAt > 1000 * checkpointSeconds) {
+        await appended;
+        await this.#save();
+        savedAt = performance.now();
+      }
+    }
+    await appended;
+    await this.#save();
+    const interrupted = signal?.aborted === true && !pacer.reached(this.#state);
+    return { state: this.#state, best: interrupted ? this.#bestSoFar() : await this.#bestAtEnd(), interrupted };
+  }
+
+  /** Opens the next round and sends φ. The promise gives the round's sum. */
+  #startRound(): Promise<TreeNode | undefined> {
+    const { config } = this.#options;
+    this.#open = new OpenRound(this.#state.round + 1, config.shards, this.#state.phi.length, performance.now());
+    const sum = new Promise<TreeNode | undefined>((resolve) => {
+      this.#summed = resolve;
+    });
+    this.#sendPhi();
+    return sum;
+  }
+
+  #sendPhi(): void {
+    const { round, phi } = this.#state;
+    this.#options.bus.toAllWorkers({ type: 'phi', term: this.#term, round, phi: new Float32Array(phi) });
+  }
+
+  #announce(): void {
+    const { bus, run, config, digest } = this.#options;
+    bus.toAllWorkers({ type: 'announce', run, term: this.#term, config, digest });
+  }
+
+  #receive(message: ToCoordinator): void {
+    switch (message.type) {
+      case 'hello':
+        this.#welcome(message);
+        return;
+      case 'heartbeat':
+        return;
+      case 'goodbye':
+        this.#dismiss(message.worker, message.error);
+        return;
+      case 'result': {
+        const open = this.#open;
+        if (message.digest !== this.#options.digest || message.round !== open?.number) return;
+        const wrong = open.checkNode(message.node);
+        if (wrong !== undefined) {
+          this.#refuse(message.worker, wrong);
+          this.#dismiss(message.worker, wrong);
+          return;
+        }
+        open.replayed += message.replayed;
+        if (open.add(message.node)) this.#summed(open.root);
+        return;
+      }
+      case 'evaluation':
+        if (message.digest === this.#options.digest) this.#evaluations.get(message.round)?.add(message.scores);
+    }
+  }
+
+  #welcome({ worker, threads, fingerprint, protocol, digest }: HelloMessage): void {
+    if (this.#roster.members.some(({ id }) => id === worker)) return;
+    const expected = this.#fingerprint ?? fingerprint;
+    const reason =
+      protocol !== PROTOCOL
+        ? `it speaks protocol ${protocol}, and this run protocol ${PROTOCOL}`
+        : digest !== this.#options.digest
+          ? 'its configuration is another one'
+          : fingerprint !== expected
+            ? `its engine computes other bits: it is "${fingerprint}", and this run's is "${expected}"`
+            : undefined;
+    if (reason !== undefined) {
+      this.#refuse(worker, reason);
+      return;
+    }
+    this.#fingerprint = fingerprint;
+    this.#roster.add(worker, threads);
+    this.#sendOrders();
+  }
+
+  #refuse(worker: string, reason: string): void {
+    this.#options.logger.warn(`Worker ${worker} is refused: ${reason}`);
+    this.#options.bus.toWorker(worker, { type: 'refuse', worker, reason });
+  }
+
+  #dismiss(worker: string, error: string | undefined): void {
+    if (error !== undefined && !this.#options.failWithLastWorker) {
+      this.#options.logger.error(`Worker ${worker} has failed: ${error}`);
+    }
+    if (this.#roster.remove(worker)) this.#sendOrders();
+    if (this.#roster.members.length > 0) return;
+    if (error !== undefined && this.#options.failWithLastWorker) this.#fail(new LoptError(error));
+    this.#endIfAlone();
+  }
+
+  /** A run that is to end does not wait for a sum that nobody computes. */
+  #endIfAlone(): void {
+    if (this.#options.signal?.aborted && this.#roster.members.length === 0) this.#summed(undefined);
+  }
+
+  /** Tells every worker its shards, and the φ and the evaluations that are open. */
+  #sendOrders(): void {
+    for (const { id, ranges } of this.#roster.members) {
+      this.#options.bus.toWorker(id, { type: 'order', term: this.#term, ranges });
+    }
+    if (this.#open && this.#open.number === this.#state.round + 1) this.#sendPhi();
+    for (const evaluation of this.#evaluations.values()) this.#sendEvaluation(evaluation);
+  }
+
+  /** What this round fixes: the engine, the plan, and the evaluation that acts now. */
+  async #decide(pacer: Pacer): Promise<Decision[]> {
+    const decisions: Decision[] = [];
+    const { round, fingerprint, plannedRounds, candidate } = this.#state;
+    if (fingerprint === null) decisions.push({ type: 'engine', fingerprint: this.#fingerprint! });
+    if (plannedRounds === null) {
+      const rounds = pacer.plan(this.#state);
+      if (rounds !== undefined) decisions.push({ type: 'plan', rounds });
+    }
+    if (candidate && candidate.round + this.#options.config.evaluateEvery === round + 1) {
+      const { sum } = await this.#scoresOf(candidate);
+      decisions.push({ type: 'evaluation', round: candidate.round, score: sum.mean });
+    }
+    return decisions;
+  }
+
+  #evaluateCandidate(): void {
+    const { candidate } = this.#state;
+    if (candidate) void this.#scoresOf(candidate);
+  }
+
+  /** The held-out scores of a φ, asked for once. */
+  #scoresOf({ round, phi }: { round: number; phi: Float32Array }): Promise<Scores> {
+    let evaluation = this.#evaluations.get(round);
+    if (!evaluation) {
+      evaluation = new OpenEvaluation(round, phi, heldOutChunks(this.#options.config));
+      for (const old of this.#evaluations.keys()) if (old < round) this.#evaluations.delete(old);
+      this.#evaluations.set(round, evaluation);
+      this.#sendEvaluation(evaluation);
+      evaluation.scores
+        .then((scores) => this.#options.observer?.evaluated?.(round, scores))
+        .catch((error: Error) => this.#fail(error));
+    }
+    return evaluation.scores;
+  }
+
+  /** Spreads the missing chunks of an evaluation over the workers. */
+  #sendEvaluation({ round, phi, missing }: OpenEvaluation): void {
+    const members = this.#roster.members;
+    members.forEach(({ id }, index) => {
+      const chunks = missing.filter((_, position) => position % members.length === index);
+      if (chunks.length === 0) return;
+      this.#options.bus.toWorker(id, { type: 'evaluate', term: this.#term, round, phi, chunks });
+    });
+  }
+
+  async #save(): Promise<void> {
+    const { journal, checkpoints, digest, config, observer } = this.#options;
+    const { round } = this.#state;
+    // a checkpoint is of use only with the records up to it
+    await journal.sync();
+    checkpoints.write({ digest, term: this.#term, learner: this.#state });
+    observer?.saved?.(this.#state);
+    // what the checkpoint before this one needs is kept: this one may turn out to be damaged
+    const { window } = windowOf(this.#lastSaved + 1, config);
+    await journal.purge(this.#lastSaved - window);
+    this.#lastSaved = round;
+  }
+
+  #bestSoFar(): ScoredPhi {
+    return this.#state.best ?? { round: this.#state.round, score: null, phi: new Float32Array(this.#state.phi) };
+  }
+
+  /** The best φ, with those counted whose score no round of the run has taken any more. */
+  async #bestAtEnd(): Promise<ScoredPhi> {
+    const { best, candidate, round, phi } = this.#state;
+    let result = best;
+    const last = { round, phi: new Float32Array(phi) };
+    for (const late of candidate && candidate.round !== round ? [candidate, last] : [last]) {
+      const { sum } = await this.#scoresOf(late);
+      result = better(result, { ...late, score: sum.mean });
+    }
+    return result!;
+  }
+}

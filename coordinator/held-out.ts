@@ -1,0 +1,34 @@
+/** Collects the chunks of held-out evaluations that workers compute while rounds go on. */
+import type { ChunkScores, EvaluationChunk } from '../shared/messages.js';
+import { type Scores, scoresOf } from './evaluation.js';
+
+/** One φ being evaluated. */
+export class OpenEvaluation {
+  readonly round: number;
+  readonly phi: Float32Array;
+  readonly scores: Promise<Scores>;
+  readonly #chunks: readonly EvaluationChunk[];
+  readonly #answers = new Map<number, ChunkScores>();
+  #resolve: (scores: Scores) => void = () => {};
+
+  constructor(round: number, phi: Float32Array, chunks: readonly EvaluationChunk[]) {
+    this.round = round;
+    this.phi = phi;
+    this.#chunks = chunks;
+    this.scores = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** The chunks that are still to come. */
+  get missing(): EvaluationChunk[] {
+    return this.#chunks.filter(({ chunk }) => !this.#answers.has(chunk));
+  }
+
+  /** Takes a chunk; one that is here already, or that was not asked for, changes nothing. */
+  add(scores: ChunkScores): void {
+    if (this.#answers.has(scores.chunk) || !this.#chunks.some(({ chunk }) => chunk === scores.chunk)) return;
+    this.#answers.set(scores.chunk, scores);
+    if (this.#answers.size === this.#chunks.length) this.#resolve(scoresOf([...this.#answers.values()]));
+  }
+}

@@ -1,0 +1,75 @@
+/** Recovery: the newest checkpoint that matches the journal, and the journalled sums after it. */
+import type { RunConfig } from '../shared/config.js';
+import { InconsistencyError, LoptError } from '../shared/errors.js';
+import type { Journal, JournalRecord } from '../shared/journal/journal.js';
+import type { Checkpoint } from './checkpoint.js';
+import { firstRecord, initialLearner, type LearnerState, learn } from './learner.js';
+
+/** Where a run goes on, and under which term. */
+export interface Recovered {
+  state: LearnerState;
+  term: number;
+  /** Round of the checkpoint that it began with; 0 for the start of the run. */
+  from: number;
+}
+
+/**
+ * Makes the state after the journal's last round again: no window is recomputed. Compares φ with every record that it
+ * passes. An empty journal starts the run, with record 0.
+ */
+export async function recover(
+  journal: Journal,
+  checkpoints: readonly Checkpoint[],
+  phi: Float64Array,
+  config: RunConfig,
+): Promise<Recovered> {
+  const start = initialLearner(phi, config);
+  if (journal.last < 0) {
+    if (checkpoints.length > 0) {
+      throw new LoptError(
+        'Cannot resume the run: its journal is empty, and its checkpoints alone cannot replay the open episodes',
+      );
+    }
+    await journal.append(firstRecord(start, 1));
+    return { state: start, term: 1, from: 0 };
+  }
+  const picked = await pickStart(journal, checkpoints, start);
+  let state = picked;
+  let term = 0;
+  for (const checkpoint of checkpoints) term = Math.max(term, checkpoint.term);
+  while (state.round < journal.last) {
+    const record = await journal.read(state.round + 1);
+    state = learn(state, record, config, record.term).state;
+    compare(state, record);
+    term = Math.max(term, record.term);
+  }
+  term = Math.max(term, (await journal.read(journal.last)).term);
+  return { state, term: term + 1, from: picked.round };
+}
+
+/** The newest of the checkpoints whose round the journal holds with the same φ; the start where the journal reaches back to it. */
+async function pickStart(
+  journal: Journal,
+  checkpoints: readonly Checkpoint[],
+  start: LearnerState,
+): Promise<LearnerState> {
+  for (const { learner } of checkpoints) {
+    if (learner.round < journal.first || learner.round > journal.last) continue;
+    compare(learner, await journal.read(learner.round));
+    return learner;
+  }
+  if (journal.first === 0) {
+    compare(start, await journal.read(0));
+    return start;
+  }
+  throw new LoptError(
+    `Cannot resume the run: the journal holds rounds ${journal.first} to ${journal.last}, and no undamaged checkpoint is of one of them`,
+  );
+}
+
+function compare(state: LearnerState, record: JournalRecord): void {
+  const same =
+    record.phi.length === state.phi.length && record.phi.every((value, i) => value === Math.fround(state.phi[i]!));
+  if (!same)
+    throw new InconsistencyError(`Cannot resume the run: φ of round ${record.round} differs from the journal's`);
+}

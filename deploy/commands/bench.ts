@@ -1,0 +1,57 @@
+/** `lopt bench`: how fast this machine computes windows. */
+import { checkNumber } from '../../shared/check.js';
+import { writeFileWhole } from '../../shared/files.js';
+import { measureBench } from '../bench.js';
+import { configure, type Flags, threadsOf } from '../train-flags.js';
+import { type Command, EXIT } from './command.js';
+
+const TASK = 'Cannot measure';
+
+export const bench: Command = {
+  name: 'bench',
+  usage: 'bench [problem]',
+  summary: 'measure coordinate-steps a second of the kernel, of windows and of rounds',
+  flags: {
+    threads: 'threads of the rounds (default: all processors)',
+    shards: 'shards of a round (default: one a thread)',
+    problems: 'problems in a shard',
+    unroll: 'inner steps of a window (default 20)',
+    layers: 'units of the LSTM layers',
+    preprocessing: 'input of the network: log-and-sign or none',
+    engine: 'what computes windows',
+    seconds: 'seconds of each measurement (default 2)',
+    json: 'write the figures to this file',
+  },
+  switches: { strict: 'no fused multiply-add' },
+  problemOptions: true,
+  run: runBench,
+};
+
+async function runBench(positionals: Readonly<Record<string, string | undefined>>, flags: Flags): Promise<number> {
+  const { threads: _threads, seconds: givenSeconds, json, ...rest } = flags;
+  const threads = threadsOf(TASK, flags);
+  const seconds =
+    givenSeconds === undefined ? 2 : checkNumber(TASK, 'seconds', givenSeconds, { minimum: 0, exclusive: true });
+  const problem = positionals['problem'] ?? 'quadratic';
+  const { config, problems } = await configure(TASK, problem, { shards: threads, unroll: 20, ...rest });
+  const { rows, roundsPerSecond, coordinatorShare } = await measureBench({ config, problems, threads, seconds });
+  process.stdout.write(
+    `${problem}, engine ${config.engine}: ${config.shards} shards of ${config.problems} problems of ${problems.coordinates} coordinates, ` +
+      `${config.unroll} steps a window\n\n`,
+  );
+  process.stdout.write(`${'measured'.padEnd(24)}threads  million coordinate-steps/s   GFLOP/s\n`);
+  for (const { what, threads: used, coordinateStepsPerSecond, gigaflopsPerSecond } of rows) {
+    const rate = (coordinateStepsPerSecond / 1e6).toFixed(3);
+    process.stdout.write(
+      `${what.padEnd(24)}${String(used).padStart(7)}${rate.padStart(29)}${gigaflopsPerSecond.toFixed(1).padStart(10)}\n`,
+    );
+  }
+  process.stdout.write(
+    `\n${roundsPerSecond.toFixed(1)} rounds/s; the coordinator's own work takes ${(100 * coordinatorShare).toFixed(1)} % of a round\n`,
+  );
+  if (json !== undefined) {
+    const report = { problem, config, threads, rows, roundsPerSecond, coordinatorShare };
+    writeFileWhole(String(json), `${JSON.stringify(report, null, 2)}\n`);
+  }
+  return EXIT.done;
+}

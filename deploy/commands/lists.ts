@@ -1,0 +1,43 @@
+/** `lopt problems` and `lopt engines`: what there is. */
+
+import { ENGINES } from '../../worker/engines/select.js';
+import type { OptionSpec } from '../../worker/problems/problem.js';
+import { FAMILIES } from '../../worker/problems/registry.js';
+import { type Command, EXIT } from './command.js';
+
+export const problems: Command = {
+  name: 'problems',
+  usage: 'problems',
+  summary: 'list the problem families and their options',
+  flags: {},
+  switches: {},
+  problemOptions: false,
+  async run() {
+    for (const { name, summary, options } of FAMILIES.values()) {
+      process.stdout.write(`${name.padEnd(12)}${summary}\n`);
+      for (const [option, spec] of Object.entries(options)) {
+        process.stdout.write(
+          `  --problem.${option}  ${spec.describe} (${valuesOf(spec)}default ${String(spec.default)})\n`,
+        );
+      }
+    }
+    return EXIT.done;
+  },
+};
+
+function valuesOf(spec: OptionSpec): string {
+  return spec.type === 'choice' ? `${spec.choices.join(' or ')}; ` : '';
+}
+
+export const engines: Command = {
+  name: 'engines',
+  usage: 'engines',
+  summary: 'list what can compute windows',
+  flags: {},
+  switches: {},
+  problemOptions: false,
+  async run() {
+    for (const { name, summary } of ENGINES.values()) process.stdout.write(`${name.padEnd(12)}${summary}\n`);
+    return EXIT.done;
+  },
+};

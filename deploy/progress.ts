@@ -1,0 +1,115 @@
+/** What a person sees while a run goes on: one live line on a terminal, a plain line every few seconds elsewhere. */
+import type { RoundMeasures, RunObserver } from '../coordinator/coordinator.js';
+import type { Scores } from '../coordinator/evaluation.js';
+import type { Goal } from '../coordinator/pacer.js';
+import type { RunConfig } from '../shared/config.js';
+import { windowOf } from '../shared/episodes.js';
+import type { JournalRecord } from '../shared/journal/journal.js';
+
+/** Where lines go. */
+export interface LineStream {
+  isTTY?: boolean;
+  columns?: number;
+  write(text: string): unknown;
+}
+
+const LIVE_MS = 100;
+const PLAIN_MS = 5000;
+
+export class Progress implements RunObserver {
+  readonly #stream: LineStream;
+  readonly #config: RunConfig;
+  readonly #goal: Goal;
+  readonly #startedAt = performance.now();
+  #firstRound = 0;
+  #target: number | undefined;
+  #shownAt = 0;
+  #episodeLoss = 0;
+  #lastEpisode: number | undefined;
+  #lastScore: number | null | undefined;
+
+  constructor(stream: LineStream, config: RunConfig, goal: Goal) {
+    this.#stream = stream;
+    this.#config = config;
+    this.#goal = goal;
+    if ('rounds' in goal) this.#target = goal.rounds;
+  }
+
+  started(round: number): void {
+    this.#firstRound = round;
+    if (round > 0) this.say(`Going on after round ${round}.`);
+  }
+
+  planned(rounds: number): void {
+    if ('seconds' in this.#goal) {
+      this.#target = rounds;
+      this.say(`Planned ${rounds} rounds, from the pace so far.`);
+    }
+  }
+
+  evaluated(_round: number, { sum }: Scores): void {
+    this.#lastScore = sum.mean;
+  }
+
+  waiting(): void {
+    this.say('Waiting for a worker.');
+  }
+
+  round(record: JournalRecord, measures: RoundMeasures): void {
+    const { window } = windowOf(record.round, this.#config);
+    if (window === 0) {
+      if (record.round > this.#firstRound + 1) this.#lastEpisode = this.#episodeLoss;
+      this.#episodeLoss = 0;
+    }
+    this.#episodeLoss += record.loss / Math.max(1, record.healthy);
+    const now = performance.now();
+    if (now - this.#shownAt < (this.#stream.isTTY ? LIVE_MS : PLAIN_MS)) return;
+    this.#shownAt = now;
+    const line = this.#lineOf(record, measures, now);
+    if (this.#stream.isTTY) this.#stream.write(`\r\x1b[2K${line.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    else this.#stream.write(`${line}\n`);
+  }
+
+  /** A line of its own. */
+  say(line: string): void {
+    this.#stream.write(`${this.#stream.isTTY ? '\r\x1b[2K' : ''}${line}\n`);
+  }
+
+  #lineOf({ round, healthy, problems }: JournalRecord, { workers }: RoundMeasures, now: number): string {
+    const elapsed = (now - this.#startedAt) / 1000;
+    const pace = (round - this.#firstRound) / elapsed;
+    const parts = [`round ${round}${this.#target === undefined ? '' : `/${this.#target}`}`];
+    if (this.#lastEpisode !== undefined) parts.push(`meta-loss ${this.#lastEpisode.toPrecision(4)}`);
+    if (this.#lastScore !== undefined) parts.push(`held-out ${this.#lastScore?.toPrecision(4) ?? 'not finite'}`);
+    parts.push(`${pace.toPrecision(3)} rounds/s`, `${workers} worker${workers === 1 ? '' : 's'}`);
+    if (healthy < problems) parts.push(`${problems - healthy} of ${problems} problems bad`);
+    const left = this.#secondsLeft(round, pace, elapsed);
+    if (left !== undefined) parts.push(`ETA ${clock(left)}`);
+    return parts.join('  ');
+  }
+
+  #secondsLeft(round: number, pace: number, elapsed: number): number | undefined {
+    if (this.#target !== undefined) return pace > 0 ? (this.#target - round) / pace : undefined;
+    return 'seconds' in this.#goal ? this.#goal.seconds - elapsed : undefined;
+  }
+}
+
+/** Seconds as 1:02:03 or 2:03. */
+function clock(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const pad = (value: number) => String(value).padStart(2, '0');
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(rest)}` : `${minutes}:${pad(rest)}`;
+}
+
+/** Tells several observers, in order. */
+export function observeAll(...observers: readonly RunObserver[]): Required<RunObserver> {
+  return {
+    started: (round, term) => observers.forEach((observer) => void observer.started?.(round, term)),
+    planned: (rounds) => observers.forEach((observer) => void observer.planned?.(rounds)),
+    round: (record, measures) => observers.forEach((observer) => void observer.round?.(record, measures)),
+    evaluated: (round, scores) => observers.forEach((observer) => void observer.evaluated?.(round, scores)),
+    saved: (state) => observers.forEach((observer) => void observer.saved?.(state)),
+    waiting: () => observers.forEach((observer) => void observer.waiting?.()),
+  };
+}

@@ -1,0 +1,184 @@
+/** The flags of `lopt train`, and the configuration that they make. */
+import { availableParallelism } from 'node:os';
+import { checkChoice, checkNumber, checkNumbers, type NumberRule } from '../shared/check.js';
+import type { OuterConfig } from '../shared/config.js';
+import { type RunConfig, VERSION } from '../shared/config.js';
+import { UsageError } from '../shared/errors.js';
+import type { Network } from '../shared/phi.js';
+import type { PhiFile } from '../shared/phi-file.js';
+import { ENGINES } from '../worker/engines/select.js';
+import type { ProblemFamily, Problems, TrainingDefaults } from '../worker/problems/problem.js';
+import { familyNamed, optionValues } from '../worker/problems/registry.js';
+
+/** Flags as they were given, by name: from the command line or a file. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+/** A number that configures the run. */
+interface NumberFlag {
+  describe: string;
+  rule: NumberRule;
+  /** What it is where neither the user nor the problem family says otherwise. */
+  default: number;
+  /** The family's own default. */
+  advice?: keyof TrainingDefaults;
+}
+
+const COUNT: NumberRule = { integer: true, minimum: 1 };
+const POSITIVE: NumberRule = { minimum: 0, exclusive: true };
+
+/** Every flag that is a number and part of the configuration. */
+export const NUMBER_FLAGS = {
+  seed: { describe: 'what all randomness is drawn from', rule: { integer: true, minimum: 0 }, default: 0 },
+  shards: { describe: 'shards, which advance independently', rule: COUNT, default: 2, advice: 'shards' },
+  problems: { describe: 'problems in a shard', rule: COUNT, default: 64, advice: 'problems' },
+  horizon: { describe: 'inner steps of an episode', rule: COUNT, default: 100, advice: 'horizon' },
+  unroll: { describe: 'inner steps of a window', rule: COUNT, default: 20, advice: 'unroll' },
+  'output-scale': {
+    describe: 'factor on the output of the network',
+    rule: POSITIVE,
+    default: 0.1,
+    advice: 'outputScale',
+  },
+  'learning-rate': {
+    describe: 'peak learning rate of the outer Adam',
+    rule: POSITIVE,
+    default: 2e-3,
+    advice: 'learningRate',
+  },
+  'final-rate': { describe: 'last learning rate, over the peak', rule: { ...POSITIVE, maximum: 1 }, default: 0.02 },
+  flat: { describe: 'share of the rounds at the peak', rule: { ...POSITIVE, maximum: 0.9 }, default: 0.3 },
+  clip: { describe: 'largest global norm of the meta-gradient', rule: POSITIVE, default: 1 },
+  'evaluate-every': {
+    describe: 'rounds between held-out evaluations',
+    rule: COUNT,
+    default: 200,
+    advice: 'evaluateEvery',
+  },
+  'evaluate-functions': {
+    describe: 'functions of a held-out evaluation',
+    rule: COUNT,
+    default: 256,
+    advice: 'evaluateFunctions',
+  },
+} as const satisfies Record<string, NumberFlag>;
+
+/** The other flags that configure the run. */
+export const WORD_FLAGS = {
+  layers: 'units of the LSTM layers, as in 20,20',
+  preprocessing: 'input of the network: log-and-sign or none',
+  engine: `what computes windows: auto, ${[...ENGINES.keys()].join(', ')}`,
+} as const;
+
+export const SWITCH_FLAGS = {
+  strict: 'no fused multiply-add: the same bits on any processor',
+  'second-derivatives': 'back-propagate through the optimizee gradients too (engine reference)',
+} as const;
+
+const PROBLEM_PREFIX = 'problem.';
+
+/** What a command trains or evaluates. */
+export interface Configured {
+  family: ProblemFamily;
+  problems: Problems;
+  config: RunConfig;
+}
+
+/** The threads that a command computes with: all processors where the user says nothing. */
+export function threadsOf(task: string, flags: Flags): number {
+  const { threads } = flags;
+  if (threads === undefined) return availableParallelism();
+  return checkNumber(task, 'threads', threads, { ...COUNT, maximum: 1024 });
+}
+
+/** The options of the problem family among the flags, without their prefix. */
+export function problemFlags(flags: Flags): Record<string, unknown> {
+  const named = Object.entries(flags).filter(([name]) => name.startsWith(PROBLEM_PREFIX));
+  return Object.fromEntries(named.map(([name, value]) => [name.slice(PROBLEM_PREFIX.length), value]));
+}
+
+/** Checks the flags and makes the configuration; loads the problems' data. Throws UsageError. */
+export async function configure(task: string, problem: string, flags: Flags, init?: PhiFile): Promise<Configured> {
+  const family = familyNamed(problem);
+  const number = (name: keyof typeof NUMBER_FLAGS) => numberFlag(task, name, flags, family);
+  const outer: OuterConfig = {
+    learningRate: number('learning-rate'),
+    finalRate: number('final-rate'),
+    flat: number('flat'),
+    clip: number('clip'),
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+  };
+  const network = networkOf(task, flags, number('output-scale'), init);
+  const secondDerivatives = flags['second-derivatives'] === true;
+  const options = optionValues(family, problemFlags(flags));
+  const rest = {
+    seed: number('seed'),
+    shards: number('shards'),
+    problems: number('problems'),
+    horizon: number('horizon'),
+    unroll: number('unroll'),
+    evaluateEvery: number('evaluate-every'),
+    evaluateFunctions: number('evaluate-functions'),
+    engine: engineOf(task, flags['engine'], secondDerivatives),
+  };
+  const problems = await family.configure(options);
+  const config: RunConfig = {
+    version: VERSION,
+    problem,
+    problemOptions: options,
+    network,
+    member: 0,
+    outer,
+    strict: flags['strict'] === true,
+    secondDerivatives,
+    initialPhi: init?.hash ?? null,
+    dataHashes: problems.dataHashes ?? {},
+    ...rest,
+  };
+  return { family, problems, config };
+}
+
+function numberFlag(task: string, name: keyof typeof NUMBER_FLAGS, flags: Flags, { training }: ProblemFamily): number {
+  const flag: NumberFlag = NUMBER_FLAGS[name];
+  const given = flags[name];
+  if (given !== undefined) return checkNumber(task, name, given, flag.rule);
+  return (flag.advice && training[flag.advice]) ?? flag.default;
+}
+
+function networkOf(task: string, flags: Flags, outputScale: number, init: PhiFile | undefined): Network {
+  const base: Network = init?.network ?? { layers: [20, 20], preprocessing: 'log-and-sign', outputScale };
+  const given = (name: string) => flags[name] !== undefined;
+  const network: Network = {
+    layers: given('layers') ? checkLayers(task, flags['layers']) : base.layers,
+    preprocessing: given('preprocessing')
+      ? checkChoice(task, 'preprocessing', flags['preprocessing'], ['log-and-sign', 'none'] as const)
+      : base.preprocessing,
+    outputScale: given('output-scale') ? outputScale : base.outputScale,
+  };
+  if (init && JSON.stringify(network) !== JSON.stringify(base)) {
+    throw new UsageError(
+      `${task}: the network must be the one of the φ it starts from (layers ${base.layers.join(',')}, ` +
+        `preprocessing ${base.preprocessing}, output scale ${base.outputScale})`,
+    );
+  }
+  return network;
+}
+
+/** 1 to 8 layers of at most 512 units: what the kernels are made for. */
+function checkLayers(task: string, value: unknown): number[] {
+  const layers = checkNumbers(task, 'layers', value, { ...COUNT, maximum: 512 });
+  if (layers.length < 1 || layers.length > 8) {
+    throw new UsageError(`${task}: "layers" must list 1 to 8 layers, got ${layers.length}`);
+  }
+  return layers;
+}
+
+function engineOf(task: string, value: unknown, secondDerivatives: boolean): string {
+  const engine = checkChoice(task, 'engine', value ?? 'auto', ['auto', ...ENGINES.keys()]);
+  if (engine === 'auto') return secondDerivatives ? 'reference' : 'wasm';
+  if (secondDerivatives && engine === 'wasm') {
+    throw new UsageError(`${task}: "engine" must be reference with second derivatives, got "wasm"`);
+  }
+  return engine;
+}

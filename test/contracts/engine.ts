@@ -1,0 +1,466 @@
+/** What every engine must do; run on each implementation. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Network, phiLength } from '../../shared/phi.js';
+import { fillNormal, type Key, seedKey } from '../../shared/random.js';
+import type { Engine, ShardState, WindowResult } from '../../worker/engines/engine.js';
+import type { Gradient, Problems } from '../../worker/problems/problem.js';
+import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { frozenPhiGradient, unrollFrozen } from '../fixtures/frozen-loss.js';
+import { SPOILS, type Spoiling, targetProblems, type WatchedGradient, watch } from '../fixtures/target-problems.js';
+import { type LayerState, loadWindowFixtures, type WindowFixture } from '../fixtures/window.js';
+
+const KEY: Key = seedKey(1606);
+const NETWORK: Network = { layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+
+/** What the suite needs to know of an engine. */
+export interface EngineUnderTest {
+  name: string;
+  create(problems: Problems, gradient: Gradient, network: Network): Promise<Engine>;
+  /** The engine's hidden state from, and to, layers of [N × units]. */
+  encode(layers: LayerState<Float32Array>[], network: Network, coordinates: number): Float32Array;
+  decode(hidden: Float32Array, network: Network, coordinates: number): LayerState<Float32Array>[];
+}
+
+/** Largest difference, over the norm of the expected vector. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  assert.equal(actual.length, expected.length);
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference += (actual[i]! - expected[i]!) ** 2;
+    norm += expected[i]! ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+
+/** Problems whose gradient at step t is the recorded row t, whatever θ is: the window becomes teacher-forced. */
+export function recordedProblems(coordinates: number, rows: Float32Array): { problems: Problems; gradient: Gradient } {
+  const gradient: Gradient = (_theta, _batch, step, out, losses) => {
+    out.set(rows.subarray(step * coordinates, (step + 1) * coordinates));
+    losses.fill(1);
+  };
+  const problems: Problems = {
+    coordinates,
+    draw: () => ({ theta: new Float32Array(coordinates), data: new Float32Array(0) }),
+    loss: () => {
+      throw new Error('recorded problems have no tensor loss');
+    },
+    createGradient: () => gradient,
+  };
+  return { problems, gradient };
+}
+
+/** The network of a fixture. */
+export function networkOf(fixture: WindowFixture): Network {
+  return {
+    layers: fixture.layers,
+    preprocessing: fixture.inputs === 'raw' ? 'none' : 'log-and-sign',
+    outputScale: fixture.outputScale,
+  };
+}
+
+/** Runs an engine over the fixture's gradients, teacher-forced. */
+async function runFixture(
+  under: EngineUnderTest,
+  fixture: WindowFixture,
+): Promise<{ engine: Engine; result: WindowResult; state: ShardState }> {
+  const { problems, gradient } = recordedProblems(fixture.coordinates, fixture.gradients);
+  const network = networkOf(fixture);
+  const engine = await under.create(problems, gradient, network);
+  engine.loadPhi(fixture.phi);
+  const state = engine.begin([1, 2], 1, 'train');
+  state.hidden.set(under.encode(fixture.initialState, network, fixture.coordinates));
+  const result = engine.window({ state, steps: fixture.steps });
+  return { engine, result, state };
+}
+
+/** The contract. */
+export function testEngine(under: EngineUnderTest): void {
+  describe(`${under.name} engine`, () => {
+    for (const fixture of loadWindowFixtures()) {
+      it(`window() agrees with automatic differentiation in float64: ${fixture.name}`, async () => {
+        const { engine, result } = await runFixture(under, fixture);
+        const { coordinates, steps, expected } = fixture;
+        // θ began at 0, so that it ends at the sum of the updates
+        const theta = new Float64Array(coordinates);
+        for (let i = 0; i < coordinates * steps; i++)
+          theta[i % coordinates] = theta[i % coordinates]! + expected.updates[i]!;
+        assert.ok(relativeError(result.state.theta, theta) < 1e-5, 'updates');
+        assert.ok(
+          relativeError(result.phiGradient, expected.phiGradient) < 1e-5,
+          `dphi ${relativeError(result.phiGradient, expected.phiGradient)}`,
+        );
+        under.decode(result.state.hidden, networkOf(fixture), coordinates).forEach(({ hidden, cell }, layer) => {
+          assert.ok(relativeError(hidden, expected.finalState[layer]!.hidden) < 1e-5, `h of layer ${layer}`);
+          assert.ok(relativeError(cell, expected.finalState[layer]!.cell) < 1e-5, `c of layer ${layer}`);
+        });
+        engine.close();
+      });
+    }
+    testWindows(under);
+    testBadProblems(under);
+  });
+}
+
+/** A copy of a shard: structuredClone would share its memory with the original. */
+export function cloneState(state: ShardState): ShardState {
+  const arrays = Object.entries(state).map(([name, value]) => [
+    name,
+    ArrayBuffer.isView(value) ? copyOf(value) : value,
+  ]);
+  return Object.fromEntries(arrays) as ShardState;
+}
+
+function copyOf(values: ArrayBufferView): ArrayBufferView {
+  assert.ok(values instanceof Float32Array || values instanceof Float64Array || values instanceof Uint8Array);
+  return values.slice();
+}
+
+/** φ with weights large enough for updates that matter. */
+export function somePhi(network: Network): Float32Array {
+  const phi = new Float32Array(phiLength(network));
+  fillNormal(seedKey(4474), phi, 0, 0.5);
+  return phi;
+}
+
+/** The hidden state in float64, as the plain definition wants it. */
+function decodeExactly(
+  under: EngineUnderTest,
+  { hidden, theta }: ShardState,
+  network: Network,
+): LayerState<Float64Array>[] {
+  return under.decode(hidden, network, theta.length).map((layer) => ({
+    hidden: Float64Array.from(layer.hidden),
+    cell: Float64Array.from(layer.cell),
+  }));
+}
+
+/** K rows of N gradients of all magnitudes. */
+function someRows(rows: number, coordinates: number): Float32Array {
+  const values = new Float32Array(rows * coordinates);
+  fillNormal(seedKey(94), values);
+  // every fifth one is below e^−10, where LogAndSign changes its form
+  return values.map((value, i) => (i % 5 === 4 ? value * 1e-5 : value));
+}
+
+/** The laws of a window of healthy problems. */
+function testWindows(under: EngineUnderTest): void {
+  for (const layers of [[4], [4, 3]]) {
+    it(`window() gives dφ of the frozen-gradient loss, by differences in float64: quadratic, layers ${layers}`, async () => {
+      const family = familyNamed('quadratic');
+      const problems = await family.configure(optionValues(family, { dimension: 3, 'initial-scale': 1 }));
+      const watched = watch(problems.createGradient!(), 3);
+      const network: Network = { ...NETWORK, layers };
+      const phi = somePhi(network);
+      const engine = await under.create(problems, watched.gradient, network);
+      engine.loadPhi(phi);
+      const state = engine.begin(KEY, 3, 'train');
+      const lossWeights = Float32Array.of(1, 0.5, 2, 0, 1.5);
+      const updateGradient = new Float32Array(5 * 9);
+      fillNormal(seedKey(3), updateGradient, 0, 3);
+      for (const first of [0, 5]) {
+        const initialState = decodeExactly(under, state, network);
+        const result = engine.window({ state, steps: 5, lossWeights, updateGradient });
+        const gradients = Array.from({ length: 6 }, (_, s) => watched.rows.get(first + s)!);
+        const frozen = { network, initialState, gradients, lossWeights, updateGradient };
+        const error = relativeError(result.phiGradient, frozenPhiGradient(frozen, Float64Array.from(phi)));
+        assert.ok(error < 1e-5, `window from step ${first}: ${error}`);
+        let loss = 0;
+        lossWeights.forEach((weight, s) => {
+          for (const f of watched.losses.get(first + s + 1)!) loss += weight * f;
+        });
+        assert.ok(Math.abs(result.loss - loss) < 1e-12 * loss, 'loss');
+        const final = watched.losses.get(first + 5)!.reduce((sum, f) => sum + f, 0);
+        assert.ok(Math.abs(result.finalLoss - final) < 1e-12 * final, 'final loss');
+        assert.deepEqual([state.step, result.healthy], [first + 5, 3]);
+      }
+      engine.close();
+    });
+  }
+
+  for (const coordinates of [1, 7, 8, 9, 63, 64, 65, 130]) {
+    it(`window() agrees with the definition in float64 on ${coordinates} coordinates`, async () => {
+      const network: Network = { ...NETWORK, layers: [3] };
+      const rows = someRows(4, coordinates);
+      const { problems, gradient } = recordedProblems(coordinates, rows);
+      const phi = somePhi(network);
+      const engine = await under.create(problems, gradient, network);
+      engine.loadPhi(phi);
+      const state = engine.begin(KEY, 1, 'train');
+      const initialState = decodeExactly(under, state, network);
+      const { phiGradient } = engine.window({ state, steps: 3 });
+      const gradients = [0, 1, 2, 3].map((s) => rows.subarray(s * coordinates, (s + 1) * coordinates));
+      const frozen = { network, initialState, gradients, lossWeights: [1, 1, 1] };
+      const exact = unrollFrozen(frozen, Float64Array.from(phi));
+      const theta = exact.updates.reduce((sum, row) => sum.map((value, n) => value + row[n]!));
+      assert.ok(relativeError(state.theta, theta) < 1e-5, 'updates');
+      decodeExactly(under, state, network).forEach(({ hidden, cell }, layer) => {
+        assert.ok(relativeError(hidden, exact.state[layer]!.hidden) < 1e-5, 'h');
+        assert.ok(relativeError(cell, exact.state[layer]!.cell) < 1e-5, 'c');
+      });
+      const error = relativeError(phiGradient, frozenPhiGradient(frozen, Float64Array.from(phi)));
+      assert.ok(error < 1e-5, `dphi ${error}`);
+      engine.close();
+    });
+  }
+
+  it('window() gives the same bits to the same request, whatever was computed in between', async () => {
+    const { engine, state } = await beginTargets(under);
+    const updateGradient = someRows(3, state.theta.length);
+    const request = () => ({
+      state: cloneState(state),
+      steps: 3,
+      lossWeights: Float32Array.of(1, 2, 3),
+      updateGradient,
+    });
+    const first = engine.window(request());
+    engine.loadPhi(somePhi(NETWORK).map((value) => -value));
+    engine.window({ state: engine.begin(seedKey(7), 5, 'train'), steps: 4 });
+    engine.loadPhi(somePhi(NETWORK));
+    assert.deepEqual(engine.window(request()), first);
+    assert.ok(first.phiGradient.some((value) => value !== 0));
+    engine.close();
+  });
+
+  it('begin() and window() give the same bits in another engine of the same configuration', async () => {
+    const results: WindowResult[] = [];
+    for (let i = 0; i < 2; i++) {
+      const { engine, state } = await beginTargets(under);
+      results.push(engine.window({ state, steps: 3 }));
+      engine.close();
+    }
+    assert.deepEqual(results[0], results[1]);
+  });
+
+  it('window() over 3 and 2 steps leaves the state of one over 5', async () => {
+    const { engine, state } = await beginTargets(under);
+    const whole = engine.window({ state: cloneState(state), steps: 5 });
+    const first = engine.window({ state, steps: 3 });
+    const firstLoss = first.loss;
+    const second = engine.window({ state: first.state, steps: 2 });
+    assert.deepEqual(second.state, whole.state);
+    assert.equal(second.finalLoss, whole.finalLoss);
+    assert.ok(Math.abs(firstLoss + second.loss - whole.loss) < 1e-12 * whole.loss);
+    engine.close();
+  });
+
+  it('window() leaves the same state where it only goes forward', async () => {
+    const { engine, state } = await beginTargets(under);
+    const forward = engine.window({ state: cloneState(state), steps: 3, forwardOnly: true });
+    const both = engine.window({ state, steps: 3 });
+    assert.deepEqual(forward.state, both.state);
+    assert.deepEqual([forward.loss, forward.finalLoss, forward.healthy], [both.loss, both.finalLoss, both.healthy]);
+    assert.deepEqual(forward.phiGradient, new Float32Array(phiLength(NETWORK)));
+    assert.ok(both.phiGradient.some((value) => value !== 0));
+    engine.close();
+  });
+
+  it('window() adds no additional dL/dg for a problem that was bad before', async () => {
+    const { engine, watched, state } = await beginTargets(under);
+    watched.spoilings = [{ problem: 1, step: 1, spoil: SPOILS['a NaN loss']! }];
+    engine.window({ state, steps: 2 });
+    const updateGradient = someRows(3, state.theta.length);
+    const without = updateGradient.map((value, i) => (Math.floor((i % 20) / 5) === 1 ? 0 : value));
+    const result = engine.window({ state: cloneState(state), steps: 3, updateGradient });
+    const expected = engine.window({ state, steps: 3, updateGradient: without });
+    assert.deepEqual(result.phiGradient, expected.phiGradient);
+    engine.close();
+  });
+
+  it('optimizer() walks as window() does', async () => {
+    const { engine, state, watched } = await beginTargets(under);
+    const walked = cloneState(state);
+    const batch = { count: state.count, data: state.data, key: state.key, split: state.split };
+    const losses = new Float64Array(state.count);
+    const optimizer = engine.optimizer();
+    let hidden = optimizer.init(walked.theta.length);
+    for (let t = 1; t <= 4; t++) {
+      const step = optimizer.update(walked.gradient, hidden);
+      hidden = step.state;
+      walked.theta.forEach((value, i) => {
+        walked.theta[i] = value + step.updates[i]!;
+      });
+      watched.gradient(walked.theta, batch, t, walked.gradient, losses);
+    }
+    engine.window({ state, steps: 4 });
+    assert.deepEqual([walked.theta, walked.gradient, hidden], [state.theta, state.gradient, state.hidden]);
+    engine.close();
+  });
+}
+
+/** An engine over target problems, their watched gradient, and a shard of them at the start of an episode. */
+async function beginTargets(
+  under: EngineUnderTest,
+  { count = 4, coordinates = 5, rows }: { count?: number; coordinates?: number; rows?: readonly number[] } = {},
+): Promise<{ engine: Engine; watched: WatchedGradient; state: ShardState }> {
+  const { problems, gradient } = targetProblems(coordinates, rows);
+  const watched = watch(gradient, coordinates);
+  const engine = await under.create(problems, watched.gradient, NETWORK);
+  engine.loadPhi(somePhi(NETWORK));
+  return { engine, watched, state: engine.begin(KEY, count, 'train') };
+}
+
+/** θ, ∇ and the hidden state of one problem. */
+function problemOf(under: EngineUnderTest, state: ShardState, problem: number): Float32Array[] {
+  const coordinates = state.theta.length / state.count;
+  const part = (values: Float32Array, width = 1) =>
+    values.slice(problem * coordinates * width, (problem + 1) * coordinates * width);
+  const layers = under.decode(state.hidden, NETWORK, state.theta.length).flatMap(({ hidden, cell }, layer) => {
+    const units = NETWORK.layers[layer]!;
+    return [part(hidden, units), part(cell, units)];
+  });
+  return [part(state.theta), part(state.gradient), ...layers];
+}
+
+function assertOnlyOneBad(
+  under: EngineUnderTest,
+  state: ShardState,
+  healthy: ShardState,
+  bad: number,
+  how: string,
+): void {
+  for (let p = 0; p < state.count; p++) {
+    assert.equal(state.healthy[p], p === bad ? 0 : 1, how);
+    const expected = problemOf(under, healthy, p);
+    assert.deepEqual(
+      problemOf(under, state, p),
+      p === bad ? expected.map(({ length }) => new Float32Array(length)) : expected,
+      how,
+    );
+  }
+}
+
+/** The shard with one problem bad already, as it is at the start of a window. */
+function withBad(under: EngineUnderTest, state: ShardState, bad: number): ShardState {
+  const result = cloneState(state);
+  const coordinates = state.theta.length / state.count;
+  const layers = under.decode(state.hidden, NETWORK, state.theta.length);
+  const clear = (values: Float32Array, width = 1) =>
+    values.fill(0, bad * coordinates * width, (bad + 1) * coordinates * width);
+  clear(result.theta);
+  clear(result.gradient);
+  layers.forEach(({ hidden, cell }, layer) => {
+    clear(hidden, NETWORK.layers[layer]!);
+    clear(cell, NETWORK.layers[layer]!);
+  });
+  result.hidden.set(under.encode(layers, NETWORK, state.theta.length));
+  result.healthy[bad] = 0;
+  return result;
+}
+
+/** Two windows of 3 and 2 steps after `state`, which stays as it is. */
+function twoWindows(engine: Engine, state: ShardState): [WindowResult, WindowResult] {
+  const first = engine.window({ state: cloneState(state), steps: 3 });
+  return [{ ...first, state: cloneState(first.state) }, engine.window({ state: first.state, steps: 2 })];
+}
+
+/** A bad problem harms only itself. */
+function testBadProblems(under: EngineUnderTest): void {
+  for (const [count, coordinates] of [
+    [3, 5],
+    [4, 3],
+    [5, 13],
+  ] as const) {
+    it(`window() keeps a bad problem to itself, however and whenever it went bad: ${count} problems of ${coordinates}`, async () => {
+      const { engine, watched, state } = await beginTargets(under, { count, coordinates });
+      engine.window({ state, steps: 2 });
+      const [healthy, healthyNext] = twoWindows(engine, state);
+      const losses = [3, 4, 5].map((t) => watched.losses.get(t)!);
+      for (let bad = 0; bad < count; bad++) {
+        const [expected, expectedNext] = twoWindows(engine, withBad(under, state, bad));
+        assert.ok(relativeError(expected.phiGradient, healthy.phiGradient) > 1e-2, 'the problem must matter');
+        const others = losses.map((row) => row.filter((_, p) => p !== bad).reduce((sum, loss) => sum + loss, 0));
+        for (const [how, spoil] of Object.entries(SPOILS)) {
+          for (const step of [3, 4, 5]) {
+            watched.spoilings = [{ problem: bad, step, spoil, lasts: how === 'NaN from everything' }];
+            const name = `problem ${bad} with ${how} at step ${step}`;
+            const [result, next] = twoWindows(engine, state);
+            assertOnlyOneBad(under, result.state, healthy.state, bad, name);
+            assert.deepEqual(result.phiGradient, expected.phiGradient, name);
+            assert.equal(result.healthy, count - 1, name);
+            const loss = others.reduce((sum, value) => sum + value);
+            assert.ok(Math.abs(result.loss - loss) < 1e-12 * loss, name);
+            assert.ok(Math.abs(result.finalLoss - others[2]!) < 1e-12 * others[2]!, name);
+            assertOnlyOneBad(under, next.state, healthyNext.state, bad, name);
+            assert.deepEqual(next.phiGradient, expectedNext.phiGradient, name);
+            assert.equal(next.healthy, count - 1, name);
+          }
+        }
+        watched.spoilings = [];
+      }
+      engine.close();
+    });
+  }
+
+  it('window() gives the dφ of the other problems by themselves', async () => {
+    for (const bad of [0, 2, 3]) {
+      const { engine, watched, state } = await beginTargets(under);
+      watched.spoilings = [{ problem: bad, step: 2, spoil: SPOILS['a NaN loss']! }];
+      const result = engine.window({ state, steps: 3 });
+      const without = await beginTargets(under, { count: 3, rows: [0, 1, 2, 3].filter((row) => row !== bad) });
+      const expected = without.engine.window({ state: without.state, steps: 3 });
+      assert.ok(relativeError(result.phiGradient, expected.phiGradient) < 1e-5);
+      assert.equal(result.healthy, expected.healthy);
+      assert.ok(Math.abs(result.loss - expected.loss) < 1e-12 * expected.loss);
+      engine.close();
+      without.engine.close();
+    }
+  });
+
+  it('begin() keeps a problem that is bad at θ_0 to itself', async () => {
+    const { engine, watched, state: healthyStart } = await beginTargets(under);
+    const [healthy] = twoWindows(engine, healthyStart);
+    for (const how of ['a NaN loss', 'an infinite loss', 'a NaN in its gradient', 'an infinite gradient']) {
+      watched.spoilings = [{ problem: 1, step: 0, spoil: SPOILS[how]! }];
+      const state = engine.begin(KEY, 4, 'train');
+      assertOnlyOneBad(under, state, healthyStart, 1, how);
+      watched.spoilings = [];
+      const [expected] = twoWindows(engine, withBad(under, healthyStart, 1));
+      const [result] = twoWindows(engine, state);
+      assertOnlyOneBad(under, result.state, healthy.state, 1, how);
+      assert.deepEqual(result.phiGradient, expected.phiGradient, how);
+      assert.equal(result.healthy, 3, how);
+    }
+    engine.close();
+  });
+
+  it('window() gives zeros where every problem is bad', async () => {
+    const { engine, watched, state } = await beginTargets(under);
+    const ways = Object.values(SPOILS);
+    watched.spoilings = [0, 1, 2, 3].map(
+      (problem): Spoiling => ({ problem, step: 1 + (problem % 3), spoil: ways[problem]! }),
+    );
+    for (const result of twoWindows(engine, state)) {
+      assert.deepEqual([result.healthy, result.loss, result.finalLoss], [0, 0, 0]);
+      assert.ok(result.phiGradient.every((value) => value === 0));
+      for (const values of [0, 1, 2, 3].flatMap((problem) => problemOf(under, result.state, problem))) {
+        assert.ok(values.every((value) => value === 0));
+      }
+    }
+    engine.close();
+  });
+
+  it('window() calls a problem bad only above 10^6·max(1, f(θ_0))', async () => {
+    for (const factor of [1, 1 + 2 ** -50]) {
+      const { engine, watched, state } = await beginTargets(under);
+      watched.spoilings = [
+        { problem: 2, step: 1, spoil: (_row, _loss, initial) => 1e6 * Math.max(1, initial) * factor },
+      ];
+      const { healthy } = engine.window({ state, steps: 2 });
+      assert.equal(healthy, factor === 1 ? 4 : 3);
+      engine.close();
+    }
+  });
+
+  it('window() adds no additional dL/dg for a problem that goes bad', async () => {
+    const { engine, watched, state } = await beginTargets(under);
+    const updateGradient = someRows(3, state.theta.length);
+    const without = updateGradient.map((value, i) => (Math.floor((i % 20) / 5) === 1 ? 0 : value));
+    watched.spoilings = [{ problem: 1, step: 3, spoil: SPOILS['a NaN loss']! }];
+    const result = engine.window({ state: cloneState(state), steps: 3, updateGradient });
+    const expected = engine.window({ state, steps: 3, updateGradient: without });
+    assert.deepEqual(result.phiGradient, expected.phiGradient);
+    engine.close();
+  });
+}

@@ -1,0 +1,105 @@
+/** What every journal must do; run on each implementation. */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { JournalError } from '../../shared/errors.js';
+import type { Journal } from '../../shared/journal/journal.js';
+import { recordOf } from '../fixtures/records.js';
+
+/** What the suite needs to know of a journal. */
+export interface JournalUnderTest {
+  name: string;
+  /** Makes the place of a journal that is empty at first; each call opens what the last one closed. */
+  create(test: TestContext): Promise<() => Promise<Journal>>;
+}
+
+/** Appends records first … last. */
+export async function appendRounds(journal: Journal, first: number, last: number): Promise<void> {
+  for (let round = first; round <= last; round++) await journal.append(recordOf(round));
+}
+
+/** Asserts that the journal holds these rounds with their contents, and no others. */
+export async function assertRounds(journal: Journal, first: number, last: number): Promise<void> {
+  assert.deepEqual([journal.first, journal.last], [first, last]);
+  for (let round = Math.max(0, first); round <= last; round++) {
+    assert.deepEqual(await journal.read(round), recordOf(round));
+    assert.deepEqual(await journal.phi(round), recordOf(round).phi);
+  }
+  for (const round of [first - 1, last + 1, last + 100]) {
+    await assert.rejects(journal.read(round), JournalError);
+    await assert.rejects(journal.phi(round), JournalError);
+  }
+}
+
+/** The contract. */
+export function testJournal(under: JournalUnderTest): void {
+  describe(`${under.name} journal`, () => {
+    it('is empty at first', async (test) => {
+      const open = await under.create(test);
+      const journal = await open();
+      await assertRounds(journal, -1, -1);
+      await journal.close();
+    });
+
+    it('read() gives every record back as it was appended, in any order', async (test) => {
+      const open = await under.create(test);
+      const journal = await open();
+      await appendRounds(journal, 0, 12);
+      await assertRounds(journal, 0, 12);
+      for (const round of [7, 0, 12, 3, 7]) assert.deepEqual(await journal.read(round), recordOf(round));
+      await journal.close();
+    });
+
+    it('append() refuses every round but the next, and keeps what it has', async (test) => {
+      const open = await under.create(test);
+      const journal = await open();
+      await assert.rejects(journal.append(recordOf(1)), JournalError);
+      await assertRounds(journal, -1, -1);
+      await appendRounds(journal, 0, 3);
+      for (const round of [0, 2, 3, 5, 100]) await assert.rejects(journal.append(recordOf(round)), JournalError);
+      await appendRounds(journal, 4, 4);
+      await assertRounds(journal, 0, 4);
+      await journal.close();
+    });
+
+    it('keeps its records when it is opened again, and goes on after them', async (test) => {
+      const open = await under.create(test);
+      for (const end of [2, 5, 9]) {
+        const journal = await open();
+        await appendRounds(journal, journal.last + 1, end);
+        await assertRounds(journal, 0, end);
+        await journal.close();
+      }
+      const journal = await open();
+      await assertRounds(journal, 0, 9);
+      await journal.close();
+    });
+
+    it('purge() keeps the round it is given and all later ones', async (test) => {
+      const open = await under.create(test);
+      const journal = await open();
+      await appendRounds(journal, 0, 20);
+      for (const round of [-5, 0, 4, 11, 11, 3]) {
+        await journal.purge(round);
+        assert.ok(journal.first <= Math.max(0, round) || journal.first <= 11, `first ${journal.first}`);
+        await assertRounds(journal, journal.first, 20);
+      }
+      assert.ok(journal.first <= 11);
+      await appendRounds(journal, 21, 22);
+      await journal.purge(22);
+      assert.ok(journal.first <= 22);
+      await assertRounds(journal, journal.first, 22);
+      await journal.close();
+      const again = await open();
+      await assertRounds(again, journal.first === -1 ? again.first : journal.first, 22);
+      await again.close();
+    });
+
+    it('close() can be called twice', async (test) => {
+      const open = await under.create(test);
+      const journal = await open();
+      await appendRounds(journal, 0, 1);
+      await journal.close();
+      await journal.close();
+    });
+  });
+}

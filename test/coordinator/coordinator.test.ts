@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { CheckpointFolder } from '../../coordinator/checkpoint.js';
+import { Coordinator, type CoordinatorOptions, type RunEnd } from '../../coordinator/coordinator.js';
+import { MemoryBus } from '../../shared/bus/memory-bus.js';
+import { digestOf, type RunConfig } from '../../shared/config.js';
+import { LoptError } from '../../shared/errors.js';
+import { FileJournal } from '../../shared/journal/file-journal.js';
+import { silentLogger } from '../../shared/logger.js';
+import { type HelloMessage, PROTOCOL } from '../../shared/messages.js';
+import { phiLength } from '../../shared/phi.js';
+import type { TreeNode } from '../../shared/sum-tree.js';
+import { smallRun, startOf } from '../e2e/harness.js';
+import { withFolder } from '../fixtures/folder.js';
+
+/** A worker that speaks the protocol and answers every order at once, with sums made up of the shard's number. */
+class ScriptedWorker {
+  readonly #bus: MemoryBus;
+  readonly #id: string;
+  readonly #config: RunConfig;
+  #shards: number[] = [];
+  /** What a leaf's gradient is filled with. */
+  value: (shard: number, round: number) => number = (shard) => shard + 1;
+  healthyAt: (round: number) => number = () => 2;
+  onRefuse: (reason: string) => void = () => {};
+
+  constructor(bus: MemoryBus, id: string, config: RunConfig) {
+    this.#bus = bus;
+    this.#id = id;
+    this.#config = config;
+    bus.onWorker(id, (message) => {
+      if (message.type === 'order') {
+        this.#shards = message.ranges.flatMap(({ first, end }) =>
+          Array.from({ length: end - first }, (_, index) => first + index),
+        );
+      } else if (message.type === 'refuse') {
+        this.onRefuse(message.reason);
+      } else if (message.type === 'phi') {
+        for (const shard of this.#shards) this.send(shard, message.round + 1);
+      } else if (message.type === 'evaluate') {
+        for (const { chunk, count } of message.chunks) {
+          const scores = {
+            chunk,
+            initial: new Float64Array(count).fill(2),
+            sum: new Float64Array(count).fill(message.round),
+            final: new Float64Array(count).fill(1),
+          };
+          const { round } = message;
+          bus.toCoordinator({ type: 'evaluation', worker: id, digest: digestOf(config), round, scores });
+        }
+      }
+    });
+  }
+
+  hello(changed: Partial<HelloMessage> = {}): void {
+    this.#bus.toCoordinator({
+      type: 'hello',
+      worker: this.#id,
+      incarnation: 1,
+      threads: 1,
+      fingerprint: 'made up',
+      protocol: PROTOCOL,
+      digest: digestOf(this.#config),
+      ...changed,
+    });
+  }
+
+  leave(error?: string): void {
+    this.#bus.toCoordinator({ type: 'goodbye', worker: this.#id, ...(error === undefined ? {} : { error }) });
+  }
+
+  send(shard: number, round: number, length = phiLength(this.#config.network)): void {
+    const node: TreeNode = {
+      level: 0,
+      index: shard,
+      gradient: new Float32Array(length).fill(this.value(shard, round)),
+      loss: 1,
+      finalLoss: 1,
+      healthy: this.healthyAt(round),
+      problems: 2,
+    };
+    const digest = digestOf(this.#config);
+    this.#bus.toCoordinator({ type: 'result', worker: this.#id, digest, round, node, replayed: 0 });
+  }
+}
+
+/** Runs a coordinator with scripted workers. */
+async function coordinate(
+  script: (start: (id: string) => ScriptedWorker, stop: AbortController) => void,
+  options: Partial<CoordinatorOptions> = {},
+): Promise<RunEnd> {
+  const { config } = await smallRun();
+  return withFolder(async (folder) => {
+    const bus = new MemoryBus();
+    const journal = new FileJournal(join(folder, 'journal'));
+    const stop = new AbortController();
+    const coordinator = new Coordinator({
+      run: 'test',
+      config,
+      digest: digestOf(config),
+      bus,
+      journal,
+      checkpoints: new CheckpointFolder(join(folder, 'checkpoints')),
+      phi: startOf(config),
+      goal: { rounds: 12 },
+      logger: silentLogger,
+      signal: stop.signal,
+      ...options,
+    });
+    const running = coordinator.run();
+    // the coordinator subscribes once it has read its journal: the workers come when it announces the run
+    let started = false;
+    const unsubscribe = bus.onWorker('observer', (message) => {
+      if (message.type !== 'announce' || started) return;
+      started = true;
+      script((id) => new ScriptedWorker(bus, id, config), stop);
+    });
+    try {
+      return await running;
+    } finally {
+      unsubscribe();
+      await bus.close();
+      await journal.close();
+    }
+  });
+}
+
+describe('Coordinator.run()', () => {
+  it('gives the same φ with one worker, with three, and with results that come twice', async () => {
+    const ends: RunEnd[] = [];
+    for (const count of [1, 3]) {
+      ends.push(
+        await coordinate((start) => {
+          for (let i = 0; i < count; i++) start(`w${i}`).hello();
+        }),
+      );
+    }
+    ends.push(
+      await coordinate((start) => {
+        const worker = start('w');
+        const { send } = worker;
+        worker.send = (shard, round) => {
+          send.call(worker, shard, round);
+          send.call(worker, shard, round);
+          send.call(worker, shard, round - 1);
+        };
+        worker.hello();
+      }),
+    );
+    for (const { state } of ends) {
+      assert.equal(state.round, 12);
+      assert.deepEqual(state.phi, ends[0]!.state.phi);
+    }
+  });
+
+  it('goes on with the others when a worker leaves in the middle of a round', async () => {
+    const alone = await coordinate((start) => start('w').hello());
+    const left = await coordinate((start) => {
+      const staying = start('staying');
+      const leaving = start('leaving');
+      leaving.send = () => {};
+      staying.hello();
+      leaving.hello();
+      let rounds = 0;
+      const { send } = staying;
+      staying.send = (shard, round) => {
+        send.call(staying, shard, round);
+        rounds += 1;
+        if (rounds === 5) leaving.leave();
+      };
+    });
+    assert.deepEqual(left.state.phi, alone.state.phi);
+  });
+
+  it('refuses another protocol, another configuration and another engine', async () => {
+    const refusals: string[] = [];
+    await coordinate((start) => {
+      start('first').hello();
+      for (const [id, changed] of [
+        ['old', { protocol: PROTOCOL + 1 }],
+        ['other', { digest: 'another' }],
+        ['odd', { fingerprint: 'computes otherwise' }],
+      ] as const) {
+        const worker = start(id);
+        worker.onRefuse = (reason) => refusals.push(reason);
+        worker.hello(changed);
+      }
+    });
+    assert.deepEqual(refusals, [
+      `it speaks protocol ${PROTOCOL + 1}, and this run protocol ${PROTOCOL}`,
+      'its configuration is another one',
+      'its engine computes other bits: it is "computes otherwise", and this run\'s is "made up"',
+    ]);
+  });
+
+  it('skips a round whose sum is not finite, or in which nothing was healthy', async () => {
+    const skipped: number[] = [];
+    const end = await coordinate(
+      (start) => {
+        const worker = start('w');
+        worker.value = (shard, round) => (round === 3 && shard === 5 ? Number.POSITIVE_INFINITY : shard);
+        worker.healthyAt = (round) => (round === 4 ? 0 : 2);
+        worker.hello();
+      },
+      {
+        observer: {
+          round(record) {
+            if (record.skipped) skipped.push(record.round);
+          },
+        },
+      },
+    );
+    assert.deepEqual(skipped, [3, 4]);
+    assert.ok(end.state.phi.every(Number.isFinite));
+  });
+
+  it('keeps the best φ by its held-out score, and ends with the error of its last worker', async () => {
+    // scores are the round: the first one is best
+    const end = await coordinate((start) => start('w').hello());
+    assert.deepEqual([end.best.round, end.best.score], [0, 0]);
+    const failing = coordinate(
+      (start) => {
+        const worker = start('w');
+        worker.send = () => worker.leave('its disk is full');
+        worker.hello();
+      },
+      { failWithLastWorker: true },
+    );
+    await assert.rejects(failing, new LoptError('its disk is full'));
+  });
+
+  it('refuses a result of another shape', async () => {
+    const failing = coordinate(
+      (start) => {
+        const worker = start('w');
+        const { send } = worker;
+        worker.send = (shard, round) => send.call(worker, shard, round, 3);
+        worker.hello();
+      },
+      { failWithLastWorker: true },
+    );
+    await assert.rejects(failing, /its result for round 1 must have \d+ entries, got 3/);
+  });
+
+  it('ends without a worker when it is told to', async () => {
+    const end = await coordinate((_start, stop) => stop.abort());
+    assert.deepEqual([end.interrupted, end.state.round], [true, 0]);
+  });
+});

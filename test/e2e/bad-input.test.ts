@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { phiLength } from '../../shared/phi.js';
+import { encodePhi } from '../../shared/phi-file.js';
+import { temporaryFolder } from '../fixtures/folder.js';
+import { CLI, lopt, SMALL_FLAGS, startProcess, wordsOf } from './harness.js';
+
+/** Arguments, exit code, and the one sentence that is printed. */
+type Case = readonly [args: string, code: number, sentence: string];
+
+const COMMANDS = 'train, eval, bench, problems, engines';
+
+const CASES: readonly Case[] = [
+  ['', 2, `Cannot run lopt: a command must be given, one of ${COMMANDS}`],
+  ['trian', 2, `Cannot run lopt: the command must be one of ${COMMANDS}, got "trian"; did you mean "train"?`],
+  [
+    'train quadratc',
+    2,
+    'Cannot find problem "quadratc": it must be one of simple, quadratic, mlp; did you mean "quadratic"?',
+  ],
+  ['train quadratic more', 2, 'Cannot run lopt train: "more" is one word too many'],
+  ['train --shrads 3', 2, 'Cannot run lopt train: there is no flag --shrads; did you mean "shards"?'],
+  ['train --shards', 2, 'Cannot run lopt: Not enough arguments following: shards'],
+  ['train --shards 2 --shards 3', 2, 'Cannot run lopt train: --shards must be given once'],
+  ['train --shards 0', 2, 'Cannot train: "shards" must be an integer of at least 1, got 0'],
+  ['train --problems 1.5', 2, 'Cannot train: "problems" must be an integer of at least 1, got 1.5'],
+  ['train --horizon ten', 2, 'Cannot train: "horizon" must be an integer of at least 1, got "ten"'],
+  ['train --unroll -1', 2, 'Cannot train: "unroll" must be an integer of at least 1, got -1'],
+  ['train --seed -1', 2, 'Cannot train: "seed" must be an integer of at least 0, got -1'],
+  ['train --output-scale 0', 2, 'Cannot train: "output-scale" must be a number greater than 0, got 0'],
+  ['train --learning-rate 0', 2, 'Cannot train: "learning-rate" must be a number greater than 0, got 0'],
+  ['train --final-rate 2', 2, 'Cannot train: "final-rate" must be a number greater than 0 and of at most 1, got 2'],
+  ['train --flat 1', 2, 'Cannot train: "flat" must be a number greater than 0 and of at most 0.9, got 1'],
+  ['train --clip NaN', 2, 'Cannot train: "clip" must be a number greater than 0, got "NaN"'],
+  ['train --evaluate-every 0', 2, 'Cannot train: "evaluate-every" must be an integer of at least 1, got 0'],
+  ['train --evaluate-functions 0', 2, 'Cannot train: "evaluate-functions" must be an integer of at least 1, got 0'],
+  [
+    'train --layers 20,x',
+    2,
+    'Cannot train: "layers" must be a list such as 20,20 of integers from 1 to 512, got "20,x"',
+  ],
+  ['train --layers 1,1,1,1,1,1,1,1,1', 2, 'Cannot train: "layers" must list 1 to 8 layers, got 9'],
+  ['train --preprocessing log', 2, 'Cannot train: "preprocessing" must be one of log-and-sign, none, got "log"'],
+  ['train --engine gpu', 2, 'Cannot train: "engine" must be one of auto, wasm, reference, got "gpu"'],
+  [
+    'train --engine wasm --second-derivatives',
+    2,
+    'Cannot train: "engine" must be reference with second derivatives, got "wasm"',
+  ],
+  ['train --seconds 3 --rounds 4', 2, 'Cannot train: give --seconds or --rounds, not both'],
+  ['train --seconds 0', 2, 'Cannot train: "seconds" must be a number greater than 0, got 0'],
+  ['train --rounds 0.5', 2, 'Cannot train: "rounds" must be an integer of at least 1, got 0.5'],
+  ['train --threads 0', 2, 'Cannot train: "threads" must be an integer from 1 to 1024, got 0'],
+  [
+    'train --problem.dimension 0',
+    2,
+    'Cannot configure quadratic: "dimension" must be an integer of at least 1, got "0"',
+  ],
+  ['train --problem.dimension', 2, 'Cannot run lopt: --problem.dimension must be followed by a value'],
+  [
+    'train mlp --problem.activation gelu',
+    2,
+    'Cannot configure mlp: "activation" must be one of sigmoid, tanh, relu, got "gelu"',
+  ],
+  ['train --resume', 2, 'Cannot train: --resume needs --out, the folder of the run to go on with'],
+  ['train --resume --out nowhere', 2, 'Cannot resume nowhere: it must hold a run, and there is no config.json in it'],
+  ['train --init nowhere', 1, 'Cannot read φ from nowhere: there is no such file'],
+  ['train --config nowhere', 1, 'Cannot read flags from nowhere: there is no such file'],
+  ['problems --problem.dimension 3', 2, 'Cannot run lopt problems: it takes no options of a problem'],
+  ['eval', 2, 'Cannot run lopt: an argument is missing; lopt COMMAND --help says which'],
+  ['eval nowhere', 1, 'Cannot read φ from nowhere: there is no such file'],
+  ['bench --seconds x', 2, 'Cannot measure: "seconds" must be a number greater than 0, got "x"'],
+];
+
+describe('lopt answers wrong flags with one sentence and leaves nothing behind', () => {
+  for (const [args, code, sentence] of CASES) {
+    it(`lopt ${args}`, async (context) => {
+      const folder = temporaryFolder(context);
+      const ended = await lopt(args === '' ? [] : args.split(' '), folder);
+      assert.deepEqual([ended.stderr, ended.code], [`${sentence}\n`, code]);
+      assert.deepEqual(readdirSync(folder), []);
+    });
+  }
+});
+
+describe('lopt train --config answers a wrong file with one sentence', () => {
+  const files: readonly [content: string, code: number, sentence: RegExp][] = [
+    ['shards: [1\n', 1, /^Cannot read flags from f\.yaml: it must be YAML, and is not at line 2, column 1 \(.*\)\n$/],
+    ['shrads: 3\n', 1, /^Cannot read flags from f\.yaml: there is no flag "shrads"; did you mean "shards"\?\n$/],
+    ['- shards\n', 1, /^Cannot read flags from f\.yaml: it must hold keys and values, as in "shards: 4"\n$/],
+    ['layers: []\n', 2, /^Cannot train: "layers" must list 1 to 8 layers, got 0\n$/],
+    ['problem: 3\n', 1, /^Cannot read flags from f\.yaml: "problem" must be the name of a problem family\n$/],
+    ['shards: many\n', 2, /^Cannot train: "shards" must be an integer of at least 1, got "many"\n$/],
+    [
+      'problem: mlp\nproblem.batch: 0\n',
+      2,
+      /^Cannot configure mlp: "batch" must be an integer of at least 1, got 0\n$/,
+    ],
+  ];
+  for (const [content, code, sentence] of files) {
+    it(JSON.stringify(content), async (context) => {
+      const folder = temporaryFolder(context);
+      writeFileSync(join(folder, 'f.yaml'), content);
+      const ended = await lopt(['train', '--config', 'f.yaml'], folder);
+      assert.match(ended.stderr, sentence);
+      assert.equal(ended.code, code);
+      assert.deepEqual(readdirSync(folder), ['f.yaml']);
+    });
+  }
+
+  it('and takes flags from a right one', async (context) => {
+    const folder = temporaryFolder(context);
+    writeFileSync(join(folder, 'f.yaml'), 'problem: simple\nrounds: 2\nlayers: [3]\nout: run\n');
+    const ended = await lopt(['train', '--config', 'f.yaml', '--problems', '5'], folder);
+    assert.equal(ended.code, 0, ended.stderr);
+    const { config } = JSON.parse(readFileSync(join(folder, 'run', 'config.json'), 'utf8')) as {
+      config: Record<string, unknown>;
+    };
+    assert.deepEqual([config['problem'], config['problems']], ['simple', 5]);
+  });
+});
+
+describe('lopt answers a damaged φ file with one sentence', () => {
+  const network = { layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
+  const whole = encodePhi(network, new Float32Array(phiLength(network)).fill(0.5));
+  const withNaN = Buffer.from(whole);
+  withNaN.writeFloatLE(Number.NaN, withNaN.length - 4);
+  const files: readonly [name: string, bytes: Buffer, sentence: string][] = [
+    [
+      'empty',
+      Buffer.alloc(0),
+      'Cannot read x as safetensors: it must begin with 8 bytes of header length, and has 0 bytes',
+    ],
+    ['no safetensors', Buffer.alloc(64, 0xff), 'Cannot read x as safetensors: its header must end within the file'],
+    [
+      'cut short',
+      whole.subarray(0, -3),
+      'Cannot read x as safetensors: tensor "output/biases" must lie within the file',
+    ],
+    ['not a number', withNaN, 'Cannot read φ from x: tensor "output/biases" must hold finite numbers, and does not'],
+    [
+      'other shapes',
+      Buffer.from(whole.toString('latin1').replace('"layers":"3"', '"layers":"4"'), 'latin1'),
+      'Cannot read φ from x: tensor "lstm_1/weights" must have shape [5, 16], got [4, 12]',
+    ],
+  ];
+  for (const [name, bytes, sentence] of files) {
+    it(name, async (context) => {
+      const folder = temporaryFolder(context);
+      writeFileSync(join(folder, 'x'), bytes);
+      for (const args of [
+        ['eval', 'x'],
+        ['train', '--init', 'x'],
+      ]) {
+        const ended = await lopt(args, folder);
+        assert.ok(ended.stderr.startsWith(sentence), ended.stderr);
+        assert.equal(ended.stderr.split('\n').length, 2);
+        assert.equal(ended.code, 1);
+      }
+      assert.deepEqual(readdirSync(folder), ['x']);
+    });
+  }
+
+  it('and --init refuses flags of another network', async (context) => {
+    const folder = temporaryFolder(context);
+    writeFileSync(join(folder, 'x'), whole);
+    const ended = await lopt(['train', '--init', 'x', '--layers', '4'], folder);
+    const expected =
+      'Cannot train: the network must be the one of the φ it starts from (layers 3, preprocessing none, output scale 0.1)\n';
+    assert.deepEqual([ended.stderr, ended.code], [expected, 2]);
+  });
+});
+
+describe('lopt train --resume answers a damaged or different run with one sentence', () => {
+  /** A run of a few rounds, with two checkpoints. */
+  async function shortRun(folder: string): Promise<string> {
+    const out = join(folder, 'run');
+    const args = ['train', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, shards: 2 }), '--rounds', '6', '--out', out];
+    assert.equal((await lopt(args)).code, 0);
+    assert.equal((await lopt(['train', '--resume', '--rounds', '9', '--out', out])).code, 0);
+    return out;
+  }
+
+  function damage(path: string): void {
+    const bytes = readFileSync(path);
+    bytes[bytes.length >> 1]! ^= 0xff;
+    writeFileSync(path, bytes);
+  }
+
+  it('a new run into its folder', async (context) => {
+    const out = await shortRun(temporaryFolder(context));
+    const ended = await lopt(['train', '--out', out]);
+    const expected = `Cannot train into ${out}: it holds a run already; add --resume to go on with it, or name another folder with --out\n`;
+    assert.deepEqual([ended.stderr, ended.code], [expected, 2]);
+  });
+
+  it('another configuration', async (context) => {
+    const out = await shortRun(temporaryFolder(context));
+    const ended = await lopt(['train', '--resume', '--out', out, '--shards', '4']);
+    const expected = `Cannot resume ${out}: "shards" must stay 2, as the run was started, got 4\n`;
+    assert.deepEqual([ended.stderr, ended.code], [expected, 2]);
+  });
+
+  it('a config.json that was changed', async (context) => {
+    const out = await shortRun(temporaryFolder(context));
+    const path = join(out, 'config.json');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"shards": 2', '"shards": 3'));
+    const ended = await lopt(['train', '--resume', '--out', out]);
+    const expected = `Cannot read the configuration from ${path}: its digest must be that of its content, so it was changed\n`;
+    assert.deepEqual([ended.stderr, ended.code], [expected, 1]);
+  });
+
+  it('one damaged checkpoint: the run goes on from the other', async (context) => {
+    const out = await shortRun(temporaryFolder(context));
+    const folder = join(out, 'checkpoints');
+    const newest = readdirSync(folder).sort().at(-1)!;
+    damage(join(folder, newest));
+    const ended = await lopt(['train', '--resume', '--rounds', '10', '--out', out]);
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.ok(ended.stdout.includes(`Cannot read the checkpoint ${join(folder, newest)}: it is damaged`), ended.stdout);
+    assert.ok(ended.stdout.includes('Going on after round 9.'), ended.stdout);
+  });
+
+  it('a journal without its beginning and no readable checkpoint', async (context) => {
+    const out = await shortRun(temporaryFolder(context));
+    for (const name of readdirSync(join(out, 'checkpoints'))) damage(join(out, 'checkpoints', name));
+    const journal = join(out, 'journal');
+    const [segment] = readdirSync(journal);
+    // the first segment lost: what is left begins later
+    renameSync(join(journal, segment!), join(journal, 'journal-000000000004.bin'));
+    const ended = await lopt(['train', '--resume', '--out', out]);
+    assert.equal(ended.code, 1);
+    assert.match(ended.stderr, /^Cannot resume the run: .*no undamaged checkpoint is of one of them\n$/);
+  });
+});
+
+describe('lopt leaves no half-written file', () => {
+  it('killed while it trains, every φ file is whole', async (context) => {
+    const out = join(temporaryFolder(context), 'run');
+    const args = ['train', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, shards: 1 }), '--seconds', '60', '--out', out];
+    const { child, ended, printed } = startProcess([CLI, ...args]);
+    await printed('round ');
+    child.kill('SIGKILL');
+    await ended;
+    for (const name of readdirSync(out).filter((file) => file.endsWith('.safetensors'))) {
+      const checked = await lopt(['eval', join(out, name), '--functions', '2', '--tune-functions', '2']);
+      assert.equal(checked.code, 0, checked.stderr);
+    }
+    assert.ok(existsSync(join(out, 'config.json')));
+  });
+});

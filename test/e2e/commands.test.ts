@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { ComparedOptimizer } from '../../coordinator/comparison.js';
+import { readPhi } from '../../shared/phi-file.js';
+import { temporaryFolder } from '../fixtures/folder.js';
+import { lopt, SMALL_FLAGS, sha256OfFile, wordsOf } from './harness.js';
+
+const FLAGS = wordsOf({ ...SMALL_FLAGS, shards: 2 });
+
+function jsonLines(path: string): Record<string, unknown>[] {
+  return readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+test('lopt train writes what its folder is said to hold, a line a round and an evaluation', async (context) => {
+  const out = join(temporaryFolder(context), 'run');
+  const { code, stdout, stderr } = await lopt(['train', 'quadratic', ...FLAGS, '--rounds', '20', '--out', out]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, '');
+  assert.match(stdout, /^Training φ on quadratic with \d+ threads?, into /);
+  assert.match(stdout, /\nTrained 20 rounds; the best φ is that of round \d+: .*phi\.safetensors\n/);
+  const lines = jsonLines(join(out, 'metrics.jsonl'));
+  const rounds = lines.filter(({ round }) => round !== undefined);
+  assert.deepEqual(
+    rounds.map(({ round }) => round),
+    Array.from({ length: 20 }, (_, index) => index + 1),
+  );
+  for (const { healthy, problems, metaLoss } of rounds) {
+    assert.deepEqual([healthy, problems], [4, 4]);
+    assert.ok(Number.isFinite(metaLoss));
+  }
+  // every 9 rounds, and the last one
+  assert.deepEqual(
+    lines.filter(({ evaluation }) => evaluation !== undefined).map(({ evaluation }) => evaluation),
+    [0, 9, 18, 20],
+  );
+  const { config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as { config: { network: unknown } };
+  for (const name of ['phi.safetensors', 'last.safetensors']) {
+    assert.deepEqual(readPhi(join(out, name)).network, config.network);
+  }
+  assert.ok(existsSync(join(out, 'journal')) && existsSync(join(out, 'checkpoints')));
+});
+
+test('lopt train --init starts from the given φ', async (context) => {
+  const folder = temporaryFolder(context);
+  const first = join(folder, 'first');
+  const second = join(folder, 'second');
+  assert.equal((await lopt(['train', 'quadratic', ...FLAGS, '--rounds', '5', '--out', first])).code, 0);
+  const phi = join(first, 'last.safetensors');
+  const flags = wordsOf({ ...SMALL_FLAGS, shards: 2, 'learning-rate': 1e-30 });
+  assert.equal((await lopt(['train', 'quadratic', ...flags, '--init', phi, '--rounds', '1', '--out', second])).code, 0);
+  assert.equal(sha256OfFile(join(second, 'last.safetensors')), sha256OfFile(phi));
+  const resumed = await lopt(['train', '--resume', '--rounds', '2', '--out', second]);
+  assert.equal(resumed.code, 0, resumed.stderr);
+});
+
+test('lopt eval prints a table and writes the figures of the learned and of every hand-designed optimizer', async (context) => {
+  const folder = temporaryFolder(context);
+  const out = join(folder, 'run');
+  assert.equal((await lopt(['train', 'quadratic', ...FLAGS, '--rounds', '5', '--out', out])).code, 0);
+  const json = join(folder, 'figures.json');
+  const sizes = ['--functions', '70', '--tune-functions', '20', '--json', json];
+  const evaluated = await lopt(['eval', join(out, 'phi.safetensors'), ...sizes]);
+  assert.equal(evaluated.code, 0, evaluated.stderr);
+  const report = JSON.parse(readFileSync(json, 'utf8')) as {
+    functions: number;
+    horizon: number;
+    optimizers: ComparedOptimizer[];
+  };
+  // problem, its options and the horizon are the run's own
+  assert.deepEqual([report.functions, report.horizon], [70, 30]);
+  const names = ['learned', 'sgd', 'momentum', 'nag', 'adagrad', 'rmsprop', 'rprop', 'adam'];
+  assert.deepEqual(
+    report.optimizers.map(({ name }) => name),
+    names,
+  );
+  for (const { name, sum, final, divergenceRate } of report.optimizers) {
+    assert.equal(sum.learningRate === null, name === 'learned');
+    for (const { mean, standardError, median } of [sum, final]) {
+      assert.ok(mean! > 0 && standardError! > 0 && median! > 0, name);
+    }
+    assert.ok(divergenceRate >= 0 && divergenceRate <= 1);
+    assert.match(evaluated.stdout, new RegExp(`^${name} `, 'm'));
+  }
+  // the same functions again, whatever the number of threads
+  const again = join(folder, 'again.json');
+  const repeated = await lopt([
+    'eval',
+    join(out, 'phi.safetensors'),
+    ...sizes.slice(0, 4),
+    '--json',
+    again,
+    '--threads',
+    '1',
+  ]);
+  assert.equal(repeated.code, 0, repeated.stderr);
+  assert.deepEqual(JSON.parse(readFileSync(again, 'utf8')), report);
+});
+
+test('lopt eval takes another problem and a longer horizon than φ was trained for', async (context) => {
+  const folder = temporaryFolder(context);
+  const out = join(folder, 'run');
+  assert.equal((await lopt(['train', 'quadratic', ...FLAGS, '--rounds', '2', '--out', out])).code, 0);
+  const sizes = ['--functions', '4', '--tune-functions', '4', '--horizon', '45', '--json', join(folder, 'x.json')];
+  const evaluated = await lopt(['eval', join(out, 'phi.safetensors'), 'simple', ...sizes]);
+  assert.equal(evaluated.code, 0, evaluated.stderr);
+  assert.match(evaluated.stdout, /^Comparing on 4 fresh functions of simple, 45 steps;/);
+});
+
+test('lopt train mlp trains on real MNIST', async (context) => {
+  const out = join(temporaryFolder(context), 'run');
+  const flags = wordsOf({ 'problem.hidden': 4, horizon: 6, unroll: 3, layers: 4, 'evaluate-functions': 1 });
+  const { code, stderr } = await lopt(['train', 'mlp', ...flags, '--rounds', '4', '--out', out]);
+  assert.equal(code, 0, stderr);
+  const { config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as {
+    config: { dataHashes: Record<string, string> };
+  };
+  assert.equal(Object.keys(config.dataHashes).length, 4);
+});
+
+test('lopt train --engine reference trains, second derivatives included', async (context) => {
+  const folder = temporaryFolder(context);
+  const flags = wordsOf({ ...SMALL_FLAGS, shards: 1, 'evaluate-functions': 2, layers: 3, rounds: 3, threads: 1 });
+  const plain = await lopt(['train', 'quadratic', ...flags, '--engine', 'reference', '--out', join(folder, 'plain')]);
+  assert.equal(plain.code, 0, plain.stderr);
+  const second = await lopt(['train', 'quadratic', ...flags, '--second-derivatives', '--out', join(folder, 'second')]);
+  assert.equal(second.code, 0, second.stderr);
+  const hashes = ['plain', 'second'].map((name) => sha256OfFile(join(folder, name, 'last.safetensors')));
+  assert.notEqual(hashes[0], hashes[1]);
+});
+
+test('lopt bench prints a rate for the kernel, for windows and for rounds', async (context) => {
+  const folder = temporaryFolder(context);
+  const json = join(folder, 'bench.json');
+  const { code, stdout, stderr } = await lopt(['bench', '--seconds', '0.05', '--problems', '4', '--json', json]);
+  assert.equal(code, 0, stderr);
+  const { rows } = JSON.parse(readFileSync(json, 'utf8')) as {
+    rows: { what: string; coordinateStepsPerSecond: number }[];
+  };
+  assert.equal(rows.length, 5);
+  for (const { what, coordinateStepsPerSecond } of rows) {
+    assert.ok(coordinateStepsPerSecond > 0, what);
+    assert.ok(stdout.includes(what), what);
+  }
+});
+
+test('lopt problems and lopt engines list what there is', async () => {
+  const problems = await lopt(['problems']);
+  for (const text of ['simple', 'quadratic', '--problem.distribution', 'mlp', '--problem.activation']) {
+    assert.ok(problems.stdout.includes(text), text);
+  }
+  const engines = await lopt(['engines']);
+  for (const text of ['wasm', 'reference']) assert.ok(engines.stdout.includes(text), text);
+});

@@ -1,0 +1,124 @@
+/** What the end-to-end tests share: a small run, and the command line as a real process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type EmbeddedOptions, trainEmbedded } from '../../deploy/embedded.js';
+import { type Configured, configure } from '../../deploy/train-flags.js';
+import { initialPhiOf } from '../../shared/config.js';
+import { silentLogger } from '../../shared/logger.js';
+import { encodePhi } from '../../shared/phi-file.js';
+
+/** The command line, as installed. */
+export const CLI = fileURLToPath(new URL('../../deploy/cli.js', import.meta.url));
+
+/** 13 shards, and windows of 7 steps that do not divide the episode's 30: the last one is short. */
+export const SMALL_FLAGS = {
+  shards: 13,
+  problems: 2,
+  horizon: 30,
+  unroll: 7,
+  layers: '6,5',
+  'evaluate-every': 9,
+  'evaluate-functions': 8,
+  'problem.dimension': 3,
+} as const;
+
+/** Rounds of the small run: eight episodes and a part of the ninth. */
+export const SMALL_ROUNDS = 43;
+
+/** The flags as words. */
+export function wordsOf(flags: Readonly<Record<string, string | number>>): string[] {
+  return Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+}
+
+export function smallRun(flags: Record<string, unknown> = {}): Promise<Configured> {
+  return configure('Cannot test', 'quadratic', { ...SMALL_FLAGS, ...flags });
+}
+
+/** φ_0 of a configuration. */
+export function startOf(config: Configured['config']): Float64Array {
+  return initialPhiOf(config);
+}
+
+/** Trains the small run in this process; returns the sha256 of what last.safetensors would hold. */
+export async function trainSmall(
+  folder: string,
+  options: Partial<EmbeddedOptions> = {},
+  flags: Record<string, unknown> = {},
+): Promise<string> {
+  const { config } = await smallRun(flags);
+  const end = await trainEmbedded({
+    folder,
+    threads: 2,
+    config,
+    phi: startOf(config),
+    goal: { rounds: SMALL_ROUNDS },
+    logger: silentLogger,
+    ...options,
+  });
+  return sha256(encodePhi(config.network, new Float32Array(end.state.phi)));
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+export function sha256OfFile(path: string): string {
+  return sha256(readFileSync(path));
+}
+
+/** What a process printed, and how it ended. */
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Starts a Node process; `ended` settles when it is gone. */
+export function startProcess(
+  args: readonly string[],
+  cwd?: string,
+): { child: ChildProcess; ended: Promise<Ended>; printed(text: string): Promise<void> } {
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+  const printed = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (stdout.includes(text)) resolve();
+      };
+      child.stdout!.on('data', look);
+      child.on('close', () => reject(new Error(`the process ended before it printed "${text}": ${stderr}`)));
+      look();
+    });
+  return { child, ended, printed };
+}
+
+/** Runs `lopt` to its end. */
+export function lopt(args: readonly string[], cwd?: string): Promise<Ended> {
+  return startProcess([CLI, ...args], cwd).ended;
+}
+
+/** A small linear congruential generator in [0, 1), for the moments at which tests disturb a run. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

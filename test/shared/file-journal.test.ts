@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { encodeFrame } from '../../shared/codec.js';
+import { JournalError } from '../../shared/errors.js';
+import { FileJournal } from '../../shared/journal/file-journal.js';
+import { appendRounds, assertRounds, testJournal } from '../contracts/journal.js';
+import { temporaryFolder } from '../fixtures/folder.js';
+import { recordOf } from '../fixtures/records.js';
+
+testJournal({
+  name: 'file',
+  create: async (test) => {
+    const folder = join(temporaryFolder(test), 'made', 'here');
+    return async () => new FileJournal(folder);
+  },
+});
+
+// three records or so
+const SEGMENT_BYTES = 2 * encodeFrame(recordOf(1)).length + 1;
+
+testJournal({
+  name: 'file, in short segments,',
+  create: async (test) => {
+    const folder = temporaryFolder(test);
+    return async () => new FileJournal(folder, { segmentBytes: SEGMENT_BYTES });
+  },
+});
+
+function segmentsIn(folder: string): string[] {
+  return readdirSync(folder).sort();
+}
+
+describe('FileJournal', () => {
+  it('cuts a last record off that is torn at any byte, and goes on in its place', async (test) => {
+    const folder = temporaryFolder(test);
+    const journal = new FileJournal(folder);
+    await appendRounds(journal, 0, 3);
+    await journal.close();
+    const [name] = segmentsIn(folder);
+    const path = join(folder, name!);
+    const whole = readFileSync(path);
+    const start = whole.length - encodeFrame(recordOf(3)).length;
+    for (let length = start; length < whole.length; length++) {
+      writeFileSync(path, whole.subarray(0, length));
+      const torn = new FileJournal(folder);
+      assert.equal(torn.last, 2, `${length - start} bytes`);
+      assert.equal(readFileSync(path).length, start);
+      await appendRounds(torn, 3, 3);
+      await torn.close();
+      assert.deepEqual(readFileSync(path), whole);
+    }
+    const again = new FileJournal(folder);
+    await assertRounds(again, 0, 3);
+    await again.close();
+  });
+
+  it('cuts a first record off that is torn, as though it were empty', async (test) => {
+    const folder = temporaryFolder(test);
+    writeFileSync(join(folder, 'journal-000000000000.bin'), encodeFrame(recordOf(0)).subarray(0, 40));
+    const journal = new FileJournal(folder);
+    await assertRounds(journal, -1, -1);
+    await appendRounds(journal, 0, 1);
+    await assertRounds(journal, 0, 1);
+    await journal.close();
+  });
+
+  it('cuts a last record off that is damaged anywhere', async (test) => {
+    const folder = temporaryFolder(test);
+    const journal = new FileJournal(folder);
+    await appendRounds(journal, 0, 2);
+    await journal.close();
+    const path = join(folder, segmentsIn(folder)[0]!);
+    const whole = readFileSync(path);
+    const start = whole.length - encodeFrame(recordOf(2)).length;
+    for (let at = start; at < whole.length; at++) {
+      const damaged = Buffer.from(whole);
+      damaged[at]! ^= 0x10;
+      writeFileSync(path, damaged);
+      const opened = new FileJournal(folder);
+      assert.equal(opened.last, 1, `byte ${at - start}`);
+      await opened.close();
+    }
+  });
+
+  it('starts a new segment when one is full, named by its first round, and purges whole segments', async (test) => {
+    const folder = temporaryFolder(test);
+    const journal = new FileJournal(folder, { segmentBytes: SEGMENT_BYTES });
+    await appendRounds(journal, 0, 11);
+    const names = segmentsIn(folder);
+    const firsts = names.map((name) => Number(/^journal-(\d{12})\.bin$/.exec(name)![1]));
+    assert.ok(firsts.length >= 4, `${firsts}`);
+    for (const [index, first] of firsts.entries()) {
+      const next = firsts[index + 1] ?? 12;
+      const frames = Array.from({ length: next - first }, (_, i) => encodeFrame(recordOf(first + i)));
+      assert.deepEqual(readFileSync(join(folder, names[index]!)), Buffer.concat(frames));
+    }
+    await journal.purge(firsts[2]! - 1);
+    assert.deepEqual(segmentsIn(folder), names.slice(1));
+    await journal.purge(firsts[2]!);
+    assert.deepEqual(segmentsIn(folder), names.slice(2));
+    await journal.purge(1000);
+    assert.deepEqual(segmentsIn(folder), names.slice(-1));
+    await assertRounds(journal, firsts.at(-1)!, 11);
+    await journal.close();
+  });
+
+  it('drops segments that follow a gap', async (test) => {
+    const folder = temporaryFolder(test);
+    const journal = new FileJournal(folder, { segmentBytes: 1 });
+    await appendRounds(journal, 0, 5);
+    await journal.close();
+    rmSync(join(folder, 'journal-000000000003.bin'));
+    const opened = new FileJournal(folder, { segmentBytes: 1 });
+    await assertRounds(opened, 0, 2);
+    await appendRounds(opened, 3, 4);
+    await opened.close();
+    const again = new FileJournal(folder, { segmentBytes: 1 });
+    await assertRounds(again, 0, 4);
+    await again.close();
+  });
+
+  it('leaves files of other names alone', async (test) => {
+    const folder = temporaryFolder(test);
+    writeFileSync(join(folder, 'journal-1.bin'), 'mine');
+    writeFileSync(join(folder, 'notes.txt'), 'mine');
+    const journal = new FileJournal(folder);
+    await appendRounds(journal, 0, 0);
+    await journal.close();
+    assert.deepEqual(segmentsIn(folder), ['journal-000000000000.bin', 'journal-1.bin', 'notes.txt']);
+  });
+
+  it('read() says which record was damaged after the journal was opened', async (test) => {
+    const folder = temporaryFolder(test);
+    const journal = new FileJournal(folder);
+    await appendRounds(journal, 0, 2);
+    const path = join(folder, segmentsIn(folder)[0]!);
+    const bytes = readFileSync(path);
+    bytes[encodeFrame(recordOf(0)).length + 30]! ^= 1;
+    writeFileSync(path, bytes);
+    await assert.rejects(
+      journal.read(1),
+      (error) =>
+        error instanceof JournalError && /^Cannot read round 1 from .*: the record is damaged$/.test(error.message),
+    );
+    assert.deepEqual(await journal.read(2), recordOf(2));
+    await journal.close();
+  });
+
+  it('append() and read() name the rounds that would be right', async (test) => {
+    const folder = temporaryFolder(test);
+    const journal = new FileJournal(folder);
+    await appendRounds(journal, 0, 2);
+    await assert.rejects(journal.append(recordOf(7)), {
+      message: 'Cannot append round 7 to the journal: the next one must be 3',
+    });
+    await assert.rejects(journal.read(9), {
+      message: `Cannot read round 9 from the journal in ${folder}: it holds rounds 0 to 2`,
+    });
+    await journal.close();
+  });
+});

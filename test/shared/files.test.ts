@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { readFileNamed, writeFileWhole } from '../../shared/files.js';
+import { assertFileError } from '../fixtures/damaged-files.js';
+import { temporaryFolder } from '../fixtures/folder.js';
+
+describe('writeFileWhole()', () => {
+  it('writes bytes and text, over what was there, and leaves nothing else', (test) => {
+    const folder = temporaryFolder(test);
+    const path = join(folder, 'file');
+    const large = new Uint8Array(3 << 20).map((_, i) => i * 31);
+    for (const content of ['first', 'φ = ∇', '', Uint8Array.of(0, 255, 10), large]) {
+      writeFileWhole(path, content);
+      assert.ok(readFileSync(path).equals(Buffer.from(content as Uint8Array)));
+      assert.deepEqual(readdirSync(folder), ['file']);
+    }
+  });
+
+  it('replaces what a crash left aside', (test) => {
+    const folder = temporaryFolder(test);
+    const path = join(folder, 'file');
+    writeFileSync(`${path}.partial`, 'torn, and longer than what follows');
+    writeFileWhole(path, 'whole');
+    assert.equal(readFileSync(path, 'utf8'), 'whole');
+    assert.deepEqual(readdirSync(folder), ['file']);
+  });
+
+  it('throws FileError and leaves the old content where it cannot write', (test) => {
+    const folder = temporaryFolder(test);
+    const missing = join(folder, 'none', 'file');
+    assertFileError(() => writeFileWhole(missing, 'x'), missing);
+    const occupied = join(folder, 'folder');
+    mkdirSync(occupied);
+    writeFileSync(join(occupied, 'inside'), 'old');
+    assertFileError(() => writeFileWhole(occupied, 'x'), occupied);
+    assert.deepEqual(readdirSync(folder), ['folder']);
+    assert.equal(readFileSync(join(occupied, 'inside'), 'utf8'), 'old');
+  });
+});
+
+describe('readFileNamed()', () => {
+  it('gives the bytes, and says what is missing or unreadable', (test) => {
+    const folder = temporaryFolder(test);
+    const path = join(folder, 'file');
+    const error = assertFileError(() => readFileNamed(path, 'φ'), path);
+    assert.equal(error.message, `Cannot read φ from ${path}: there is no such file`);
+    assertFileError(() => readFileNamed(folder, 'φ'), folder);
+    writeFileSync(path, 'abc');
+    assert.deepEqual(readFileNamed(path, 'φ'), Buffer.from('abc'));
+  });
+});

@@ -1,0 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { MemoryBus } from '../../shared/bus/memory-bus.js';
+import { testBus } from '../contracts/bus.js';
+
+testBus({
+  name: 'memory',
+  create: async () => new MemoryBus(),
+  // every microtask, and those that they queue, runs before the next turn
+  settle: () => nextTurn(),
+});

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { initialPhi, type Network } from '../../shared/phi.js';
+import { encodePhi, readPhi, writePhi } from '../../shared/phi-file.js';
+import { seedKey } from '../../shared/random.js';
+import { decodeSafeTensors, encodeSafeTensors, type NamedTensor } from '../../shared/safetensors.js';
+import { assertFileError } from '../fixtures/damaged-files.js';
+import { temporaryFolder } from '../fixtures/folder.js';
+
+const NETWORK: Network = { layers: [3, 2], preprocessing: 'log-and-sign', outputScale: 0.1 };
+
+function somePhi(): Float32Array {
+  return Float32Array.from(initialPhi(NETWORK, seedKey(1)));
+}
+
+/** Writes the sample's file with other metadata or tensors. */
+function writeChanged(
+  path: string,
+  {
+    metadata = {},
+    tensors = (list) => list,
+  }: { metadata?: Record<string, string>; tensors?: (list: NamedTensor[]) => NamedTensor[] },
+): void {
+  const whole = decodeSafeTensors('sample', encodePhi(NETWORK, somePhi()));
+  writeFileSync(
+    path,
+    encodeSafeTensors({ metadata: { ...whole.metadata, ...metadata }, tensors: tensors(whole.tensors) }),
+  );
+}
+
+describe('writePhi() and readPhi()', () => {
+  it('give φ, its network and the hash of its file back', (test) => {
+    const path = join(temporaryFolder(test), 'phi.safetensors');
+    for (const network of [NETWORK, { layers: [20, 20], preprocessing: 'none', outputScale: 1 / 3 } as const]) {
+      const phi = Float32Array.from(initialPhi(network, seedKey(1)));
+      writePhi(path, network, phi);
+      const hash = createHash('sha256').update(readFileSync(path)).digest('hex');
+      assert.deepEqual(readPhi(path), { network, phi, hash });
+    }
+  });
+
+  it('read tensors by name, in whatever order the file has them', (test) => {
+    const path = join(temporaryFolder(test), 'phi.safetensors');
+    writeChanged(path, { tensors: (list) => [...list].reverse() });
+    assert.deepEqual(readPhi(path).phi, somePhi());
+  });
+});
+
+describe('encodePhi()', () => {
+  it('gives bytes that depend on φ and its network alone', () => {
+    const bytes = encodePhi(NETWORK, somePhi());
+    const view = new Float32Array([5, ...somePhi(), 5]).subarray(1, somePhi().length + 1);
+    assert.deepEqual(encodePhi({ outputScale: 0.1, preprocessing: 'log-and-sign', layers: [3, 2] }, view), bytes);
+    const other = somePhi();
+    other[7]! += 2 ** -20;
+    assert.notDeepEqual(encodePhi(NETWORK, other), bytes);
+    assert.notDeepEqual(encodePhi({ ...NETWORK, outputScale: 0.2 }, somePhi()), bytes);
+  });
+});
+
+describe('readPhi()', () => {
+  it('throws FileError for a file that is cut at any length, or missing', (test) => {
+    const folder = temporaryFolder(test);
+    const path = join(folder, 'cut.safetensors');
+    assert.match(assertFileError(() => readPhi(path), path).message, /there is no such file/);
+    const bytes = encodePhi(NETWORK, somePhi());
+    for (let length = 0; length < bytes.length; length += length < 16 || length > bytes.length - 16 ? 1 : 13) {
+      writeFileSync(path, bytes.subarray(0, length));
+      assertFileError(() => readPhi(path), path);
+    }
+    assertFileError(() => readPhi(folder), folder);
+    assert.deepEqual(readdirSync(folder), ['cut.safetensors']);
+  });
+
+  it('throws FileError that says what is wrong', (test) => {
+    const path = join(temporaryFolder(test), 'phi.safetensors');
+    const withValue = (value: number) => (list: NamedTensor[]) =>
+      list.map((tensor, i) =>
+        i === 2 ? { ...tensor, values: tensor.values.map((old, j) => (j === 3 ? value : old)) } : tensor,
+      );
+    const cases: [Parameters<typeof writeChanged>[1], RegExp][] = [
+      [{ metadata: { format: 'pt' } }, /format "lopt", got "pt"/],
+      [{ metadata: { layers: '' } }, /list the layers' units, got ""/],
+      [{ metadata: { layers: '3,0' } }, /list the layers' units, got "3,0"/],
+      [{ metadata: { layers: '3,x' } }, /list the layers' units, got "3,x"/],
+      [{ metadata: { layers: '3' } }, /"output\/weights" must have shape \[3, 1\], got \[2, 1\]/],
+      [{ metadata: { layers: '3,2,2' } }, /"lstm_3\/weights" is missing/],
+      [{ metadata: { layers: '4,2' } }, /"lstm_1\/weights" must have shape \[6, 16\], got \[5, 12\]/],
+      [{ metadata: { layers: '1000000000' } }, /"lstm_1\/weights" must have shape/],
+      [{ metadata: { preprocessing: 'none' } }, /"lstm_1\/weights" must have shape \[4, 12\], got \[5, 12\]/],
+      [{ metadata: { preprocessing: 'log' } }, /one of log-and-sign, none, got "log"/],
+      [{ metadata: { output_scale: '0' } }, /output scale must be positive, got "0"/],
+      [{ metadata: { output_scale: 'Infinity' } }, /output scale must be positive, got "Infinity"/],
+      [{ metadata: { output_scale: 'x' } }, /output scale must be positive, got "x"/],
+      [{ tensors: (list) => list.slice(1) }, /"lstm_1\/weights" is missing/],
+      [{ tensors: withValue(Number.NaN) }, /"lstm_2\/weights" must hold finite numbers/],
+      [{ tensors: withValue(Number.POSITIVE_INFINITY) }, /"lstm_2\/weights" must hold finite numbers/],
+    ];
+    for (const [change, why] of cases) {
+      writeChanged(path, change);
+      assert.match(assertFileError(() => readPhi(path), path).message, why);
+    }
+    writeFileSync(path, 'not a safetensors file at all');
+    assertFileError(() => readPhi(path), path);
+    writeFileSync(path, encodeSafeTensors({ metadata: {}, tensors: [] }));
+    assert.match(assertFileError(() => readPhi(path), path).message, /format "lopt"/);
+  });
+});

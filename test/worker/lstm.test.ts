@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Network } from '../../shared/phi.js';
+import { fillNormal, seedKey } from '../../shared/random.js';
+import { type LstmLayerState, lstmStep, zeroLstmState } from '../../worker/optimizers/lstm.js';
+import { networkOf, relativeError } from '../contracts/engine.js';
+import { loadWindowFixtures, type WindowFixture } from '../fixtures/window.js';
+
+/** g_0…g_{K−1} [K × N] and h_K of a fixture under any φ. */
+function unroll(fixture: WindowFixture, network: Network, phi: Float64Array) {
+  const { coordinates, steps } = fixture;
+  const gradients = Float64Array.from(fixture.gradients);
+  const updates = new Float64Array(steps * coordinates);
+  let state: LstmLayerState[] = fixture.initialState.map(({ hidden, cell }) => ({
+    hidden: Float64Array.from(hidden),
+    cell: Float64Array.from(cell),
+  }));
+  for (let s = 0; s < steps; s++) {
+    const step = lstmStep(network, phi, gradients.subarray(s * coordinates, (s + 1) * coordinates), state);
+    updates.set(step.updates, s * coordinates);
+    state = step.state;
+  }
+  return { updates, state };
+}
+
+/** Σ_s <g_s(φ), Σ_{t>s} ∇_t>, the gradients held fixed. */
+function frozenLoss(fixture: WindowFixture, network: Network, phi: Float64Array): number {
+  const { coordinates, steps, gradients } = fixture;
+  const { updates } = unroll(fixture, network, phi);
+  const signal = new Float64Array(coordinates);
+  let loss = 0;
+  for (let s = steps - 1; s >= 0; s--) {
+    for (let n = 0; n < coordinates; n++) {
+      signal[n]! += gradients[(s + 1) * coordinates + n]!;
+      loss += updates[s * coordinates + n]! * signal[n]!;
+    }
+  }
+  return loss;
+}
+
+/** (L(φ + εv) − L(φ − εv)) / 2ε. */
+function slope(fixture: WindowFixture, phi: Float64Array, direction: ArrayLike<number>): number {
+  const network = networkOf(fixture);
+  const epsilon = 1e-6;
+  const [above, below] = [epsilon, -epsilon].map((e) =>
+    frozenLoss(
+      fixture,
+      network,
+      phi.map((x, i) => x + e * direction[i]!),
+    ),
+  ) as [number, number];
+  return (above - below) / (2 * epsilon);
+}
+
+describe('lstmStep()', () => {
+  for (const fixture of loadWindowFixtures()) {
+    const phi = Float64Array.from(fixture.phi);
+
+    it(`agrees with the same network in JAX within 1e-12: ${fixture.name}`, () => {
+      const { updates, state } = unroll(fixture, networkOf(fixture), phi);
+      assert.ok(relativeError(updates, fixture.expected.updates) < 1e-12);
+      state.forEach(({ hidden, cell }, layer) => {
+        assert.ok(relativeError(hidden, fixture.expected.finalState[layer]!.hidden) < 1e-12, `h of layer ${layer}`);
+        assert.ok(relativeError(cell, fixture.expected.finalState[layer]!.cell) < 1e-12, `c of layer ${layer}`);
+      });
+    });
+
+    it(`has the finite differences of the frozen-gradient loss that the fixture's dφ says: ${fixture.name}`, () => {
+      const { phiGradient } = fixture.expected;
+      const directions = [1, 2, 3, 4].map((seed) => {
+        const direction = new Float32Array(phi.length);
+        fillNormal(seedKey(seed), direction);
+        return direction;
+      });
+      const slopes = directions.map((direction) => slope(fixture, phi, direction));
+      const expected = directions.map((direction) => phiGradient.reduce((sum, x, i) => sum + x * direction[i]!, 0));
+      assert.ok(relativeError(slopes, expected) < 2e-7, `${relativeError(slopes, expected)}`);
+    });
+
+    if (fixture.layers.length > 1 || fixture.layers[0] !== 8) continue;
+    it(`has finite differences in every entry of φ that agree with the fixture's dφ: ${fixture.name}`, () => {
+      const slopes = phi.map((_, i) => slope(fixture, phi, new Float64Array(phi.length).fill(1, i, i + 1)));
+      const error = relativeError(slopes, fixture.expected.phiGradient);
+      assert.ok(error < 2e-7, `${error}`);
+    });
+  }
+
+  it('writes to nothing that it is given', () => {
+    const network: Network = { layers: [3, 2], preprocessing: 'log-and-sign', outputScale: 0.1 };
+    const given = {
+      phi: new Float64Array(200).fill(0.3),
+      gradient: Float64Array.of(1, -2e-6),
+      state: zeroLstmState(network, 2),
+    };
+    const before = structuredClone(given);
+    lstmStep(network, given.phi, given.gradient, given.state);
+    assert.deepEqual(given, before);
+  });
+});

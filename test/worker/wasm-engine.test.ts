@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Network } from '../../shared/phi.js';
+import { fillNormal, seedKey } from '../../shared/random.js';
+import type { WindowResult } from '../../worker/engines/engine.js';
+import { blocksOf } from '../../worker/engines/wasm/layout.js';
+import { WasmEngine, type WasmEngineOptions } from '../../worker/engines/wasm/wasm-engine.js';
+import {
+  cloneState,
+  type EngineUnderTest,
+  networkOf,
+  recordedProblems,
+  relativeError,
+  somePhi,
+  testEngine,
+} from '../contracts/engine.js';
+import { SPOILS, targetProblems, watch } from '../fixtures/target-problems.js';
+import { type LayerState, loadWindowFixtures } from '../fixtures/window.js';
+
+/** Visits every entry of the blocked layout with its layer, part, unit and coordinate. */
+function eachEntry(
+  network: Network,
+  coordinates: number,
+  visit: (at: number, layer: number, part: 'hidden' | 'cell', index: number) => void,
+): void {
+  const stateRows = network.layers.reduce((sum, units) => sum + 2 * units, 0);
+  for (const { first, width } of blocksOf(coordinates)) {
+    let row = stateRows * first;
+    network.layers.forEach((units, layer) => {
+      for (const part of ['hidden', 'cell'] as const) {
+        for (let unit = 0; unit < units; unit++) {
+          for (let lane = 0; lane < width && first + lane < coordinates; lane++) {
+            visit(row + lane, layer, part, (first + lane) * units + unit);
+          }
+          row += width;
+        }
+      }
+    });
+  }
+}
+
+function wasm(name: string, options: Partial<WasmEngineOptions>): EngineUnderTest {
+  return {
+    name,
+    create: async (problems, gradient, network) => new WasmEngine({ problems, gradient, network, ...options }),
+    encode(layers, network, coordinates) {
+      const stateRows = network.layers.reduce((sum, units) => sum + 2 * units, 0);
+      const hidden = new Float32Array(stateRows * Math.ceil(coordinates / 8) * 8);
+      eachEntry(network, coordinates, (at, layer, part, index) => {
+        hidden[at] = layers[layer]![part][index]!;
+      });
+      return hidden;
+    },
+    decode(hidden, network, coordinates) {
+      const layers: LayerState<Float32Array>[] = network.layers.map((units) => ({
+        hidden: new Float32Array(coordinates * units),
+        cell: new Float32Array(coordinates * units),
+      }));
+      eachEntry(network, coordinates, (at, layer, part, index) => {
+        layers[layer]![part][index] = hidden[at]!;
+      });
+      return layers;
+    },
+  };
+}
+
+testEngine(wasm('wasm', {}));
+testEngine(wasm('wasm strict', { strict: true }));
+testEngine(wasm('wasm replaying', { activationBudget: 0 }));
+
+/** What a wasm engine makes of three windows of quadratics with one problem that goes bad, and the records it may keep. */
+async function threeWindows(options: Partial<WasmEngineOptions>): Promise<WindowResult[]> {
+  const { problems, gradient } = targetProblems(13);
+  const watched = watch(gradient, 13);
+  watched.spoilings = [{ problem: 3, step: 4, spoil: SPOILS['a NaN in its gradient']! }];
+  const network: Network = { layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 };
+  const engine = new WasmEngine({ problems, gradient: watched.gradient, network, ...options });
+  engine.loadPhi(somePhi(network));
+  const state = engine.begin(seedKey(5), 11, 'train');
+  const updateGradient = new Float32Array(3 * state.theta.length);
+  fillNormal(seedKey(6), updateGradient);
+  const results = [1, 2, 3].map((window) => {
+    const request = { state, steps: 3, lossWeights: Float32Array.of(1, 0.5, 2) };
+    const result = engine.window(window === 1 ? { ...request, updateGradient } : request);
+    return { ...result, state: cloneState(result.state) };
+  });
+  engine.close();
+  return results;
+}
+
+describe('WasmEngine', () => {
+  for (const strict of [false, true]) {
+    it(`window() gives the same bits whether activations are kept or replayed: ${strict ? 'strict' : 'relaxed'}`, async () => {
+      const kept = await threeWindows({ strict, activationBudget: 2 ** 30 });
+      assert.deepEqual(
+        kept.map(({ healthy }) => healthy),
+        [11, 10, 10],
+      );
+      assert.deepEqual(await threeWindows({ strict, activationBudget: 0 }), kept);
+    });
+  }
+
+  it('window() leaves dφ at zero where it only goes forward', () => {
+    const { problems, gradient } = targetProblems(3);
+    const network: Network = { layers: [4], preprocessing: 'none', outputScale: 0.1 };
+    const engine = new WasmEngine({ problems, gradient, network });
+    engine.loadPhi(somePhi(network));
+    const state = engine.begin(seedKey(5), 2, 'train');
+    // not because the engine's memory is fresh
+    assert.ok(engine.window({ state, steps: 2 }).phiGradient.some((value) => value !== 0));
+    assert.ok(engine.window({ state, steps: 2, forwardOnly: true }).phiGradient.every((value) => value === 0));
+    engine.close();
+  });
+
+  it('window() agrees between strict and relaxed arithmetic within 1e-5 on the same gradients', async () => {
+    for (const fixture of loadWindowFixtures()) {
+      const { problems, gradient } = recordedProblems(fixture.coordinates, fixture.gradients);
+      const [relaxed, exact] = [false, true].map((strict) => {
+        const engine = new WasmEngine({ problems, gradient, network: networkOf(fixture), strict });
+        engine.loadPhi(fixture.phi);
+        const result = engine.window({ state: engine.begin([1, 2], 1, 'train'), steps: fixture.steps });
+        engine.close();
+        return result;
+      }) as [WindowResult, WindowResult];
+      assert.ok(relativeError(relaxed.phiGradient, exact.phiGradient) < 1e-5, fixture.name);
+      assert.ok(relativeError(relaxed.state.theta, exact.state.theta) < 1e-5, fixture.name);
+      assert.ok(relativeError(relaxed.state.hidden, exact.state.hidden) < 1e-5, fixture.name);
+    }
+  });
+});

@@ -6,15 +6,16 @@ import { windowOf } from '../shared/episodes.js';
 import { LoptError } from '../shared/errors.js';
 import type { Decision, Journal, JournalRecord } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
-import { type HelloMessage, PROTOCOL, type ToCoordinator } from '../shared/messages.js';
+import type { PhiMessage, ResultMessage, ToCoordinator } from '../shared/messages.js';
 import type { TreeNode } from '../shared/sum-tree.js';
 import type { CheckpointFolder } from './checkpoint.js';
 import { heldOutChunks, type Scores } from './evaluation.js';
 import { OpenEvaluation } from './held-out.js';
 import { better, type LearnerState, learn, type ScoredPhi } from './learner.js';
+import { Membership, type MembershipOptions } from './membership.js';
 import { type Goal, Pacer } from './pacer.js';
 import { recover } from './recovery.js';
-import { Roster } from './roster.js';
+import type { Member } from './roster.js';
 import { OpenRound } from './round.js';
 
 /** What a run tells about itself as it goes. */
@@ -26,6 +27,8 @@ export interface RunObserver {
   evaluated?(round: number, scores: Scores): void;
   saved?(state: LearnerState): void;
   waiting?(): void;
+  /** A worker's shards went to others. */
+  reassigned?(worker: string, why: 'left' | 'silent' | 'late'): void;
 }
 
 /** What is known of a round beside its record. */
@@ -57,6 +60,10 @@ export interface CoordinatorOptions {
   signal?: AbortSignal;
   /** Whether the error of the last worker ends the run, which otherwise waits for another one. @default false */
   failWithLastWorker?: boolean;
+  /** Seconds without any worker after which the run ends with an error. @default no end */
+  workerTimeout?: number;
+  /** When a worker counts as late or gone. */
+  patience?: Pick<MembershipOptions, 'deadlines' | 'silence'>;
 }
 
 /** How a run ended. */
@@ -69,15 +76,17 @@ export interface RunEnd {
 
 const ANNOUNCE_MS = 1000;
 const WAITING_MS = 10_000;
+const TICK_MS = 250;
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
-  readonly #roster: Roster;
+  readonly #membership: Membership;
   readonly #evaluations = new Map<number, OpenEvaluation>();
   #state!: LearnerState;
   #term = 0;
-  #fingerprint: string | null = null;
   #lastSaved = 0;
+  /** Since when there is no worker, in milliseconds. */
+  #aloneSince: number | undefined;
   #open: OpenRound | undefined;
   /** Settles what `run` waits for: the open round's sum, or undefined where the run ends without it. */
   #summed: (root: TreeNode | undefined) => void = () => {};
@@ -85,7 +94,15 @@ export class Coordinator {
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
-    this.#roster = new Roster(options.config.shards);
+    const { bus, logger, digest, config, patience, observer } = options;
+    this.#membership = new Membership({
+      bus,
+      logger,
+      digest,
+      config,
+      ...patience,
+      onReassigned: (worker, why) => observer?.reassigned?.(worker, why),
+    });
   }
 
   /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
@@ -98,7 +115,8 @@ export class Coordinator {
     this.#term = term;
     this.#lastSaved = from;
     checkpoints.dropAbove(state.round);
-    this.#fingerprint = this.#state.fingerprint;
+    this.#membership.term = term;
+    this.#membership.fingerprint = state.fingerprint;
     observer?.started?.(this.#state.round, this.#term);
 
     const failed = new Promise<never>((_resolve, reject) => {
@@ -107,8 +125,9 @@ export class Coordinator {
     const unsubscribe = bus.onCoordinator((message) => this.#receive(message));
     const announcing = setInterval(() => this.#announce(), ANNOUNCE_MS);
     const waiting = setInterval(() => {
-      if (this.#roster.members.length === 0) observer?.waiting?.();
+      if (this.#membership.size === 0) observer?.waiting?.();
     }, WAITING_MS);
+    const ticking = setInterval(() => this.#tick(), TICK_MS);
     const onAbort = () => this.#endIfAlone();
     signal?.addEventListener('abort', onAbort);
     try {
@@ -119,6 +138,7 @@ export class Coordinator {
       signal?.removeEventListener('abort', onAbort);
       clearInterval(announcing);
       clearInterval(waiting);
+      clearInterval(ticking);
       unsubscribe();
     }
   }
@@ -155,7 +175,7 @@ export class Coordinator {
         gradientNorm,
         seconds: (summedAt - startedAt) / 1000,
         coordinatorSeconds: (learnedAt - decidedAt + performance.now() - writingAt) / 1000,
-        workers: this.#roster.members.length,
+        workers: this.#membership.size,
         replayed,
       });
       if (performance.now() - savedAt > 1000 * checkpointSeconds) {
@@ -177,94 +197,101 @@ export class Coordinator {
     const sum = new Promise<TreeNode | undefined>((resolve) => {
       this.#summed = resolve;
     });
+    this.#membership.open(this.#open);
     this.#sendPhi();
     return sum;
   }
 
   #sendPhi(): void {
+    this.#options.bus.toAllWorkers(this.#phiMessage());
+  }
+
+  #phiMessage(): PhiMessage {
     const { round, phi } = this.#state;
-    this.#options.bus.toAllWorkers({ type: 'phi', term: this.#term, round, phi: new Float32Array(phi) });
+    return { type: 'phi', term: this.#term, round, phi: new Float32Array(phi) };
   }
 
   #announce(): void {
     const { bus, run, config, digest } = this.#options;
-    bus.toAllWorkers({ type: 'announce', run, term: this.#term, config, digest });
+    bus.toAllWorkers({ type: 'announce', run, term: this.#term, round: this.#state.round, config, digest });
   }
 
   #receive(message: ToCoordinator): void {
     switch (message.type) {
-      case 'hello':
-        this.#welcome(message);
+      case 'hello': {
+        this.#brief(this.#membership.welcome(message) ?? []);
         return;
+      }
       case 'heartbeat':
+        this.#membership.alive(message);
         return;
       case 'goodbye':
         this.#dismiss(message.worker, message.error);
         return;
-      case 'result': {
-        const open = this.#open;
-        if (message.digest !== this.#options.digest || message.round !== open?.number) return;
-        const wrong = open.checkNode(message.node);
-        if (wrong !== undefined) {
-          this.#refuse(message.worker, wrong);
-          this.#dismiss(message.worker, wrong);
-          return;
-        }
-        open.replayed += message.replayed;
-        if (open.add(message.node)) this.#summed(open.root);
+      case 'result':
+        this.#take(message);
         return;
-      }
       case 'evaluation':
         if (message.digest === this.#options.digest) this.#evaluations.get(message.round)?.add(message.scores);
     }
   }
 
-  #welcome({ worker, threads, fingerprint, protocol, digest }: HelloMessage): void {
-    if (this.#roster.members.some(({ id }) => id === worker)) return;
-    const expected = this.#fingerprint ?? fingerprint;
-    const reason =
-      protocol !== PROTOCOL
-        ? `it speaks protocol ${protocol}, and this run protocol ${PROTOCOL}`
-        : digest !== this.#options.digest
-          ? 'its configuration is another one'
-          : fingerprint !== expected
-            ? `its engine computes other bits: it is "${fingerprint}", and this run's is "${expected}"`
-            : undefined;
-    if (reason !== undefined) {
-      this.#refuse(worker, reason);
+  #take({ worker, digest, round, node, replayed }: ResultMessage): void {
+    const open = this.#open;
+    if (digest !== this.#options.digest || round !== open?.number || !this.#membership.has(worker)) return;
+    const wrong = open.checkNode(node);
+    if (wrong !== undefined) {
+      this.#membership.refuse(worker, wrong);
+      this.#dismiss(worker, wrong);
       return;
     }
-    this.#fingerprint = fingerprint;
-    this.#roster.add(worker, threads);
-    this.#sendOrders();
+    try {
+      const shards = open.add(worker, node);
+      if (shards === 0) return;
+      open.replayed += replayed;
+      this.#membership.received(worker, shards);
+      if (open.root) this.#summed(open.root);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
   }
 
-  #refuse(worker: string, reason: string): void {
-    this.#options.logger.warn(`Worker ${worker} is refused: ${reason}`);
-    this.#options.bus.toWorker(worker, { type: 'refuse', worker, reason });
+  /** Looks for workers that are gone or late, and for the end of the patience without any. */
+  #tick(): void {
+    this.#brief(this.#membership.tick());
+    for (const evaluation of this.#evaluations.values()) if (evaluation.isStalled()) this.#sendEvaluation(evaluation);
+    const { workerTimeout } = this.#options;
+    if (this.#membership.size > 0) {
+      this.#aloneSince = undefined;
+      return;
+    }
+    this.#aloneSince ??= performance.now();
+    if (workerTimeout !== undefined && performance.now() - this.#aloneSince > 1000 * workerTimeout) {
+      this.#fail(new LoptError(`Cannot go on with the run: no worker has come for ${workerTimeout} s`));
+    }
   }
 
   #dismiss(worker: string, error: string | undefined): void {
     if (error !== undefined && !this.#options.failWithLastWorker) {
       this.#options.logger.error(`Worker ${worker} has failed: ${error}`);
     }
-    if (this.#roster.remove(worker)) this.#sendOrders();
-    if (this.#roster.members.length > 0) return;
+    this.#brief(this.#membership.leave(worker, 'left'));
+    if (this.#membership.size > 0) return;
     if (error !== undefined && this.#options.failWithLastWorker) this.#fail(new LoptError(error));
     this.#endIfAlone();
   }
 
   /** A run that is to end does not wait for a sum that nobody computes. */
   #endIfAlone(): void {
-    if (this.#options.signal?.aborted && this.#roster.members.length === 0) this.#summed(undefined);
+    if (this.#options.signal?.aborted && this.#membership.size === 0) this.#summed(undefined);
   }
 
-  /** Tells every worker its shards, and the φ and the evaluations that are open. */
-  #sendOrders(): void {
-    for (const { id, ranges } of this.#roster.members) {
-      this.#options.bus.toWorker(id, { type: 'order', term: this.#term, ranges });
+  /** Gives workers whose orders have changed the φ and the evaluations that are open. */
+  #brief(members: readonly Member[]): void {
+    if (members.length === 0) return;
+    if (this.#open?.number === this.#state.round + 1) {
+      for (const { id } of members) this.#options.bus.toWorker(id, this.#phiMessage());
     }
-    if (this.#open && this.#open.number === this.#state.round + 1) this.#sendPhi();
     for (const evaluation of this.#evaluations.values()) this.#sendEvaluation(evaluation);
   }
 
@@ -272,7 +299,7 @@ export class Coordinator {
   async #decide(pacer: Pacer): Promise<Decision[]> {
     const decisions: Decision[] = [];
     const { round, fingerprint, plannedRounds, candidate } = this.#state;
-    if (fingerprint === null) decisions.push({ type: 'engine', fingerprint: this.#fingerprint! });
+    if (fingerprint === null) decisions.push({ type: 'engine', fingerprint: this.#membership.fingerprint! });
     if (plannedRounds === null) {
       const rounds = pacer.plan(this.#state);
       if (rounds !== undefined) decisions.push({ type: 'plan', rounds });
@@ -305,10 +332,10 @@ export class Coordinator {
   }
 
   /** Spreads the missing chunks of an evaluation over the workers. */
-  #sendEvaluation({ round, phi, missing }: OpenEvaluation): void {
-    const members = this.#roster.members;
+  #sendEvaluation({ round, phi, missing, turn }: OpenEvaluation): void {
+    const { members } = this.#membership;
     members.forEach(({ id }, index) => {
-      const chunks = missing.filter((_, position) => position % members.length === index);
+      const chunks = missing.filter((_, position) => (position + turn) % members.length === index);
       if (chunks.length === 0) return;
       this.#options.bus.toWorker(id, { type: 'evaluate', term: this.#term, round, phi, chunks });
     });

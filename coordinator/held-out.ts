@@ -2,6 +2,9 @@
 import type { ChunkScores, EvaluationChunk } from '../shared/messages.js';
 import { type Scores, scoresOf } from './evaluation.js';
 
+/** Without a new chunk for so long, the missing ones are ordered again; then for twice as long. */
+const PATIENCE_MS = 10_000;
+
 /** One φ being evaluated. */
 export class OpenEvaluation {
   readonly round: number;
@@ -10,6 +13,10 @@ export class OpenEvaluation {
   readonly #chunks: readonly EvaluationChunk[];
   readonly #answers = new Map<number, ChunkScores>();
   #resolve: (scores: Scores) => void = () => {};
+  #progressAt = performance.now();
+  #patience = PATIENCE_MS;
+  /** How often the missing chunks were spread again; each time over other workers. */
+  turn = 0;
 
   constructor(round: number, phi: Float32Array, chunks: readonly EvaluationChunk[]) {
     this.round = round;
@@ -25,10 +32,20 @@ export class OpenEvaluation {
     return this.#chunks.filter(({ chunk }) => !this.#answers.has(chunk));
   }
 
+  /** Whether the missing chunks are to be ordered again now. */
+  isStalled(): boolean {
+    if (this.missing.length === 0 || performance.now() - this.#progressAt < this.#patience) return false;
+    this.#progressAt = performance.now();
+    this.#patience *= 2;
+    this.turn += 1;
+    return true;
+  }
+
   /** Takes a chunk; one that is here already, or that was not asked for, changes nothing. */
   add(scores: ChunkScores): void {
     if (this.#answers.has(scores.chunk) || !this.#chunks.some(({ chunk }) => chunk === scores.chunk)) return;
     this.#answers.set(scores.chunk, scores);
+    this.#progressAt = performance.now();
     if (this.#answers.size === this.#chunks.length) this.#resolve(scoresOf([...this.#answers.values()]));
   }
 }

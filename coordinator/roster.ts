@@ -3,16 +3,25 @@ import type { ShardRange } from '../shared/messages.js';
 
 /** A worker that has joined. */
 export interface Member {
-  id: string;
-  threads: number;
-  ranges: ShardRange[];
+  readonly id: string;
+  /** Which start of the worker this is. */
+  readonly incarnation: number;
+  readonly threads: number;
+  /** What its share of the shards is in proportion to: its threads, less where it was late. */
+  weight: number;
+  /** The shards that it is ordered to advance, in order. */
+  ranges: readonly ShardRange[];
 }
 
-/** The workers of a run; every change gives all of them new contiguous ranges, in proportion to their threads. */
+/**
+ * The workers of a run. Shards move by choice only where `rebalance` is called, at the start of an episode; where a worker
+ * is gone or late, the others take over what was its own, and must replay it.
+ */
 export class Roster {
   readonly #shards: number;
   readonly #members = new Map<string, Member>();
 
+  /** @param shards S */
   constructor(shards: number) {
     this.#shards = shards;
   }
@@ -21,28 +30,99 @@ export class Roster {
     return [...this.#members.values()];
   }
 
-  add(id: string, threads: number): void {
-    this.#members.set(id, { id, threads, ranges: [] });
-    this.#assign();
+  get size(): number {
+    return this.#members.size;
   }
 
-  /** Returns whether the worker was there. */
-  remove(id: string): boolean {
-    const removed = this.#members.delete(id);
-    if (removed) this.#assign();
-    return removed;
+  get(id: string): Member | undefined {
+    return this.#members.get(id);
   }
 
-  #assign(): void {
-    const members = this.members;
-    const total = members.reduce((sum, { threads }) => sum + threads, 0);
-    let threads = 0;
-    let first = 0;
+  /** A worker joins: it advances what nobody else does, and otherwise waits for `rebalance`. */
+  add(id: string, incarnation: number, threads: number): Member {
+    const taken = this.members.flatMap(({ ranges }) => ranges);
+    const member: Member = {
+      id,
+      incarnation,
+      threads,
+      weight: threads,
+      ranges: taken.length === 0 ? [{ first: 0, end: this.#shards }] : [],
+    };
+    this.#members.set(id, member);
+    return member;
+  }
+
+  /** A worker is gone. Returns those that have more to do now. */
+  remove(id: string): Member[] {
+    const member = this.#members.get(id);
+    if (!member) return [];
+    this.#members.delete(id);
+    return this.#deal(member.ranges, this.members);
+  }
+
+  /** Takes a worker's shards away and gives them to the `others`. Returns those that have more to do now. */
+  relieve(id: string, others: readonly Member[]): Member[] {
+    const member = this.#members.get(id);
+    if (!member || others.length === 0) return [];
+    const { ranges } = member;
+    member.ranges = [];
+    return this.#deal(ranges, others);
+  }
+
+  /** Gives every worker one contiguous range in proportion to its weight. Returns those whose shards are others now. */
+  rebalance(): Member[] {
+    const { members } = this;
+    const before = new Map(members.map((member) => [member, JSON.stringify(member.ranges)]));
+    for (const member of members) member.ranges = [];
+    this.#deal([{ first: 0, end: this.#shards }], members);
+    return members.filter((member) => JSON.stringify(member.ranges) !== before.get(member));
+  }
+
+  /** Cuts ranges in proportion to the members' weights, and adds each one's part to what it has. */
+  #deal(ranges: readonly ShardRange[], members: readonly Member[]): Member[] {
+    const total = members.reduce((sum, { weight }) => sum + weight, 0);
+    const count = ranges.reduce((sum, { first, end }) => sum + end - first, 0);
+    const changed: Member[] = [];
+    let weight = 0;
+    let from = 0;
     for (const member of members) {
-      threads += member.threads;
-      const end = Math.round((threads / total) * this.#shards);
-      member.ranges = end > first ? [{ first, end }] : [];
-      first = end;
+      weight += member.weight;
+      const to = Math.round((weight / total) * count);
+      if (to > from) {
+        member.ranges = merged([...member.ranges, ...slice(ranges, from, to)]);
+        changed.push(member);
+      }
+      from = to;
     }
+    return changed;
   }
+}
+
+/** The shards of ranges, counted through, from position `from` to before `to`. */
+function slice(ranges: readonly ShardRange[], from: number, to: number): ShardRange[] {
+  const parts: ShardRange[] = [];
+  let position = 0;
+  for (const { first, end } of ranges) {
+    const start = Math.max(first, first + from - position);
+    const stop = Math.min(end, first + to - position);
+    if (stop > start) parts.push({ first: start, end: stop });
+    position += end - first;
+  }
+  return parts;
+}
+
+/** Ranges in order, neighbours joined. */
+function merged(ranges: readonly ShardRange[]): ShardRange[] {
+  const result: ShardRange[] = [];
+  for (const range of ranges.toSorted((a, b) => a.first - b.first)) {
+    const last = result.at(-1);
+    if (last?.end === range.first) last.end = range.end;
+    else result.push({ ...range });
+  }
+  return result;
+}
+
+/** Shards of ranges. */
+export function sizeOf(ranges: readonly ShardRange[]): number {
+  return ranges.reduce((sum, { first, end }) => sum + end - first, 0);
 }

@@ -111,5 +111,6 @@ export function observeAll(...observers: readonly RunObserver[]): Required<RunOb
     evaluated: (round, scores) => observers.forEach((observer) => void observer.evaluated?.(round, scores)),
     saved: (state) => observers.forEach((observer) => void observer.saved?.(state)),
     waiting: () => observers.forEach((observer) => void observer.waiting?.()),
+    reassigned: (worker, why) => observers.forEach((observer) => void observer.reassigned?.(worker, why)),
   };
 }

@@ -16,6 +16,8 @@ export interface AnnounceMessage {
   type: 'announce';
   run: string;
   term: number;
+  /** The newest φ is φ_round: a worker that missed it reads the journal. */
+  round: number;
   config: RunConfig;
   digest: string;
 }
@@ -32,11 +34,12 @@ export interface HelloMessage {
   digest: string;
 }
 
-/** Worker: I am still here. */
+/** Worker, at every announcement: I am still here, and this is what I advance. */
 export interface HeartbeatMessage {
   type: 'heartbeat';
   worker: string;
   incarnation: number;
+  ranges: readonly ShardRange[];
 }
 
 /** Worker: I leave; `error` says why where it is not by choice. */
@@ -53,10 +56,17 @@ export interface RefuseMessage {
   reason: string;
 }
 
+/** Coordinator, to a worker that it does not know: say hello again. */
+export interface RejoinMessage {
+  type: 'rejoin';
+}
+
 /** Coordinator, to one worker: the shards that it advances from now on, a window at every φ. */
 export interface OrderMessage {
   type: 'order';
   term: number;
+  /** The first round that it is about. */
+  round: number;
   ranges: readonly ShardRange[];
 }
 
@@ -121,4 +131,11 @@ export interface FinishedMessage {
 }
 
 export type ToCoordinator = HelloMessage | HeartbeatMessage | GoodbyeMessage | ResultMessage | EvaluationMessage;
-export type ToWorker = AnnounceMessage | RefuseMessage | OrderMessage | PhiMessage | EvaluateMessage | FinishedMessage;
+export type ToWorker =
+  | AnnounceMessage
+  | RefuseMessage
+  | RejoinMessage
+  | OrderMessage
+  | PhiMessage
+  | EvaluateMessage
+  | FinishedMessage;

@@ -14,21 +14,14 @@ export class ThreadLostError extends LoptError {
 /** Fixed in number; a thread that dies is replaced. */
 export class Pool {
   readonly threads: number;
-  readonly #piscina: Piscina;
+  #piscina: Piscina;
   #lost = 0;
+  #closed = false;
 
   /** @param threads at least 1 */
   constructor(threads: number) {
     this.threads = threads;
-    this.#piscina = new Piscina({
-      filename: fileURLToPath(new URL('./thread.js', import.meta.url)),
-      minThreads: threads,
-      maxThreads: threads,
-    });
-    // a thread that dies between two tasks holds nothing; piscina starts another
-    this.#piscina.on('error', () => {
-      this.#lost += 1;
-    });
+    this.#piscina = this.#start();
   }
 
   /** Threads that died so far. */
@@ -59,7 +52,33 @@ export class Pool {
 
   /** Ends all threads; idempotent. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#piscina.destroy();
+  }
+
+  #start(): Piscina {
+    const piscina = new Piscina({
+      filename: fileURLToPath(new URL('./thread.js', import.meta.url)),
+      minThreads: this.threads,
+      maxThreads: this.threads,
+    });
+    // a thread that dies between two tasks holds nothing; piscina starts another
+    piscina.on('error', () => {
+      this.#lost += 1;
+    });
+    return piscina;
+  }
+
+  /**
+   * Piscina replaces a thread that dies, but not one that dies while it starts: from then on it replaces none, and what it
+   * has queued may wait for ever. Such a pool is given up whole, and what it was doing counts as lost.
+   */
+  #heal(): void {
+    const ill = this.#piscina;
+    if (this.#closed || ill.threads.length >= this.threads) return;
+    this.#piscina = this.#start();
+    // what it still computes is rejected, and does not need the answer
+    void ill.destroy();
   }
 
   async #runAgain<Answer>(name: string, task: unknown): Promise<Answer> {
@@ -74,10 +93,12 @@ export class Pool {
 
   async #run<Answer>(name: string, task: unknown): Promise<Answer> {
     let outcome: Outcome<Answer>;
+    this.#heal();
     try {
       outcome = (await this.#piscina.run(task, { name })) as Outcome<Answer>;
     } catch (cause) {
       this.#lost += 1;
+      this.#heal();
       throw new ThreadLostError(`A thread ended while it computed: ${messageOf(cause)}`, { cause });
     }
     if ('answer' in outcome) return outcome.answer;

@@ -1,12 +1,15 @@
 /** A worker: advances the shards it was ordered to, a window at every φ, and sends their pre-added sums. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus, Unsubscribe } from '../shared/bus/bus.js';
 import { windowOf } from '../shared/episodes.js';
-import { LoptError, messageOf } from '../shared/errors.js';
+import { JournalError, LoptError, messageOf } from '../shared/errors.js';
 import type { PhiHistory } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
 import {
   type AnnounceMessage,
+  type ChunkScores,
   type EvaluateMessage,
+  type EvaluationChunk,
   type PhiMessage,
   PROTOCOL,
   type ResultMessage,
@@ -27,6 +30,10 @@ export interface WorkerOptions {
   /** φ's of the past, for replays. */
   history: PhiHistory;
   logger: Logger;
+  /** Tells this start of the worker from others of its name. @default 1 */
+  incarnation?: number;
+  /** Told when the worker leaves for good, and why: it was refused, or what it computes failed. */
+  onFailed?: (error: Error) => void;
 }
 
 /** A shard between two windows. */
@@ -36,8 +43,8 @@ interface HeldShard {
   state: ShardState;
 }
 
-/** This worker's only start: within one process it does not come back under the same name. */
-const INCARNATION = 1;
+/** For so long a worker waits for a φ of the past that is not in the journal yet. */
+const HISTORY_SECONDS = 60;
 
 /** Lost threads in a row, in one round, after which the worker gives up. */
 const MOST_LOSSES = 20;
@@ -50,8 +57,18 @@ export class Worker {
   readonly #begun = new Map<number, Set<number>>();
   readonly #results = new Map<number, ResultMessage[]>();
   #run: AnnounceMessage | undefined;
+  #fingerprint = '';
   #ranges: readonly ShardRange[] = [];
+  /** The first round that the order is about. */
+  #orderedFrom = 0;
   #phi: PhiMessage | undefined;
+  /** Announcements since the newest φ, and at how many of them the results are sent again. */
+  #idle = { announcements: 0, resendAt: 2 };
+  /** The chunks of the newest evaluations, computed or under way, by round. */
+  readonly #scores = new Map<number, Map<number, Promise<ChunkScores>>>();
+  #draining = false;
+  #computing = 0;
+  #onIdle: () => void = () => {};
   #closed = false;
 
   constructor(options: WorkerOptions) {
@@ -67,10 +84,24 @@ export class Worker {
     this.#options.bus.toCoordinator({ type: 'goodbye', worker: this.#options.id });
   }
 
+  /** Finishes the windows that it computes, sends them, and leaves. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    if (this.#computing > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    await this.close();
+  }
+
   #receive(message: ToWorker): void {
     switch (message.type) {
       case 'announce':
         this.#guard(this.#join(message));
+        return;
+      case 'rejoin':
+        if (this.#fingerprint !== '') this.#sayHello();
         return;
       case 'refuse':
         this.#guard(Promise.reject(new LoptError(`Worker ${this.#options.id} is refused: ${message.reason}`)));
@@ -78,13 +109,13 @@ export class Worker {
       case 'order':
         if (message.term < (this.#run?.term ?? 0)) return;
         this.#ranges = message.ranges;
+        this.#orderedFrom = message.round;
         this.#forgetOthers();
         if (this.#phi) this.#guard(this.#computeRound(this.#phi));
         return;
       case 'phi':
         if (message.term < (this.#run?.term ?? 0)) return;
-        this.#phi = message;
-        this.#guard(this.#computeRound(message));
+        this.#begin(message);
         return;
       case 'evaluate':
         this.#guard(this.#evaluate(message));
@@ -101,34 +132,66 @@ export class Worker {
       this.#closed = true;
       this.#unsubscribe();
       this.#options.bus.toCoordinator({ type: 'goodbye', worker: this.#options.id, error: messageOf(error) });
+      this.#options.onFailed?.(error instanceof Error ? error : new LoptError(messageOf(error)));
     });
   }
 
+  #begin(phi: PhiMessage): void {
+    if (phi.round !== this.#phi?.round) this.#idle = { announcements: 0, resendAt: 2 };
+    this.#phi = phi;
+    this.#guard(this.#computeRound(phi));
+  }
+
   async #join(run: AnnounceMessage): Promise<void> {
-    const { bus, id, pool } = this.#options;
-    if (this.#run?.digest === run.digest && this.#run.term === run.term) {
-      bus.toCoordinator({ type: 'heartbeat', worker: id, incarnation: INCARNATION });
+    const { bus, id, pool, incarnation = 1 } = this.#options;
+    if (this.#draining || run.term < (this.#run?.term ?? 0)) return;
+    const known = this.#run?.digest === run.digest && this.#run.term === run.term;
+    if (known && this.#fingerprint !== '') {
+      bus.toCoordinator({ type: 'heartbeat', worker: id, incarnation, ranges: this.#ranges });
+      await this.#catchUp(run);
       return;
     }
-    if (this.#run?.digest !== run.digest) this.#forgetRun();
+    if (known) return;
+    const sameRun = this.#run?.digest === run.digest;
+    if (!sameRun) this.#forgetRun();
     this.#run = run;
-    const fingerprint = await pool.fingerprint({ digest: run.digest, config: run.config });
+    if (!sameRun) this.#fingerprint = await pool.fingerprint({ digest: run.digest, config: run.config });
+    if (this.#fingerprint !== '') this.#sayHello();
+  }
+
+  #sayHello(): void {
+    const { bus, id, pool, incarnation = 1 } = this.#options;
     bus.toCoordinator({
       type: 'hello',
       worker: id,
-      incarnation: INCARNATION,
+      incarnation,
       threads: pool.threads,
-      fingerprint,
+      fingerprint: this.#fingerprint,
       protocol: PROTOCOL,
-      digest: run.digest,
+      digest: this.#run!.digest,
     });
+  }
+
+  /** Messages may be lost: a φ that was missed is read from the journal, and results that did not count are sent again. */
+  async #catchUp({ round, term }: AnnounceMessage): Promise<void> {
+    if (this.#ranges.length === 0) return;
+    if (round > (this.#phi?.round ?? -1)) {
+      const phi = await this.#options.history.phi(round).catch(() => undefined);
+      // not in the journal yet: the next announcement comes in a second
+      if (phi && round > (this.#phi?.round ?? -1)) this.#begin({ type: 'phi', term, round, phi });
+      return;
+    }
+    this.#idle.announcements += 1;
+    if (this.#idle.announcements < this.#idle.resendAt) return;
+    this.#idle.resendAt *= 2;
+    for (const result of this.#results.get(round + 1) ?? []) this.#options.bus.toCoordinator(result);
   }
 
   /** Starts the windows of round `phi.round` + 1 that are ordered and not begun; sends again what is done. */
   async #computeRound({ round: before, phi }: PhiMessage): Promise<void> {
     const run = this.#run;
-    if (!run || this.#ranges.length === 0) return;
     const round = before + 1;
+    if (!run || this.#draining || this.#ranges.length === 0 || round < this.#orderedFrom) return;
     for (const kept of [this.#begun, this.#results]) {
       for (const old of kept.keys()) if (old < round - 1) kept.delete(old);
     }
@@ -140,6 +203,21 @@ export class Worker {
     for (const shard of shards) begun.add(shard);
     if (shards.length === 0) return;
 
+    this.#computing += 1;
+    try {
+      await this.#computeShards(run, round, phi, shards);
+    } finally {
+      this.#computing -= 1;
+      if (this.#computing === 0) this.#onIdle();
+    }
+  }
+
+  async #computeShards(
+    run: AnnounceMessage,
+    round: number,
+    phi: Float32Array,
+    shards: readonly number[],
+  ): Promise<void> {
     const tree = new SumTree(run.config.shards);
     const shared = sharedCopy(phi);
     let replayed = 0;
@@ -207,28 +285,47 @@ export class Worker {
   /** The φ's under which rounds [first, end) computed. */
   #phisOf(first: number, end: number): Promise<Float32Array[]> {
     const rounds = Array.from({ length: end - first }, (_, index) => first + index);
-    return Promise.all(rounds.map((round) => this.#options.history.phi(round - 1)));
+    return Promise.all(rounds.map((round) => this.#phiOf(round - 1)));
+  }
+
+  /** φ_n of the journal. The broadcast of a φ may be ahead of it: waits for it a while. */
+  async #phiOf(round: number): Promise<Float32Array> {
+    const { history } = this.#options;
+    const until = performance.now() + 1000 * HISTORY_SECONDS;
+    for (let pause = 5; ; pause = Math.min(2 * pause, 1000)) {
+      try {
+        return await history.phi(round);
+      } catch (error) {
+        if (!(error instanceof JournalError) || this.#closed || performance.now() > until) throw error;
+      }
+      await delay(pause);
+    }
   }
 
   async #evaluate({ round, phi, chunks }: EvaluateMessage): Promise<void> {
     const run = this.#run;
     if (!run) return;
-    const { bus, id, pool } = this.#options;
-    const { config, digest } = run;
+    const { bus, id } = this.#options;
+    for (const old of this.#scores.keys()) if (old < round) this.#scores.delete(old);
+    const scores = this.#scores.get(round) ?? new Map<number, Promise<ChunkScores>>();
+    this.#scores.set(round, scores);
     await Promise.all(
-      chunks.map(async ({ chunk, count }) => {
-        const request = {
-          seed: config.seed,
-          purpose: 'heldOut',
-          split: 'held-out',
-          chunk,
-          count,
-          horizon: config.horizon,
-        } as const;
-        const scores = await pool.evaluate({ session: { digest, config }, optimizer: { phi }, request });
-        if (!this.#closed) bus.toCoordinator({ type: 'evaluation', worker: id, digest, round, scores });
+      chunks.map(async (chunk) => {
+        // a chunk that is asked for again was lost on the way, or is still being computed
+        const computed = scores.get(chunk.chunk) ?? this.#scoreChunk(run, phi, chunk);
+        scores.set(chunk.chunk, computed);
+        const answer = await computed;
+        if (!this.#closed) {
+          bus.toCoordinator({ type: 'evaluation', worker: id, digest: run.digest, round, scores: answer });
+        }
       }),
     );
+  }
+
+  #scoreChunk({ config, digest }: AnnounceMessage, phi: Float32Array, chunk: EvaluationChunk): Promise<ChunkScores> {
+    const { seed, horizon } = config;
+    const request = { seed, purpose: 'heldOut', split: 'held-out', horizon, ...chunk } as const;
+    return this.#options.pool.evaluate({ session: { digest, config }, optimizer: { phi }, request });
   }
 
   #orderedShards(): number[] {
@@ -242,6 +339,9 @@ export class Worker {
     this.#results.clear();
     this.#phi = undefined;
     this.#ranges = [];
+    this.#orderedFrom = 0;
+    this.#fingerprint = '';
+    this.#scores.clear();
   }
 
   #forgetOthers(): void {

@@ -14,11 +14,11 @@ export interface BusUnderTest {
 }
 
 function heartbeat(worker: string, incarnation: number): HeartbeatMessage {
-  return { type: 'heartbeat', worker, incarnation };
+  return { type: 'heartbeat', worker, incarnation, ranges: [] };
 }
 
 function order(term: number): OrderMessage {
-  return { type: 'order', term, ranges: [{ first: 0, end: 4 }] };
+  return { type: 'order', term, round: 1, ranges: [{ first: 0, end: 4 }] };
 }
 
 function phi(round: number): PhiMessage {

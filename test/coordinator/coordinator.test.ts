@@ -199,7 +199,7 @@ describe('Coordinator.run()', () => {
     const end = await coordinate(
       (start) => {
         const worker = start('w');
-        worker.value = (shard, round) => (round === 3 && shard === 5 ? Number.POSITIVE_INFINITY : shard);
+        worker.value = (shard, round) => (round === 3 ? 3e38 : shard);
         worker.healthyAt = (round) => (round === 4 ? 0 : 2);
         worker.hello();
       },
@@ -228,6 +228,33 @@ describe('Coordinator.run()', () => {
       { failWithLastWorker: true },
     );
     await assert.rejects(failing, new LoptError('its disk is full'));
+  });
+
+  it('refuses a result that is not finite', async () => {
+    const failing = coordinate(
+      (start) => {
+        const worker = start('w');
+        worker.value = (shard) => (shard === 5 ? Number.NaN : shard);
+        worker.hello();
+      },
+      { failWithLastWorker: true },
+    );
+    await assert.rejects(failing, /its result for round 1, shard 5, must be finite/);
+  });
+
+  it('stops where two workers send other bits for one node', async () => {
+    const failing = coordinate((start) => {
+      const worker = start('w');
+      const { send } = worker;
+      worker.send = (shard, round) => {
+        send.call(worker, shard, round);
+        if (round !== 4 || shard !== 2) return;
+        worker.value = () => 17;
+        send.call(worker, shard, round);
+      };
+      worker.hello();
+    });
+    await assert.rejects(failing, /round 4: workers w and w sent other bits for node 0\/2/);
   });
 
   it('refuses a result of another shape', async () => {

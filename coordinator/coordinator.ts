@@ -63,7 +63,10 @@ export interface CoordinatorOptions {
   /** Seconds without any worker after which the run ends with an error. @default no end */
   workerTimeout?: number;
   /** When a worker counts as late or gone. */
-  patience?: Pick<MembershipOptions, 'deadlines' | 'silence'>;
+  patience?: Pick<MembershipOptions, 'deadlines' | 'silence'> & {
+    /** Seconds without a new chunk after which an evaluation's missing ones are ordered again. @default 10 */
+    evaluation?: number;
+  };
 }
 
 /** How a run ended. */
@@ -218,10 +221,10 @@ export class Coordinator {
 
   #receive(message: ToCoordinator): void {
     switch (message.type) {
-      case 'hello': {
+      case 'hello':
         this.#brief(this.#membership.welcome(message) ?? []);
+        this.#sendEvaluations();
         return;
-      }
       case 'heartbeat':
         this.#membership.alive(message);
         return;
@@ -258,7 +261,9 @@ export class Coordinator {
 
   /** Looks for workers that are gone or late, and for the end of the patience without any. */
   #tick(): void {
+    const { size } = this.#membership;
     this.#brief(this.#membership.tick());
+    if (this.#membership.size < size) this.#sendEvaluations();
     for (const evaluation of this.#evaluations.values()) if (evaluation.isStalled()) this.#sendEvaluation(evaluation);
     const { workerTimeout } = this.#options;
     if (this.#membership.size > 0) {
@@ -276,6 +281,7 @@ export class Coordinator {
       this.#options.logger.error(`Worker ${worker} has failed: ${error}`);
     }
     this.#brief(this.#membership.leave(worker, 'left'));
+    this.#sendEvaluations();
     if (this.#membership.size > 0) return;
     if (error !== undefined && this.#options.failWithLastWorker) this.#fail(new LoptError(error));
     this.#endIfAlone();
@@ -286,12 +292,15 @@ export class Coordinator {
     if (this.#options.signal?.aborted && this.#membership.size === 0) this.#summed(undefined);
   }
 
-  /** Gives workers whose orders have changed the φ and the evaluations that are open. */
+  /** Gives workers whose orders have changed the φ of the open round. */
   #brief(members: readonly Member[]): void {
     if (members.length === 0) return;
     if (this.#open?.number === this.#state.round + 1) {
       for (const { id } of members) this.#options.bus.toWorker(id, this.#phiMessage());
     }
+  }
+
+  #sendEvaluations(): void {
     for (const evaluation of this.#evaluations.values()) this.#sendEvaluation(evaluation);
   }
 
@@ -320,7 +329,12 @@ export class Coordinator {
   #scoresOf({ round, phi }: { round: number; phi: Float32Array }): Promise<Scores> {
     let evaluation = this.#evaluations.get(round);
     if (!evaluation) {
-      evaluation = new OpenEvaluation(round, phi, heldOutChunks(this.#options.config));
+      evaluation = new OpenEvaluation(
+        round,
+        phi,
+        heldOutChunks(this.#options.config),
+        this.#options.patience?.evaluation,
+      );
       for (const old of this.#evaluations.keys()) if (old < round) this.#evaluations.delete(old);
       this.#evaluations.set(round, evaluation);
       this.#sendEvaluation(evaluation);

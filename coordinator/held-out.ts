@@ -2,9 +2,6 @@
 import type { ChunkScores, EvaluationChunk } from '../shared/messages.js';
 import { type Scores, scoresOf } from './evaluation.js';
 
-/** Without a new chunk for so long, the missing ones are ordered again; then for twice as long. */
-const PATIENCE_MS = 10_000;
-
 /** One φ being evaluated. */
 export class OpenEvaluation {
   readonly round: number;
@@ -14,14 +11,16 @@ export class OpenEvaluation {
   readonly #answers = new Map<number, ChunkScores>();
   #resolve: (scores: Scores) => void = () => {};
   #progressAt = performance.now();
-  #patience = PATIENCE_MS;
+  #patience: number;
   /** How often the missing chunks were spread again; each time over other workers. */
   turn = 0;
 
-  constructor(round: number, phi: Float32Array, chunks: readonly EvaluationChunk[]) {
+  /** @param patience seconds without a new chunk after which the missing ones are ordered again; then twice as many */
+  constructor(round: number, phi: Float32Array, chunks: readonly EvaluationChunk[], patience = 10) {
     this.round = round;
     this.phi = phi;
     this.#chunks = chunks;
+    this.#patience = 1000 * patience;
     this.scores = new Promise((resolve) => {
       this.#resolve = resolve;
     });

@@ -95,6 +95,12 @@ export class Worker {
     await this.close();
   }
 
+  /** Sends and does nothing from now on, as if the process were gone. */
+  abandon(): void {
+    this.#closed = true;
+    this.#unsubscribe();
+  }
+
   #receive(message: ToWorker): void {
     switch (message.type) {
       case 'announce':

@@ -70,16 +70,21 @@ test('lopt train --resume refuses a folder whose files have changed, and takes c
   assert.deepEqual([refused.stderr, refused.code], [sentence, 2]);
 });
 
-test('lopt train autoencoder trains on files of CIFAR-10', async (context) => {
+test('lopt train conv and lopt train autoencoder train on files of CIFAR-10, conv to the same bits again', async (context) => {
   const folder = writeFiles(temporaryFolder(context), cifarFiles(4));
-  const out = join(temporaryFolder(context), 'run');
-  const flags = wordsOf({ 'problem.hidden': 2, 'problem.batch': 4, 'problem.folder': folder, rounds: 3, out });
-  await done(['train', 'autoencoder', ...FLAGS, ...flags]);
+  const out = temporaryFolder(context);
+  const rest = [...FLAGS, '--problem.batch', '4', '--problem.folder', folder, '--rounds', '3', '--out'];
+  const conv = ['train', 'conv', '--problem.filters', '2', ...rest];
+  await done([...conv, join(out, 'one'), '--threads', '1']);
+  await done([...conv, join(out, 'two'), '--threads', '2']);
+  const [one, two] = ['one', 'two'].map((name) => sha256OfFile(join(out, name, 'last.safetensors')));
+  assert.equal(one, two);
+  await done(['train', 'autoencoder', '--problem.hidden', '2', ...rest, join(out, 'autoencoder')]);
 });
 
 test('lopt train answers a folder without images with one sentence, and leaves nothing behind', async (context) => {
   const folder = temporaryFolder(context);
-  const { code, stderr } = await lopt(['train', 'mlp', '--problem.folder', '.', '--out', 'run'], folder);
+  const { code, stderr } = await lopt(['train', 'conv', '--problem.folder', '.', '--out', 'run'], folder);
   assert.match(
     stderr,
     /^Cannot read images from \S+: it must hold the files of .* or the files of .*, and holds neither\n$/,

@@ -14,9 +14,9 @@ function assertUsage(action: () => unknown, sentence: string): void {
 }
 
 test('familyNamed() finds every family and names the nearest to a misspelt one', () => {
-  assert.deepEqual([...FAMILIES.keys()], ['simple', 'quadratic', 'mlp', 'autoencoder']);
+  assert.deepEqual([...FAMILIES.keys()], ['simple', 'quadratic', 'mlp', 'autoencoder', 'conv']);
   assert.equal(familyNamed('mlp').name, 'mlp');
-  const known = 'it must be one of simple, quadratic, mlp, autoencoder';
+  const known = 'it must be one of simple, quadratic, mlp, autoencoder, conv';
   assertUsage(() => familyNamed('quadratc'), `Cannot find problem "quadratc": ${known}; did you mean "quadratic"?`);
   assertUsage(() => familyNamed('rosenbrock'), `Cannot find problem "rosenbrock": ${known}`);
 });
@@ -66,7 +66,7 @@ test('optionValues() says what is wrong and what would be right', () => {
     ],
     ['mlp', { hidden: '20,,3' }, '"hidden" must be a list such as 20,20 of integers of at least 1, got "20,,3"'],
     ['mlp', { folder: '' }, '"folder" must be a path, got ""'],
-    ['autoencoder', { folder: 7 }, '"folder" must be a path, got 7'],
+    ['conv', { folder: 7 }, '"folder" must be a path, got 7'],
     ['simple', { dimension: 3 }, 'it has no options, got "dimension"'],
   ];
   for (const [family, given, sentence] of wrong) {
@@ -82,10 +82,10 @@ test('mlp.configure() refuses a network that would not fit into memory', async (
 });
 
 test('separateFolders() tells where data lie, as absolute paths, from what numbers depend on', () => {
-  const family = familyNamed('mlp');
-  const values = optionValues(family, { folder: 'data/fashion', batch: 5 });
+  const family = familyNamed('conv');
+  const values = optionValues(family, { folder: 'data/fashion', kernel: 5 });
   assert.deepEqual(separateFolders(family, values), {
-    options: { hidden: [20], activation: 'sigmoid', 'initial-scale': 0.01, batch: 5 },
+    options: { filters: [4, 8], kernel: 5, 'initial-scale': 1, batch: 32 },
     folders: { folder: resolve('data/fashion') },
   });
   assert.deepEqual(separateFolders(family, optionValues(family, {})).folders, {});

@@ -52,6 +52,10 @@ const cases: Case[] = [
   { family: 'autoencoder', options: { hidden: [9, 4, 9], loss: 'cross-entropy', batch: 70, folder: SMALL } },
   { family: 'autoencoder', options: { hidden: [5, 2], activation: 'tanh', batch: 6, folder: SMALL }, split: 'test' },
   { family: 'autoencoder', options: { hidden: [2], loss: 'cross-entropy', batch: 2, folder: COLOUR } },
+  { family: 'conv', options: { batch: 3 } },
+  { family: 'conv', options: { filters: [3, 2, 4], kernel: 4, batch: 5, folder: SMALL }, split: 'held-out' },
+  { family: 'conv', options: { filters: [2], kernel: 5, batch: 2, folder: COLOUR } },
+  { family: 'conv', options: { filters: [], batch: 4, folder: SMALL }, split: 'test' },
 ];
 
 interface Drawn {
@@ -240,4 +244,20 @@ test('autoencoder at θ = 0 gives every pixel 1/2', async () => {
   const { pixels } = gatherMinibatches(loadImages(), squared!.batch, 0, 128);
   const expected = pixels.reduce((sum, x) => sum + (x - 0.5) ** 2, 0) / pixels.length;
   assert.ok(Math.abs(gradientAt(squared!, 0).losses[0]! - expected) < 1e-7);
+});
+
+test('conv halves height and width in every layer, and at θ = 0 has the loss ln 10', async () => {
+  const zero = await drawCase({ family: 'conv', options: { 'initial-scale': 0 } }, 2);
+  assert.equal(zero.problems.coordinates, 9 * 4 + 4 + 9 * 4 * 8 + 8 + 7 * 7 * 8 * 10 + 10);
+  assert.ok(Math.abs(gradientAt(zero, 0).losses[1]! - Math.LN10) < 1e-6);
+  const small = await drawCase({ family: 'conv', options: { filters: [5], folder: SMALL } }, 1);
+  assert.equal(small.problems.coordinates, 9 * 5 + 5 + 5 * 4 * 5 * 4 + 4);
+});
+
+test('autoencoder and conv draw the parameters of a layer with deviation initial-scale/√inputs', async () => {
+  const { theta } = await drawCase({ family: 'conv', options: { filters: [64], 'initial-scale': 2 } }, 1);
+  const dense = 10 * 64;
+  const deviation = (from: number, to: number) => norm(theta.subarray(from, to)) / Math.sqrt(to - from);
+  assert.ok(Math.abs(deviation(0, dense) / (2 / 3) - 1) < 0.1);
+  assert.ok(Math.abs(deviation(dense, theta.length) / (2 / Math.sqrt(14 * 14 * 64)) - 1) < 0.02);
 });

@@ -173,6 +173,7 @@ describe('second derivatives', () => {
     ['mlp', { hidden: [6], batch: 8, activation: 'relu', 'initial-scale': 0.3 }],
     ['autoencoder', { hidden: [3], batch: 4, activation: 'tanh' }],
     ['autoencoder', { hidden: [3], batch: 4, loss: 'cross-entropy', activation: 'tanh' }],
+    ['conv', { filters: [3, 2], batch: 4 }],
   ];
   for (const [family, options] of cases) {
     it(`hessianVectorProduct() agrees with differences of the gradient: ${family} ${JSON.stringify(options)}`, async () => {

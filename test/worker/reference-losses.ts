@@ -12,6 +12,7 @@ const REFERENCES: Readonly<Record<string, (options: OptionValues) => ReferenceLo
   quadratic: () => quadraticLoss,
   mlp: mlpLoss,
   autoencoder: autoencoderLoss,
+  conv: convLoss,
 };
 
 export function referenceLoss(family: string, options: OptionValues): ReferenceLoss {
@@ -106,5 +107,44 @@ function autoencoderLoss(options: OptionValues): ReferenceLoss {
         : -(image[i]! * Math.log(value) + (1 - image[i]!) * Math.log(1 - value)),
     );
     return errors.reduce((sum, error) => sum + error) / values;
+  });
+}
+
+/** Filters at stride 2, padded as TensorFlow's "same": by what is missing, the smaller half of it before. */
+function convLoss(options: OptionValues): ReferenceLoss {
+  const { sides, classes } = shapeOf(options);
+  const k = options['kernel'] as number;
+  return meanOverImages(options, (theta, image, label) => {
+    let [height, width, channels] = sides;
+    let a = image;
+    let at = 0;
+    for (const filters of options['filters'] as number[]) {
+      const [rows, columns] = [Math.ceil(height / 2), Math.ceil(width / 2)];
+      const top = Math.max(0, (rows - 1) * 2 + k - height) >> 1;
+      const left = Math.max(0, (columns - 1) * 2 + k - width) >> 1;
+      const biases = at + k * k * channels * filters;
+      const next: number[] = [];
+      for (let row = 0; row < rows; row++) {
+        for (let column = 0; column < columns; column++) {
+          for (let f = 0; f < filters; f++) {
+            let sum = theta[biases + f]!;
+            for (let i = 0; i < k; i++) {
+              for (let j = 0; j < k; j++) {
+                const [y, x] = [2 * row + i - top, 2 * column + j - left];
+                if (y < 0 || x < 0 || y >= height || x >= width) continue;
+                for (let c = 0; c < channels; c++) {
+                  sum += a[(y * width + x) * channels + c]! * theta[at + ((i * k + j) * channels + c) * filters + f]!;
+                }
+              }
+            }
+            next.push(Math.max(sum, 0));
+          }
+        }
+      }
+      a = next;
+      at = biases + filters;
+      [height, width, channels] = [rows, columns, filters];
+    }
+    return crossEntropy(denseNetwork(theta.subarray(at), [a.length, classes], 'relu', a), label);
   });
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { checkChoice, checkNumber, checkNumbers, checkPath, type NumberRule, suggestion } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { autoencoder } from './autoencoder.js';
+import { conv } from './conv.js';
 import { mlp } from './mlp.js';
 import type { OptionSpec, OptionValues, ProblemFamily } from './problem.js';
 import { quadratic } from './quadratic.js';
@@ -10,7 +11,7 @@ import { simple } from './simple.js';
 
 /** Every family by name; a new one is added here. */
 export const FAMILIES: ReadonlyMap<string, ProblemFamily> = new Map(
-  [simple, quadratic, mlp, autoencoder].map((family) => [family.name, family]),
+  [simple, quadratic, mlp, autoencoder, conv].map((family) => [family.name, family]),
 );
 
 /** The family of this name; throws UsageError that names the known ones and the nearest. */

@@ -9,6 +9,7 @@ import { deriveKey } from '../shared/random.js';
 import type { Engine } from '../worker/engines/engine.js';
 import { ENGINES } from '../worker/engines/select.js';
 import type { Gradient, Problems } from '../worker/problems/problem.js';
+import { gradientOf } from '../worker/session.js';
 import { trainEmbedded } from './embedded.js';
 
 /** One measured rate. */
@@ -82,11 +83,9 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
     row('kernel, backward', 1, 1 / (1 / window - 1 / forward), flops.backward),
     row('kernel, window', 1, window, both),
   ];
-  if (problems.createGradient) {
-    const whole = await createEngine(config, problems, problems.createGradient());
-    rows.push(row('window with gradients', 1, rateOf(whole, config, coordinates, seconds, false), both));
-    whole.close();
-  }
+  const whole = await createEngine(config, problems, await gradientOf(problems));
+  rows.push(row('window with gradients', 1, rateOf(whole, config, coordinates, seconds, false), both));
+  whole.close();
   const rounds = await measureRounds(options, coordinates);
   rows.push(row(`rounds of ${config.shards} shards`, threads, rounds.rate, both));
   return { rows, roundsPerSecond: rounds.roundsPerSecond, coordinatorShare: rounds.coordinatorShare };

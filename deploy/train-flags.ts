@@ -8,7 +8,7 @@ import type { Network } from '../shared/phi.js';
 import type { PhiFile } from '../shared/phi-file.js';
 import { ENGINES } from '../worker/engines/select.js';
 import type { ProblemFamily, Problems, TrainingDefaults } from '../worker/problems/problem.js';
-import { familyNamed, optionValues } from '../worker/problems/registry.js';
+import { familyNamed, optionValues, separateFolders } from '../worker/problems/registry.js';
 
 /** Flags as they were given, by name: from the command line or a file. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -96,6 +96,12 @@ export function problemFlags(flags: Flags): Record<string, unknown> {
   return Object.fromEntries(named.map(([name, value]) => [name.slice(PROBLEM_PREFIX.length), value]));
 }
 
+/** The options of a configuration's problems as flags, folders included. */
+export function problemFlagsOf({ problemOptions, folders }: Pick<RunConfig, 'problemOptions' | 'folders'>): Flags {
+  const options = Object.entries({ ...problemOptions, ...folders });
+  return Object.fromEntries(options.map(([name, value]) => [`${PROBLEM_PREFIX}${name}`, value]));
+}
+
 /** Checks the flags and makes the configuration; loads the problems' data. Throws UsageError. */
 export async function configure(task: string, problem: string, flags: Flags, init?: PhiFile): Promise<Configured> {
   const family = familyNamed(problem);
@@ -111,7 +117,7 @@ export async function configure(task: string, problem: string, flags: Flags, ini
   };
   const network = networkOf(task, flags, number('output-scale'), init);
   const secondDerivatives = flags['second-derivatives'] === true;
-  const options = optionValues(family, problemFlags(flags));
+  const values = optionValues(family, problemFlags(flags));
   const rest = {
     seed: number('seed'),
     shards: number('shards'),
@@ -122,11 +128,13 @@ export async function configure(task: string, problem: string, flags: Flags, ini
     evaluateFunctions: number('evaluate-functions'),
     engine: engineOf(task, flags['engine'], secondDerivatives),
   };
-  const problems = await family.configure(options);
+  const problems = await family.configure(values);
+  const { options, folders } = separateFolders(family, values);
   const config: RunConfig = {
     version: VERSION,
     problem,
     problemOptions: options,
+    folders,
     network,
     member: 0,
     outer,

@@ -59,6 +59,12 @@ export function checkChoice<Choice extends string>(
   return found;
 }
 
+/** Reads the path of a file or folder. */
+export function checkPath(task: string, name: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new UsageError(`${task}: "${name}" must be a path, got ${show(value)}`);
+}
+
 /** A value as a sentence shows it. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);

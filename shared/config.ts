@@ -29,6 +29,11 @@ export interface RunConfig {
   version: string;
   problem: string;
   problemOptions: ProblemOptions;
+  /**
+   * Where this machine holds the problems' data, by option: absolute paths, the one part that no number depends on, since
+   * `dataHashes` says what lies there. Outside the digest.
+   */
+  folders: Readonly<Record<string, string>>;
   network: Network;
   /** Non-negative integer. */
   seed: number;
@@ -68,7 +73,21 @@ export function canonicalJson(value: unknown): string {
 
 /** The configuration digest, 64 hexadecimal digits: what may be summed together has the same one. */
 export function digestOf(config: RunConfig): string {
-  return createHash('sha256').update(canonicalJson(config)).digest('hex');
+  const { folders: _places, ...numeric } = config;
+  return createHash('sha256').update(canonicalJson(numeric)).digest('hex');
+}
+
+/** Which data file found here is not the configuration's, in a sentence without its beginning; undefined if all are. */
+export function dataDifference(
+  { dataHashes, folders }: Pick<RunConfig, 'dataHashes' | 'folders'>,
+  found: RunConfig['dataHashes'],
+): string | undefined {
+  const names = Object.keys({ ...dataHashes, ...found });
+  const name = names.find((candidate) => dataHashes[candidate] !== found[candidate]);
+  if (name === undefined) return undefined;
+  const file = [name, ...Object.values(folders)].join(' in ');
+  const hashOf = (hashes: RunConfig['dataHashes']) => hashes[name] ?? 'none';
+  return `the data file ${file} must be the run's own, of SHA-256 ${hashOf(dataHashes)}, got ${hashOf(found)}`;
 }
 
 /** The random φ_0 of a configuration. */

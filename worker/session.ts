@@ -1,6 +1,6 @@
 /** What a thread keeps of a configuration: its problems and an engine. */
 import { createHash } from 'node:crypto';
-import { type RunConfig, VERSION } from '../shared/config.js';
+import { dataDifference, type RunConfig, VERSION } from '../shared/config.js';
 import { LoptError } from '../shared/errors.js';
 import { initialPhi } from '../shared/phi.js';
 import { deriveKey } from '../shared/random.js';
@@ -38,13 +38,15 @@ async function open(config: RunConfig): Promise<Session> {
   const entry = ENGINES.get(config.engine);
   if (!entry)
     throw new LoptError(`Cannot find engine "${config.engine}": it must be one of ${[...ENGINES.keys()].join(', ')}`);
-  const problems = await familyNamed(config.problem).configure(config.problemOptions);
+  const problems = await familyNamed(config.problem).configure({ ...config.problemOptions, ...config.folders });
+  const difference = dataDifference(config, problems.dataHashes ?? {});
+  if (difference) throw new LoptError(`Cannot join the run: ${difference}`);
   const gradient = await gradientOf(problems);
   return { config, problems, gradient, engine: await entry.create(config, problems, gradient) };
 }
 
 /** A family's closed form where it has one, its differentiated tensor loss otherwise. */
-async function gradientOf(problems: Problems): Promise<Gradient> {
+export async function gradientOf(problems: Problems): Promise<Gradient> {
   if (problems.createGradient) return problems.createGradient();
   // TensorFlow.js takes a second to load: only where it is needed
   const { loadTensorGradient } = await import('./engines/tensor/reference-engine.js');

@@ -10,7 +10,7 @@ import { Pool } from '../../worker/pool.js';
 import type { ProblemFamily, Problems } from '../../worker/problems/problem.js';
 import { compareOnPool, tableOf, verdictOf } from '../compare.js';
 import { RunFolder } from '../run-folder.js';
-import { configure, type Flags, threadsOf } from '../train-flags.js';
+import { configure, type Flags, problemFlagsOf, threadsOf } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 
 const TASK = 'Cannot evaluate';
@@ -44,7 +44,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   const phiFile = readPhi(path);
   const trained = trainedOn(path);
   const problem = positionals['problem'] ?? trained?.problem ?? DEFAULT_PROBLEM;
-  const options = trained && trained.problem === problem ? prefixed(trained.problemOptions) : {};
+  const options = trained && trained.problem === problem ? problemFlagsOf(trained) : {};
   const { json: jsonPath, functions: _functions, 'tune-functions': _tune, threads: _threads, ...rest } = flags;
   const horizon = rest['horizon'] ?? trained?.horizon;
   const configured = await configure(
@@ -77,10 +77,6 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
 function trainedOn(path: string): RunConfig | undefined {
   const folder = new RunFolder(dirname(path));
   return existsSync(`${folder.path}/config.json`) ? folder.open().config : undefined;
-}
-
-function prefixed(options: RunConfig['problemOptions']): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).map(([name, value]) => [`problem.${name}`, value]));
 }
 
 /** What is compared. */

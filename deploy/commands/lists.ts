@@ -16,9 +16,7 @@ export const problems: Command = {
     for (const { name, summary, options } of FAMILIES.values()) {
       process.stdout.write(`${name.padEnd(12)}${summary}\n`);
       for (const [option, spec] of Object.entries(options)) {
-        process.stdout.write(
-          `  --problem.${option}  ${spec.describe} (${valuesOf(spec)}default ${String(spec.default)})\n`,
-        );
+        process.stdout.write(`  --problem.${option}  ${spec.describe}${valuesOf(spec)}\n`);
       }
     }
     return EXIT.done;
@@ -26,7 +24,9 @@ export const problems: Command = {
 };
 
 function valuesOf(spec: OptionSpec): string {
-  return spec.type === 'choice' ? `${spec.choices.join(' or ')}; ` : '';
+  if (spec.type === 'folder') return '';
+  const choices = spec.type === 'choice' ? `${spec.choices.join(' or ')}; ` : '';
+  return ` (${choices}default ${String(spec.default)})`;
 }
 
 export const engines: Command = {

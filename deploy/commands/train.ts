@@ -4,7 +4,7 @@ import type { LearnerState } from '../../coordinator/learner.js';
 import type { Goal } from '../../coordinator/pacer.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
 import { checkNumber, show } from '../../shared/check.js';
-import { digestOf, initialPhiOf } from '../../shared/config.js';
+import { dataDifference, digestOf, initialPhiOf } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { Pool } from '../../worker/pool.js';
@@ -17,6 +17,7 @@ import {
   configure,
   type Flags,
   NUMBER_FLAGS,
+  problemFlagsOf,
   SWITCH_FLAGS,
   threadsOf,
   WORD_FLAGS,
@@ -125,21 +126,32 @@ async function resumeRun(problem: string | undefined, flags: Flags): Promise<Pre
   const folder = new RunFolder(String(flags['out']));
   const stored = folder.open();
   const init = folder.init;
+  const given = only(flags, configures);
   const configured = await configure(
     TASK,
     problem ?? stored.config.problem,
-    { ...stored.flags, ...only(flags, configures) },
+    // where the data lay, and not what was typed: that may have been relative to another folder
+    { ...stored.flags, ...problemFlagsOf({ problemOptions: {}, folders: stored.config.folders }), ...given },
     init,
   );
-  if (digestOf(configured.config) !== stored.digest)
-    throw new UsageError(differenceSentence(folder.path, stored, configured));
-  const goal = goalOf(flags) ?? stored.goal;
-  folder.store({ ...stored, goal });
-  return { folder, stored: { ...stored, goal }, configured, init };
+  const { config } = configured;
+  if (digestOf(config) !== stored.digest) throw new UsageError(differenceSentence(folder.path, stored, configured));
+  // of the same digest, the two can differ only in their folders
+  const run: StoredRun = {
+    ...stored,
+    config,
+    goal: goalOf(flags) ?? stored.goal,
+    flags: { ...stored.flags, ...given },
+  };
+  folder.store(run);
+  return { folder, stored: run, configured, init };
 }
 
 /** Which part of the configuration is another one than the run's. */
 function differenceSentence(path: string, stored: StoredRun, { config }: Configured): string {
+  const { folders, ...numeric } = config;
+  const data = dataDifference({ folders, dataHashes: stored.config.dataHashes }, config.dataHashes);
+  if (data) return `Cannot resume ${path}: ${data}`;
   const entries = (value: object, prefix = ''): [string, string][] =>
     Object.entries(value).flatMap(([name, inner]): [string, string][] =>
       typeof inner === 'object' && inner !== null && !Array.isArray(inner)
@@ -147,7 +159,7 @@ function differenceSentence(path: string, stored: StoredRun, { config }: Configu
         : [[`${prefix}${name}`, JSON.stringify(inner)]],
     );
   const before = new Map(entries(stored.config));
-  const [name, now] = entries(config).find(([key, value]) => before.get(key) !== value) ?? ['version', config.version];
+  const [name, now] = entries(numeric).find(([key, value]) => before.get(key) !== value) ?? ['version', config.version];
   return `Cannot resume ${path}: "${name}" must stay ${before.get(name)}, as the run was started, got ${now}`;
 }
 

@@ -18,7 +18,7 @@ const CASES: readonly Case[] = [
   [
     'train quadratc',
     2,
-    'Cannot find problem "quadratc": it must be one of simple, quadratic, mlp; did you mean "quadratic"?',
+    'Cannot find problem "quadratc": it must be one of simple, quadratic, mlp, autoencoder, conv; did you mean "quadratic"?',
   ],
   ['train quadratic more', 2, 'Cannot run lopt train: "more" is one word too many'],
   ['train --shrads 3', 2, 'Cannot run lopt train: there is no flag --shrads; did you mean "shards"?'],

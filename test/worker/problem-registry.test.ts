@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { editDistance } from '../../shared/check.js';
-import { FileError, UsageError } from '../../shared/errors.js';
-import { seedKey } from '../../shared/random.js';
-import { fillMinibatch, loadMnist, parseIdx } from '../../worker/problems/mnist.js';
-import { FAMILIES, familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { UsageError } from '../../shared/errors.js';
+import { FAMILIES, familyNamed, optionValues, separateFolders } from '../../worker/problems/registry.js';
 
 function assertUsage(action: () => unknown, sentence: string): void {
   assert.throws(action, (error) => {
@@ -15,9 +14,9 @@ function assertUsage(action: () => unknown, sentence: string): void {
 }
 
 test('familyNamed() finds every family and names the nearest to a misspelt one', () => {
-  assert.deepEqual([...FAMILIES.keys()], ['simple', 'quadratic', 'mlp']);
+  assert.deepEqual([...FAMILIES.keys()], ['simple', 'quadratic', 'mlp', 'autoencoder', 'conv']);
   assert.equal(familyNamed('mlp').name, 'mlp');
-  const known = 'it must be one of simple, quadratic, mlp';
+  const known = 'it must be one of simple, quadratic, mlp, autoencoder, conv';
   assertUsage(() => familyNamed('quadratc'), `Cannot find problem "quadratc": ${known}; did you mean "quadratic"?`);
   assertUsage(() => familyNamed('rosenbrock'), `Cannot find problem "rosenbrock": ${known}`);
 });
@@ -66,6 +65,8 @@ test('optionValues() says what is wrong and what would be right', () => {
       'its options are dimension, distribution, initial-scale, got "dimensions"; did you mean "dimension"?',
     ],
     ['mlp', { hidden: '20,,3' }, '"hidden" must be a list such as 20,20 of integers of at least 1, got "20,,3"'],
+    ['mlp', { folder: '' }, '"folder" must be a path, got ""'],
+    ['conv', { folder: 7 }, '"folder" must be a path, got 7'],
     ['simple', { dimension: 3 }, 'it has no options, got "dimension"'],
   ];
   for (const [family, given, sentence] of wrong) {
@@ -80,47 +81,12 @@ test('mlp.configure() refuses a network that would not fit into memory', async (
   await assert.rejects(familyNamed('mlp').configure(options), new UsageError(message));
 });
 
-test('loadMnist() gives three disjoint splits of the published data', () => {
-  const { splits, hashes } = loadMnist();
-  assert.deepEqual([splits.train.count, splits['held-out'].count, splits.test.count], [50_000, 10_000, 10_000]);
-  for (const { count, pixels, labels } of Object.values(splits)) {
-    assert.deepEqual([pixels.length, labels.length], [784 * count, count]);
-    assert.deepEqual(new Set(labels), new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
-  }
-  assert.equal(splits.train.labels[0], 5);
-  assert.equal(splits.test.labels[0], 7);
-  // held-out begins where train ends; the test images are another file's
-  const { pixels } = splits.train;
-  assert.equal(splits['held-out'].pixels.buffer, pixels.buffer);
-  assert.equal(splits['held-out'].pixels.byteOffset, pixels.byteOffset + pixels.length);
-  assert.notEqual(splits.test.pixels.buffer, pixels.buffer);
-  // the mean pixel of the training images is known to be 0.1307
-  assert.ok(Math.abs(pixels.reduce((sum, byte) => sum + byte, 0) / pixels.length / 255 - 0.1307) < 0.001);
-  assert.equal(Object.keys(hashes).length, 4);
-  assert.match(hashes['train-images-idx3-ubyte']!, /^ba891046e6505d7a/);
-  assert.ok(pixels.buffer instanceof SharedArrayBuffer);
-});
-
-test('fillMinibatch() draws from the whole split, by step and problem', () => {
-  const draw = (problem: number, step: number) => {
-    const out = new Uint32Array(1000);
-    fillMinibatch(seedKey(3), problem, step, 50_000, out);
-    return out;
-  };
-  assert.deepEqual(draw(1, 2), draw(1, 2));
-  assert.notDeepEqual(draw(1, 2), draw(2, 1));
-  assert.ok(Math.max(...draw(0, 0)) < 50_000 && Math.max(...draw(0, 0)) > 49_000);
-});
-
-test('parseIdx() refuses a file of another length or header', () => {
-  const bytes = Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 5, 6);
-  assert.deepEqual(parseIdx('labels', bytes, [2]), Uint8Array.of(5, 6));
-  const refused = (given: Uint8Array, sentence: string) =>
-    assert.throws(
-      () => parseIdx('labels', given, [2]),
-      new FileError('labels', `Cannot read MNIST: labels ${sentence}`),
-    );
-  refused(bytes.subarray(0, 9), 'must be 10 bytes long, got 9');
-  bytes[3] = 3;
-  refused(bytes, 'must begin with the header 2049,2, got 2051,2');
+test('separateFolders() tells where data lie, as absolute paths, from what numbers depend on', () => {
+  const family = familyNamed('conv');
+  const values = optionValues(family, { folder: 'data/fashion', kernel: 5 });
+  assert.deepEqual(separateFolders(family, values), {
+    options: { filters: [4, 8], kernel: 5, 'initial-scale': 1, batch: 32 },
+    folders: { folder: resolve('data/fashion') },
+  });
+  assert.deepEqual(separateFolders(family, optionValues(family, {})).folders, {});
 });

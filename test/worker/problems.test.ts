@@ -1,12 +1,32 @@
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { type Key, seedKey } from '../../shared/random.js';
-import type { Batch, OptionValues, Problems, Split } from '../../worker/problems/problem.js';
+import { loadImages } from '../../worker/problems/images/load.js';
+import { gatherMinibatches } from '../../worker/problems/images/minibatch.js';
+import type { Batch, Gradient, OptionValues, Problems, Split } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { gradientOf } from '../../worker/session.js';
+import { cifarFiles, mnistFiles, writeFiles } from '../fixtures/image-folders.js';
 import { referenceLoss } from './reference-losses.js';
 
 const key = seedKey(2016);
+
+const folders = mkdtempSync(join(tmpdir(), 'lopt-test-'));
+/** Four digits, cut to 9 × 7 pixels: not a multiple of what a SIMD instruction takes. */
+const SMALL = folderOf('small', mnistFiles({ training: 40, test: 10, height: 9, width: 7, classes: 4 }));
+/** Three channels. */
+const COLOUR = folderOf('colour', cifarFiles(4));
+
+after(() => rmSync(folders, { recursive: true, force: true }));
+
+function folderOf(name: string, files: ReadonlyMap<string, Buffer>): string {
+  mkdirSync(join(folders, name));
+  return writeFiles(join(folders, name), files);
+}
 
 interface Case {
   family: string;
@@ -25,6 +45,17 @@ const cases: Case[] = [
   { family: 'mlp', options: { hidden: [26], activation: 'sigmoid', batch: 64, 'initial-scale': 1 }, split: 'held-out' },
   { family: 'mlp', options: { hidden: [1], activation: 'tanh', batch: 1, 'initial-scale': 0.01 } },
   { family: 'mlp', options: { hidden: [], batch: 5, 'initial-scale': 0.1 } },
+  { family: 'mlp', options: { hidden: [6], batch: 9, 'initial-scale': 0.3, folder: SMALL } },
+  { family: 'mlp', options: { hidden: [2], batch: 3, 'initial-scale': 0.03, folder: COLOUR } },
+  { family: 'autoencoder', options: { batch: 9 } },
+  { family: 'autoencoder', options: { hidden: [3], loss: 'cross-entropy', batch: 5, activation: 'sigmoid' } },
+  { family: 'autoencoder', options: { hidden: [9, 4, 9], loss: 'cross-entropy', batch: 70, folder: SMALL } },
+  { family: 'autoencoder', options: { hidden: [5, 2], activation: 'tanh', batch: 6, folder: SMALL }, split: 'test' },
+  { family: 'autoencoder', options: { hidden: [2], loss: 'cross-entropy', batch: 2, folder: COLOUR } },
+  { family: 'conv', options: { batch: 3 } },
+  { family: 'conv', options: { filters: [3, 2, 4], kernel: 4, batch: 5, folder: SMALL }, split: 'held-out' },
+  { family: 'conv', options: { filters: [2], kernel: 5, batch: 2, folder: COLOUR } },
+  { family: 'conv', options: { filters: [], batch: 4, folder: SMALL }, split: 'test' },
 ];
 
 interface Drawn {
@@ -32,16 +63,18 @@ interface Drawn {
   options: OptionValues;
   theta: Float32Array;
   batch: Batch;
+  /** The closed form, or where there is none the gradient of the tensor loss. */
+  gradientOf: Gradient;
 }
 
 async function drawCase({ family, options: given, split = 'train' }: Case, count: number): Promise<Drawn> {
   const options = optionValues(familyNamed(family), given);
   const problems = await familyNamed(family).configure(options);
   const { theta, data } = problems.draw(key, count, split);
-  return { problems, options, theta, batch: { count, data, key, split } };
+  return { problems, options, theta, batch: { count, data, key, split }, gradientOf: await gradientOf(problems) };
 }
 
-function closedForm({ problems, theta, batch }: Drawn, step: number, gradientOf = problems.createGradient!()) {
+function gradientAt({ theta, batch, gradientOf }: Drawn, step: number) {
   const gradient = new Float32Array(theta.length).fill(7);
   const losses = new Float64Array(batch.count).fill(7);
   gradientOf(theta, batch, step, gradient, losses);
@@ -70,13 +103,13 @@ before(async () => {
 });
 
 for (const drawn of cases) {
-  describe(`${drawn.family} ${JSON.stringify(drawn.options)}`, () => {
-    test('createGradient() agrees with loss() and its gradient on tensors within 1e-5', async () => {
+  describe(`${drawn.family} ${JSON.stringify(drawn.options).replace(folders, '')}`, () => {
+    test('gradientOf() agrees with loss() and its gradient on tensors within 1e-5', async () => {
       const one = await drawCase(drawn, 3);
       const { problems, theta, batch } = one;
-      const { gradient, losses } = closedForm(one, 4);
-      const d = problems.coordinates;
       const tensors = tf.memory().numTensors;
+      const { gradient, losses } = gradientAt(one, 4);
+      const d = problems.coordinates;
       const x = tf.tensor2d(theta, [3, d]);
       const values = problems.loss(tf, x, batch, 4);
       const slopes = tf.grad((y) => tf.sum(problems.loss(tf, y as tf.Tensor2D, batch, 4)))(x);
@@ -90,10 +123,10 @@ for (const drawn of cases) {
       }
     });
 
-    test('createGradient() agrees with finite differences of a float64 loss within 3e-6 of the norm', async () => {
+    test('gradientOf() agrees with finite differences of a float64 loss within 3e-6 of the norm', async () => {
       const one = await drawCase(drawn, 2);
       const d = one.problems.coordinates;
-      const { gradient, losses } = closedForm(one, 3);
+      const { gradient, losses } = gradientAt(one, 3);
       const loss = referenceLoss(drawn.family, one.options);
       for (let p = 0; p < 2; p++) {
         const theta = Float64Array.from(row(one.theta, p, d));
@@ -116,13 +149,13 @@ for (const drawn of cases) {
       }
     });
 
-    test('draw() and createGradient() give a problem the same bits whatever their number', async () => {
+    test('draw() and gradientOf() give a problem the same bits whatever their number', async () => {
       const many = await drawCase(drawn, 3);
       const d = many.problems.coordinates;
-      const all = closedForm(many, 2);
+      const all = gradientAt(many, 2);
       for (const count of [1, 2]) {
         const few = await drawCase(drawn, count);
-        const { gradient, losses } = closedForm(few, 2);
+        const { gradient, losses } = gradientAt(few, 2);
         assertSameBits(few.theta, many.theta.subarray(0, count * d), 'θ_0');
         assertSameBits(few.batch.data, many.batch.data.subarray(0, few.batch.data.length), 'data');
         assertSameBits(gradient, all.gradient.subarray(0, count * d), 'the gradient');
@@ -130,16 +163,15 @@ for (const drawn of cases) {
       }
     });
 
-    test('createGradient() shows what is not finite in its own problem and nowhere else', async () => {
+    test('gradientOf() shows what is not finite in its own problem and nowhere else', async () => {
       const healthy = await drawCase(drawn, 3);
       const d = healthy.problems.coordinates;
-      const gradientOf = healthy.problems.createGradient!();
-      const expected = closedForm(healthy, 1, gradientOf);
+      const expected = gradientAt(healthy, 1);
       for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
         for (const coordinate of new Set([0, d >> 1, d - 1])) {
           const theta = healthy.theta.slice();
           theta[d + coordinate] = value;
-          const { gradient, losses } = closedForm({ ...healthy, theta }, 1, gradientOf);
+          const { gradient, losses } = gradientAt({ ...healthy, theta }, 1);
           const own = row(gradient, 1, d);
           assert.ok(!Number.isFinite(losses[1]) || !own.every(Number.isFinite), `${value} at ${coordinate} is hidden`);
           for (const p of [0, 2]) {
@@ -148,7 +180,7 @@ for (const drawn of cases) {
           }
         }
       }
-      assertSameBits(closedForm(healthy, 1, gradientOf).gradient, expected.gradient, 'the gradient after it');
+      assertSameBits(gradientAt(healthy, 1).gradient, expected.gradient, 'the gradient after it');
     });
 
     test('draw() is a function of the key', async () => {
@@ -184,16 +216,48 @@ test('quadratic draws W and y from the distribution named, and θ_0 with the sca
 test('quadratic by hand: W = [1 2; 3 4], y = (5, 6), θ = (1, −1) has f = 85 and ∇f = (−54, −80)', async () => {
   const problems = await familyNamed('quadratic').configure(optionValues(familyNamed('quadratic'), { dimension: 2 }));
   const batch: Batch = { count: 1, data: Float32Array.of(1, 2, 3, 4, 5, 6), key, split: 'train' };
-  const { gradient, losses } = closedForm({ problems, options: {}, theta: Float32Array.of(1, -1), batch }, 0);
+  const { gradient, losses } = gradientAt(
+    { problems, options: {}, theta: Float32Array.of(1, -1), batch, gradientOf: problems.createGradient!() },
+    0,
+  );
   assert.deepEqual([losses[0], ...gradient], [85, -54, -80]);
 });
 
 test('mlp at θ = 0 has the loss ln 10, and another minibatch at every step and in every problem', async () => {
   const zero = await drawCase({ family: 'mlp', options: { 'initial-scale': 0 } }, 2);
-  const { losses, gradient } = closedForm(zero, 0);
+  const { losses, gradient } = gradientAt(zero, 0);
   assert.ok(Math.abs(losses[0]! - Math.LN10) < 1e-7, `${losses[0]}`);
   const d = zero.problems.coordinates;
   assert.equal(d, 784 * 20 + 20 + 20 * 10 + 10);
   assert.notDeepEqual(row(gradient, 0, d), row(gradient, 1, d));
-  assert.notDeepEqual(gradient, closedForm(zero, 1).gradient);
+  assert.notDeepEqual(gradient, gradientAt(zero, 1).gradient);
+});
+
+test('autoencoder at θ = 0 gives every pixel 1/2', async () => {
+  const [squared, entropy] = await Promise.all(
+    ['squared-error', 'cross-entropy'].map((loss) =>
+      drawCase({ family: 'autoencoder', options: { loss, 'initial-scale': 0 } }, 1),
+    ),
+  );
+  assert.equal(squared!.problems.coordinates, 784 * 8 + 8 + 8 * 784 + 784);
+  assert.ok(Math.abs(gradientAt(entropy!, 0).losses[0]! - Math.LN2) < 1e-7);
+  const { pixels } = gatherMinibatches(loadImages(), squared!.batch, 0, 128);
+  const expected = pixels.reduce((sum, x) => sum + (x - 0.5) ** 2, 0) / pixels.length;
+  assert.ok(Math.abs(gradientAt(squared!, 0).losses[0]! - expected) < 1e-7);
+});
+
+test('conv halves height and width in every layer, and at θ = 0 has the loss ln 10', async () => {
+  const zero = await drawCase({ family: 'conv', options: { 'initial-scale': 0 } }, 2);
+  assert.equal(zero.problems.coordinates, 9 * 4 + 4 + 9 * 4 * 8 + 8 + 7 * 7 * 8 * 10 + 10);
+  assert.ok(Math.abs(gradientAt(zero, 0).losses[1]! - Math.LN10) < 1e-6);
+  const small = await drawCase({ family: 'conv', options: { filters: [5], folder: SMALL } }, 1);
+  assert.equal(small.problems.coordinates, 9 * 5 + 5 + 5 * 4 * 5 * 4 + 4);
+});
+
+test('autoencoder and conv draw the parameters of a layer with deviation initial-scale/√inputs', async () => {
+  const { theta } = await drawCase({ family: 'conv', options: { filters: [64], 'initial-scale': 2 } }, 1);
+  const dense = 10 * 64;
+  const deviation = (from: number, to: number) => norm(theta.subarray(from, to)) / Math.sqrt(to - from);
+  assert.ok(Math.abs(deviation(0, dense) / (2 / 3) - 1) < 0.1);
+  assert.ok(Math.abs(deviation(dense, theta.length) / (2 / Math.sqrt(14 * 14 * 64)) - 1) < 0.02);
 });

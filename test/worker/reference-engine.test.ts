@@ -14,6 +14,7 @@ import {
 import { lstmStep, zeroLstmState } from '../../worker/optimizers/lstm.js';
 import type { Batch, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { gradientOf } from '../../worker/session.js';
 import { cloneState, relativeError, testEngine } from '../contracts/engine.js';
 
 const key: Key = seedKey(1606);
@@ -170,6 +171,9 @@ describe('second derivatives', () => {
     ['mlp', { hidden: [6], batch: 8, activation: 'sigmoid', 'initial-scale': 0.3 }],
     ['mlp', { hidden: [6, 5], batch: 8, activation: 'tanh', 'initial-scale': 0.3 }],
     ['mlp', { hidden: [6], batch: 8, activation: 'relu', 'initial-scale': 0.3 }],
+    ['autoencoder', { hidden: [3], batch: 4, activation: 'tanh' }],
+    ['autoencoder', { hidden: [3], batch: 4, loss: 'cross-entropy', activation: 'tanh' }],
+    ['conv', { filters: [3, 2], batch: 4 }],
   ];
   for (const [family, options] of cases) {
     it(`hessianVectorProduct() agrees with differences of the gradient: ${family} ${JSON.stringify(options)}`, async () => {
@@ -179,11 +183,13 @@ describe('second derivatives', () => {
       const batch: Batch = { count: 2, data, key, split: 'train' };
       const vector = new Float32Array(theta.length);
       fillNormal(seedKey(5), vector);
-      const epsilon = 2 ** -12;
+      const gradient = await gradientOf(problems);
+      // below the distance of relu's kinks
+      const epsilon = 2 ** -15;
       const [above, below] = [epsilon, -epsilon].map((e) => {
         const slopes = new Float32Array(theta.length);
         const point = theta.map((x, i) => x + e * vector[i]!);
-        problems.createGradient!()(point, batch, 3, slopes, new Float64Array(2));
+        gradient(point, batch, 3, slopes, new Float64Array(2));
         return slopes;
       }) as [Float32Array, Float32Array];
       const expected = Float64Array.from(above, (slope, i) => (slope - below[i]!) / (2 * epsilon));

@@ -1,19 +1,18 @@
-/** A multilayer perceptron on MNIST (Andrychowicz et al. 2016, section 3.2): mean cross-entropy over a minibatch. */
-import type * as tfjs from '@tensorflow/tfjs';
-import { UsageError } from '../../shared/errors.js';
-import { fillNormal, type Key } from '../../shared/random.js';
-import { ACTIVATIONS, type Activation, createMlpGradient, type MlpOptions } from './mlp-gradient.js';
-import { CLASSES, fillMinibatch, loadMnist, PIXELS } from './mnist.js';
-import type { Batch, Draw, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
-import { streamKey } from './streams.js';
-
-/** The kernel holds some four copies of the parameters in at most 4 GiB. */
-const MOST_COORDINATES = 2 ** 26;
+/** A multilayer perceptron on images (Andrychowicz et al. 2016, section 3.2): mean cross-entropy over a minibatch. */
+import { meanCrossEntropy } from './cross-entropy.js';
+import { ACTIVATIONS, type Activation, denseLayers, denseOutputs } from './dense.js';
+import { createDenseGradient } from './dense-gradient.js';
+import { valuesOf } from './images/image-set.js';
+import { loadImages } from './images/load.js';
+import { gatherMinibatches } from './images/minibatch.js';
+import { IMAGE_OPTIONS } from './images/options.js';
+import { checkCoordinates, coordinatesOf, drawNormal } from './parameters.js';
+import type { OptionValues, ProblemFamily, Problems } from './problem.js';
 
 /** The family `mlp`: the images of a split are the same for all problems; θ_0 and the minibatches are random. */
 export const mlp: ProblemFamily = {
   name: 'mlp',
-  summary: 'a multilayer perceptron on MNIST, mean cross-entropy over random minibatches',
+  summary: 'a multilayer perceptron on MNIST or other images, mean cross-entropy over random minibatches',
   options: {
     hidden: { type: 'integers', default: [20], minimum: 1, describe: 'widths of the hidden layers' },
     activation: {
@@ -22,13 +21,13 @@ export const mlp: ProblemFamily = {
       choices: Object.keys(ACTIVATIONS),
       describe: 'activation of the hidden layers',
     },
-    batch: { type: 'integer', default: 128, minimum: 1, describe: 'images of a minibatch' },
     'initial-scale': {
       type: 'number',
       default: 0.01,
       minimum: 0,
       describe: 'standard deviation of θ_0, weights and biases alike, which is normal around 0',
     },
+    ...IMAGE_OPTIONS,
   },
   training: {
     problems: 1,
@@ -40,72 +39,24 @@ export const mlp: ProblemFamily = {
     evaluateFunctions: 12,
   },
   async configure(options: OptionValues): Promise<Problems> {
-    const sizes = [PIXELS, ...(options['hidden'] as readonly number[]), CLASSES];
-    const coordinates = sizes.slice(1).reduce((sum, outputs, l) => sum + (sizes[l]! + 1) * outputs, 0);
-    if (coordinates > MOST_COORDINATES) {
-      const limit = `at most ${MOST_COORDINATES} parameters`;
-      throw new UsageError(`Cannot configure mlp: "hidden" must be widths that give ${limit}, got ${coordinates}`);
-    }
-    const mlpOptions: MlpOptions = {
-      sizes,
-      activation: options['activation'] as Activation,
-      batch: options['batch'] as number,
-      mnist: loadMnist(),
-    };
+    const images = loadImages(options['folder'] as string | undefined);
+    const sizes = [valuesOf(images.shape), ...(options['hidden'] as readonly number[]), images.classes];
+    const coordinates = coordinatesOf(denseLayers(sizes));
+    checkCoordinates('mlp', 'hidden', coordinates);
+    const activation = options['activation'] as Activation;
+    const size = options['batch'] as number;
+    const scale = options['initial-scale'] as number;
     return {
       coordinates,
-      draw: (key, count) => draw(key, count, coordinates, options['initial-scale'] as number),
-      loss: (tf, theta, batch, step) => loss(tf, theta, batch, step, mlpOptions),
-      createGradient: () => createMlpGradient(mlpOptions),
-      dataHashes: mlpOptions.mnist.hashes,
+      draw: (key, count) => ({ theta: drawNormal(key, count, coordinates, scale), data: new Float32Array(0) }),
+      loss: (tf, theta, batch, step) =>
+        tf.tidy(() => {
+          const { pixels, labels } = gatherMinibatches(images, batch, step, size);
+          const x = tf.tensor3d(pixels, [batch.count, size, sizes[0]!]);
+          return meanCrossEntropy(tf, denseOutputs(tf, theta, sizes, activation, x), labels);
+        }),
+      createGradient: () => createDenseGradient({ sizes, activation, batch: size, images, objective: 'labels' }),
+      dataHashes: images.hashes,
     };
   },
 };
-
-/** θ is W_1 [inputs × outputs, row by row], b_1, W_2, b_2, … */
-function draw(key: Key, count: number, coordinates: number, scale: number): Draw {
-  const theta = new Float32Array(count * coordinates);
-  for (let p = 0; p < count && scale > 0; p++) {
-    fillNormal(streamKey(key, 'theta', p), theta.subarray(p * coordinates, (p + 1) * coordinates), 0, scale);
-  }
-  return { theta, data: new Float32Array(0) };
-}
-
-function loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, step: number, options: MlpOptions): tfjs.Tensor1D {
-  return tf.tidy(() => {
-    const { sizes, activation } = options;
-    const { pixels, labels } = gather(batch, step, options);
-    let at = 0;
-    const take = (rows: number, columns: number): tfjs.Tensor3D => {
-      const part = tf.slice(theta, [0, at], [batch.count, rows * columns]);
-      at += rows * columns;
-      return tf.reshape(part, [batch.count, rows, columns]);
-    };
-    let a = tf.tensor3d(pixels, [batch.count, options.batch, PIXELS]);
-    for (let l = 1; l < sizes.length; l++) {
-      const weights = take(sizes[l - 1]!, sizes[l]!);
-      const z = tf.add<tfjs.Tensor3D>(tf.matMul(a, weights), take(1, sizes[l]!));
-      a = l === sizes.length - 1 ? z : tf[activation](z);
-    }
-    const target = tf.reshape(tf.oneHot(tf.tensor1d(labels, 'int32'), CLASSES), a.shape);
-    const chosen = tf.sum(tf.mul(a, tf.cast(target, 'float32')), 2);
-    return tf.mean<tfjs.Tensor1D>(tf.sub(tf.logSumExp(a, 2), chosen), 1);
-  });
-}
-
-/** The minibatches of all problems: pixels [P × batch × 784] and labels [P × batch]. */
-function gather(batch: Batch, step: number, options: MlpOptions): { pixels: Float32Array; labels: Int32Array } {
-  const images = options.mnist.splits[batch.split];
-  const pixels = new Float32Array(batch.count * options.batch * PIXELS);
-  const labels = new Int32Array(batch.count * options.batch);
-  const minibatch = new Uint32Array(options.batch);
-  for (let p = 0; p < batch.count; p++) {
-    fillMinibatch(batch.key, p, step, images.count, minibatch);
-    minibatch.forEach((image, i) => {
-      const row = p * options.batch + i;
-      labels[row] = images.labels[image]!;
-      for (let j = 0; j < PIXELS; j++) pixels[row * PIXELS + j] = images.pixels[image * PIXELS + j]! / 255;
-    });
-  }
-  return { pixels, labels };
-}

@@ -59,7 +59,9 @@ export type OptionSpec =
   | { type: 'number'; default: number; minimum?: number; describe: string }
   | { type: 'integer'; default: number; minimum?: number; describe: string }
   | { type: 'integers'; default: readonly number[]; minimum?: number; describe: string }
-  | { type: 'choice'; default: string; choices: readonly string[]; describe: string };
+  | { type: 'choice'; default: string; choices: readonly string[]; describe: string }
+  /** Where data lie: no part of the configuration digest, which holds the hashes of the data. No value by default. */
+  | { type: 'folder'; describe: string };
 
 /** The values of a family's options, by name (kebab-case). */
 export type OptionValues = Readonly<Record<string, number | string | readonly number[]>>;

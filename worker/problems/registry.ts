@@ -1,6 +1,9 @@
 /** The problem families that lopt knows, and the checks of their options. */
-import { checkChoice, checkNumber, checkNumbers, type NumberRule, suggestion } from '../../shared/check.js';
+import { resolve } from 'node:path';
+import { checkChoice, checkNumber, checkNumbers, checkPath, type NumberRule, suggestion } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
+import { autoencoder } from './autoencoder.js';
+import { conv } from './conv.js';
 import { mlp } from './mlp.js';
 import type { OptionSpec, OptionValues, ProblemFamily } from './problem.js';
 import { quadratic } from './quadratic.js';
@@ -8,7 +11,7 @@ import { simple } from './simple.js';
 
 /** Every family by name; a new one is added here. */
 export const FAMILIES: ReadonlyMap<string, ProblemFamily> = new Map(
-  [simple, quadratic, mlp].map((family) => [family.name, family]),
+  [simple, quadratic, mlp, autoencoder, conv].map((family) => [family.name, family]),
 );
 
 /** The family of this name; throws UsageError that names the known ones and the nearest. */
@@ -23,7 +26,7 @@ export function familyNamed(name: string): ProblemFamily {
 
 /**
  * Checks the options given for a family and fills in the defaults. Numbers may come as text, lists as "20,20", as
- * arrays or as a single number. Throws UsageError, one sentence that names the option and what it must be.
+ * arrays or as a single number; folders become absolute paths. Throws UsageError, one sentence that names the option and what it must be.
  */
 export function optionValues(family: ProblemFamily, given: Readonly<Record<string, unknown>>): OptionValues {
   const names = Object.keys(family.options);
@@ -35,13 +38,23 @@ export function optionValues(family: ProblemFamily, given: Readonly<Record<strin
   const values: Record<string, number | string | readonly number[]> = {};
   for (const [name, spec] of Object.entries(family.options)) {
     const value = given[name];
-    if (value === undefined) {
-      values[name] = spec.default;
-      continue;
-    }
-    values[name] = checkOption(`Cannot configure ${family.name}`, name, spec, value);
+    if (value !== undefined) values[name] = checkOption(`Cannot configure ${family.name}`, name, spec, value);
+    else if (spec.type !== 'folder') values[name] = spec.default;
   }
   return values;
+}
+
+/** Takes the options apart: those that numbers depend on, and the folders, which only say where data lie. */
+export function separateFolders(
+  family: ProblemFamily,
+  values: OptionValues,
+): { options: OptionValues; folders: Readonly<Record<string, string>> } {
+  const isFolder = (name: string) => family.options[name]?.type === 'folder';
+  const entries = Object.entries(values);
+  return {
+    options: Object.fromEntries(entries.filter(([name]) => !isFolder(name))),
+    folders: Object.fromEntries(entries.filter(([name]) => isFolder(name)).map(([name, path]) => [name, String(path)])),
+  };
 }
 
 /** The value as the option's type. */
@@ -55,6 +68,8 @@ function checkOption(task: string, name: string, spec: OptionSpec, value: unknow
       return checkNumber(task, name, value, { integer: true, ...ruleOf(spec) });
     case 'integers':
       return checkNumbers(task, name, value, { integer: true, ...ruleOf(spec) });
+    case 'folder':
+      return resolve(checkPath(task, name, value));
   }
 }
 

@@ -1,5 +1,6 @@
 /** The reference engine: slow, plain and automatically differentiated; what other engines are compared with. */
 import type { Gradient, Problems, Tf } from '../../problems/problem.js';
+import { speedUpFilterGradient } from './filter-gradient.js';
 import { TensorEngine, type TensorEngineOptions } from './tensor-engine.js';
 import { createTensorGradient } from './tensor-gradient.js';
 
@@ -21,5 +22,6 @@ async function loadTf(): Promise<Tf> {
   // without it tfjs advertises its other backends on standard error
   tf.enableProdMode();
   await tf.setBackend('cpu');
+  speedUpFilterGradient(tf);
   return tf;
 }

@@ -28,6 +28,31 @@ const COMPARISONS: Readonly<Record<string, string[]>> = {
   LogicalNot: ['x'],
 };
 
+/** What tfjs tells of a convolution, its channels last. */
+interface Convolution {
+  strides: [number, number];
+  pad: 'valid' | 'same' | number;
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+}
+
+/** The gradient of a convolution's filter is linear in the images and in the slopes: its gradients are convolutions. */
+function registerFilterGradient(tf: Tf): void {
+  if (tf.getGradient('Conv2DBackpropFilter')) return;
+  tf.registerGradient({
+    kernelName: 'Conv2DBackpropFilter',
+    inputsToSave: ['x', 'dy'],
+    gradFunc(filter, saved, attributes) {
+      const [x, dy] = saved as [tfjs.Tensor4D, tfjs.Tensor4D];
+      const { strides, pad, dimRoundingMode } = attributes as unknown as Convolution;
+      const upstream = filter as tfjs.Tensor4D;
+      return {
+        x: () => tf.conv2dTranspose(dy, upstream, x.shape, strides, pad, dimRoundingMode),
+        dy: () => tf.conv2d(x, upstream, strides, pad, 'NHWC', 1, dimRoundingMode),
+      };
+    },
+  });
+}
+
 /**
  * Registers gradients that can themselves be differentiated; first derivatives keep their bits. What remains is for
  * `checkHessian` to find.
@@ -54,4 +79,5 @@ export function makeTwiceDifferentiable(tf: Tf): void {
       gradFunc: (_, saved) => Object.fromEntries(inputs.map((name, i) => [name, () => tf.zeros(saved[i]!.shape)])),
     });
   }
+  registerFilterGradient(tf);
 }

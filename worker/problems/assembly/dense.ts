@@ -1,10 +1,10 @@
 /**
- * The MLP's forward and backward passes, written in AssemblyScript: WebAssembly SIMD without relaxed instructions, so
- * every processor gives the same bits. A matrix is [rows × stride] f32: a row holds its columns, then zeros up to a
+ * Forward and backward passes of dense networks on images, written in AssemblyScript: WebAssembly SIMD without relaxed
+ * instructions, so every processor gives the same bits. A matrix is [rows × stride] f32: a row holds its columns, then zeros up to a
  * multiple of 4. Strides and offsets are in bytes. A layer's weights are [(inputs + 1) × outputs], the bias last.
  */
 
-/** Tags of the activations; mlp-gradient.ts knows them by the same numbers. */
+/** Tags of the activations; dense-gradient.ts knows them by the same numbers. */
 const SIGMOID = 0;
 const TANH = 1;
 
@@ -197,7 +197,7 @@ export function activate(activation: i32, z: usize, bytes: i32): void {
   for (; z < end; z += 16) {
     const x = v128.load(z);
     let y = f32x4.max(x, f32x4.splat(0));
-    if (activation == SIGMOID) y = f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp(f32x4.neg(x))));
+    if (activation == SIGMOID) y = sigmoid(x);
     else if (activation == TANH) y = tanh(x);
     v128.store(z, y);
   }
@@ -230,6 +230,86 @@ export function crossEntropy(z: usize, count: i32, classes: i32, stride: i32, la
     z += stride;
   }
   return loss;
+}
+
+/**
+ * Squared error of y = σ(z): returns Σ (y − x)² over rows and pixels x, in float64, and turns z into its gradient,
+ * 2·(y − x)·y·(1 − y) · scale. `pixels` is the bytes from image to image.
+ */
+export function squaredError(
+  z: usize, count: i32, outputs: i32, stride: i32, images: usize, pixels: i32, scale: f32,
+): f64 {
+  let loss = f64x2.splat(0);
+  for (let row = 0; row < count; row++) {
+    for (let offset = 0; offset < stride; offset += 16) {
+      const y = sigmoid(v128.load(z + offset));
+      const error = v128.and(f32x4.sub(y, pixelsAt(images + (offset >> 2))), columnsBelow(outputs, offset));
+      const square = f32x4.mul(error, error);
+      loss = f64x2.add(loss, f64x2.add(f64x2.promote_low_f32x4(square), promoteHigh(square)));
+      const slope = f32x4.mul(y, f32x4.sub(f32x4.splat(1), y));
+      v128.store(z + offset, f32x4.mul(f32x4.mul(error, slope), f32x4.splat(2 * scale)));
+    }
+    images += pixels;
+    z += stride;
+  }
+  return f64x2.extract_lane(loss, 0) + f64x2.extract_lane(loss, 1);
+}
+
+/**
+ * Binary cross-entropy of y = σ(z): returns −Σ (x·ln y + (1 − x)·ln(1 − y)) over rows and pixels x, in float64, and
+ * turns z into its gradient, (y − x) · scale. A term is max(z, 0) − x·z + ln(1 + e^−|z|); the logarithms are taken of
+ * products, in two lanes.
+ */
+export function binaryCrossEntropy(
+  z: usize, count: i32, outputs: i32, stride: i32, images: usize, pixels: i32, scale: f32,
+): f64 {
+  let loss: f64 = 0;
+  for (let row = 0; row < count; row++) {
+    let linear = f64x2.splat(0);
+    let product = f64x2.splat(1);
+    for (let offset = 0; offset < stride; offset += 16) {
+      const mask = columnsBelow(outputs, offset);
+      const logits = v128.load(z + offset);
+      const x = pixelsAt(images + (offset >> 2));
+      const term = v128.and(f32x4.sub(f32x4.max(logits, f32x4.splat(0)), f32x4.mul(x, logits)), mask);
+      linear = f64x2.add(linear, f64x2.add(f64x2.promote_low_f32x4(term), promoteHigh(term)));
+      const decay = v128.and(exp(f32x4.neg(f32x4.abs(logits))), mask);
+      product = f64x2.mul(product, f64x2.add(f64x2.splat(1), f64x2.promote_low_f32x4(decay)));
+      product = f64x2.mul(product, f64x2.add(f64x2.splat(1), promoteHigh(decay)));
+      // of factors from 1 to 2, 1023 can be multiplied: here are two more every time
+      if ((offset & 0xfff) == 0xff0) {
+        loss += log(f64x2.extract_lane(product, 0)) + log(f64x2.extract_lane(product, 1));
+        product = f64x2.splat(1);
+      }
+      const error = v128.and(f32x4.sub(sigmoid(logits), x), mask);
+      v128.store(z + offset, f32x4.mul(error, f32x4.splat(scale)));
+    }
+    loss += log(f64x2.extract_lane(product, 0)) + log(f64x2.extract_lane(product, 1));
+    loss += f64x2.extract_lane(linear, 0) + f64x2.extract_lane(linear, 1);
+    images += pixels;
+    z += stride;
+  }
+  return loss;
+}
+
+/** Four pixels as numbers from 0 to 1. */
+function pixelsAt(at: usize): v128 {
+  const wide = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at)));
+  return f32x4.div(f32x4.convert_i32x4_u(wide), f32x4.splat(255));
+}
+
+/** All bits of those of the four columns from `offset` that lie below `columns`. */
+function columnsBelow(columns: i32, offset: i32): v128 {
+  return i32x4.lt_s(i32x4.add(i32x4.splat(offset >> 2), i32x4(0, 1, 2, 3)), i32x4.splat(columns));
+}
+
+/** The upper two lanes in double precision. */
+function promoteHigh(x: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 2, 3));
+}
+
+function sigmoid(x: v128): v128 {
+  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp(f32x4.neg(x))));
 }
 
 /** The activation's derivative, from its value. */

@@ -1,21 +1,25 @@
-/** The MLP's closed-form gradient: lays out the memory of assembly/mlp.ts and runs its passes in order. */
+/** The closed-form gradient of dense networks: lays out the memory of assembly/dense.ts and runs its passes in order. */
 
 import { instantiate, type WasmMemory } from '../wasm-file.js';
-import { CLASSES, fillMinibatch, type Mnist, PIXELS } from './mnist.js';
+import { ACTIVATIONS, type Activation, denseLayers } from './dense.js';
+import type { ImageSet } from './images/image-set.js';
+import { fillMinibatch } from './images/minibatch.js';
+import { coordinatesOf } from './parameters.js';
 import type { Gradient } from './problem.js';
 
-/** The activations and their numbers in the kernel. */
-export const ACTIVATIONS = { sigmoid: 0, tanh: 1, relu: 2 } as const;
-export type Activation = keyof typeof ACTIVATIONS;
-
 /** What the gradient is of. */
-export interface MlpOptions {
-  /** Widths from the input, 784, to the output, 10. */
+export interface DenseOptions {
+  /** Widths from the input, the values of an image, to the output. */
   sizes: readonly number[];
   activation: Activation;
   /** Images of a minibatch. */
   batch: number;
-  mnist: Mnist;
+  images: ImageSet;
+  /**
+   * What the outputs z are held against: the image's label, by softmax cross-entropy, or its pixels, by an error of
+   * each σ(z). The loss is the mean over images, and over pixels.
+   */
+  objective: 'labels' | 'squared-error' | 'cross-entropy';
 }
 
 /** Activations of a hidden layer, row by row. */
@@ -24,7 +28,10 @@ type HiddenRows = [a: number, count: number, inputs: number, aStride: number];
 /** A layer's inputs as the kernel lists them, for `count` images. */
 type Listed = [ends: number, entries: number, count: number, inputs: number];
 
-/** assembly/mlp.ts; all but counts and scales are addresses and lengths in bytes. */
+/** The last layer's outputs, and the pixels that they are to be. */
+type Reconstructed = [z: number, count: number, outputs: number, stride: number, images: number, pixels: number];
+
+/** assembly/dense.ts; all but counts and scales are addresses and lengths in bytes. */
 interface Kernel {
   memory: WasmMemory;
   heapBase(): number;
@@ -37,6 +44,8 @@ interface Kernel {
   inputGradient(...a: [activation: number, ...HiddenRows, dz: number, weights: number, stride: number]): void;
   activate(activation: number, z: number, bytes: number): void;
   crossEntropy(z: number, count: number, classes: number, stride: number, labels: number, scale: number): number;
+  squaredError(...a: [...Reconstructed, scale: number]): number;
+  binaryCrossEntropy(...a: [...Reconstructed, scale: number]): number;
 }
 
 /** A layer's place in the kernel's memory. */
@@ -59,9 +68,9 @@ interface Layer {
 const CHUNK = 64;
 const PAGE = 65_536;
 
-/** Makes the gradient of the mean cross-entropy over minibatch `step`, one problem after another. */
-export function createMlpGradient({ sizes, activation, batch, mnist }: MlpOptions): Gradient {
-  const kernel = instantiate<Kernel>(new URL('./mlp.wasm', import.meta.url));
+/** Makes the gradient of the mean loss over minibatch `step`, one problem after another. */
+export function createDenseGradient({ sizes, activation, batch, images, objective }: DenseOptions): Gradient {
+  const kernel = instantiate<Kernel>(new URL('./dense.wasm', import.meta.url));
   let top = kernel.heapBase();
   const allocate = (bytes: number): number => {
     const address = Math.ceil(top / 16) * 16;
@@ -69,8 +78,7 @@ export function createMlpGradient({ sizes, activation, batch, mnist }: MlpOption
     return address;
   };
 
-  const layers: Layer[] = sizes.slice(1).map((outputs, l) => {
-    const inputs = sizes[l]!;
+  const layers: Layer[] = denseLayers(sizes).map(({ inputs, outputs }) => {
     const stride = Math.ceil(outputs / 4) * 16;
     return {
       inputs,
@@ -87,9 +95,12 @@ export function createMlpGradient({ sizes, activation, batch, mnist }: MlpOption
   const gradientsFrom = allocate(0);
   for (const layer of layers) layer.gradient = allocate((layer.inputs + 1) * layer.stride);
   const gradientsTo = top;
-  const coordinates = layers.reduce((sum, layer) => sum + (layer.inputs + 1) * layer.outputs, 0);
+  const coordinates = coordinatesOf(layers);
   const flatFrom = allocate(4 * coordinates);
-  const imagesFrom = allocate(CHUNK * PIXELS);
+  const values = sizes[0]!;
+  // the kernel reads 16 pixels at a time: those after an image's own stay 0
+  const imageStride = Math.ceil(values / 16) * 16;
+  const imagesFrom = allocate(CHUNK * imageStride);
   const labelsFrom = allocate(CHUNK);
   kernel.memory.grow(Math.max(0, Math.ceil((top - kernel.memory.buffer.byteLength) / PAGE)));
 
@@ -99,6 +110,8 @@ export function createMlpGradient({ sizes, activation, batch, mnist }: MlpOption
   const tag = ACTIVATIONS[activation];
   const first = layers[0]!;
   const last = layers.at(-1)!;
+  /** What the loss is a mean over. */
+  const terms = objective === 'labels' ? batch : batch * values;
 
   /** Loads θ from `flat`; returns NaN where it is not finite, since the sparse product would not see every weight. */
   function loadParameters(): number {
@@ -119,9 +132,17 @@ export function createMlpGradient({ sizes, activation, batch, mnist }: MlpOption
     }
   }
 
+  /** Turns the last layer's outputs into their gradient and returns the sum of the losses. */
+  function compareOutputs(count: number): number {
+    const { z, outputs, stride } = last;
+    if (objective === 'labels') return kernel.crossEntropy(z, count, outputs, stride, labelsFrom, 1 / terms);
+    const compare = objective === 'squared-error' ? kernel.squaredError : kernel.binaryCrossEntropy;
+    return compare(z, count, outputs, stride, imagesFrom, imageStride, 1 / terms);
+  }
+
   /** Runs `count` images both ways, adds to the layers' gradients and returns the sum of the losses. */
   function runChunk(count: number): number {
-    kernel.listPixels(imagesFrom, count, PIXELS, first.stride, first.ends, first.entries);
+    kernel.listPixels(imagesFrom, count, imageStride, first.stride, first.ends, first.entries);
     for (const [l, { ends, entries, inputs, weights, z, stride }] of layers.entries()) {
       kernel.forward(ends, entries, count, inputs, weights, z, stride);
       const next = layers[l + 1];
@@ -129,7 +150,7 @@ export function createMlpGradient({ sizes, activation, batch, mnist }: MlpOption
       kernel.activate(tag, z, count * stride);
       kernel.listActivations(z, count, next.inputs, stride, next.stride, next.ends, next.entries);
     }
-    const loss = kernel.crossEntropy(last.z, count, CLASSES, last.stride, labelsFrom, 1 / batch);
+    const loss = compareOutputs(count);
     for (let l = layers.length - 1; l >= 0; l--) {
       const { ends, entries, inputs, weights, gradient, z, stride } = layers[l]!;
       kernel.weightGradient(ends, entries, count, inputs, z, gradient, stride);
@@ -140,7 +161,7 @@ export function createMlpGradient({ sizes, activation, batch, mnist }: MlpOption
   }
 
   return (theta, { count, key, split }, step, gradient, losses) => {
-    const { pixels, labels, count: available } = mnist.splits[split];
+    const { pixels, labels, count: available } = images.splits[split];
     for (let p = 0; p < count; p++) {
       flat.set(theta.subarray(p * coordinates, (p + 1) * coordinates));
       const health = loadParameters();
@@ -151,14 +172,14 @@ export function createMlpGradient({ sizes, activation, batch, mnist }: MlpOption
         const size = Math.min(CHUNK, batch - from);
         for (let i = 0; i < size; i++) {
           const image = minibatch[from + i]!;
-          bytes.set(pixels.subarray(image * PIXELS, (image + 1) * PIXELS), imagesFrom + i * PIXELS);
+          bytes.set(pixels.subarray(image * values, (image + 1) * values), imagesFrom + i * imageStride);
           bytes[labelsFrom + i] = labels[image]!;
         }
         loss += runChunk(size);
       }
       storeGradient();
       gradient.set(flat, p * coordinates);
-      losses[p] = loss / batch + health;
+      losses[p] = loss / terms + health;
     }
   };
 }

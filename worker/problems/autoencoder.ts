@@ -1,0 +1,78 @@
+/** A dense autoencoder on images: what a narrow layer keeps of an image has to give the image again. */
+import type * as tfjs from '@tensorflow/tfjs';
+import { ACTIVATIONS, type Activation, denseLayers, denseOutputs } from './dense.js';
+import { createDenseGradient } from './dense-gradient.js';
+import { valuesOf } from './images/image-set.js';
+import { loadImages } from './images/load.js';
+import { gatherMinibatches } from './images/minibatch.js';
+import { IMAGE_OPTIONS } from './images/options.js';
+import { checkCoordinates, coordinatesOf, drawScaled } from './parameters.js';
+import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+
+/**
+ * The losses of an image x and the network's output z, y = σ(z), means over the n pixels:
+ * `squared-error` Σ (y_i − x_i)²/n (the image autoencoders of google/learned_optimization, 2021), and
+ * `cross-entropy` −Σ (x_i·ln y_i + (1 − x_i)·ln(1 − y_i))/n (Hinton and Salakhutdinov 2006).
+ */
+const LOSSES = {
+  'squared-error': (tf: Tf, z: tfjs.Tensor3D, x: tfjs.Tensor3D) => tf.square(tf.sub(tf.sigmoid(z), x)),
+  // −ln y = softplus(z) − z and −ln(1 − y) = softplus(z)
+  'cross-entropy': (tf: Tf, z: tfjs.Tensor3D, x: tfjs.Tensor3D) => tf.sub(tf.softplus(z), tf.mul(x, z)),
+} as const;
+
+/** The family `autoencoder`: a sigmoid at its output; θ_0 and the minibatches are random. */
+export const autoencoder: ProblemFamily = {
+  name: 'autoencoder',
+  summary: 'a dense autoencoder on MNIST or other images, mean error of a pixel over random minibatches',
+  options: {
+    hidden: { type: 'integers', default: [8], minimum: 1, describe: 'widths of the hidden layers' },
+    activation: {
+      type: 'choice',
+      default: 'relu',
+      choices: Object.keys(ACTIVATIONS),
+      describe: 'activation of the hidden layers',
+    },
+    loss: { type: 'choice', default: 'squared-error', choices: Object.keys(LOSSES), describe: 'error of a pixel' },
+    'initial-scale': {
+      type: 'number',
+      default: 1,
+      minimum: 0,
+      describe: 'standard deviation of a layer at θ_0, times the root of its inputs',
+    },
+    ...IMAGE_OPTIONS,
+  },
+  training: {
+    problems: 1,
+    shards: 2,
+    unroll: 20,
+    learningRate: 1e-3,
+    outputScale: 0.01,
+    evaluateEvery: 200,
+    evaluateFunctions: 12,
+  },
+  async configure(options: OptionValues): Promise<Problems> {
+    const images = loadImages(options['folder'] as string | undefined);
+    const values = valuesOf(images.shape);
+    const sizes = [values, ...(options['hidden'] as readonly number[]), values];
+    const layers = denseLayers(sizes);
+    const coordinates = coordinatesOf(layers);
+    checkCoordinates('autoencoder', 'hidden', coordinates);
+    const activation = options['activation'] as Activation;
+    const objective = options['loss'] as keyof typeof LOSSES;
+    const size = options['batch'] as number;
+    const scale = options['initial-scale'] as number;
+    return {
+      coordinates,
+      draw: (key, count) => ({ theta: drawScaled(key, count, layers, scale), data: new Float32Array(0) }),
+      loss: (tf, theta, batch, step) =>
+        tf.tidy(() => {
+          const { pixels } = gatherMinibatches(images, batch, step, size);
+          const x = tf.tensor3d(pixels, [batch.count, size, values]);
+          const z = denseOutputs(tf, theta, sizes, activation, x);
+          return tf.mean<tfjs.Tensor1D>(LOSSES[objective](tf, z, x), [1, 2]);
+        }),
+      createGradient: () => createDenseGradient({ sizes, activation, batch: size, images, objective }),
+      dataHashes: images.hashes,
+    };
+  },
+};

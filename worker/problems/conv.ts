@@ -1,0 +1,106 @@
+/** A small convolutional network on images: mean cross-entropy over a minibatch. Its gradient is that of the tensor loss. */
+import type * as tfjs from '@tensorflow/tfjs';
+import { meanCrossEntropy } from './cross-entropy.js';
+import type { ImageShape } from './images/image-set.js';
+import { loadImages } from './images/load.js';
+import { gatherMinibatches } from './images/minibatch.js';
+import { IMAGE_OPTIONS } from './images/options.js';
+import { checkCoordinates, coordinatesOf, drawScaled, type LayerShape } from './parameters.js';
+import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+
+/** A layer of filters, which halves height and width, or at the end the dense one. */
+interface Layer extends LayerShape {
+  /** What the weights are a tensor of: [height, width, channels, filters], or [inputs, outputs]. */
+  shape: number[];
+}
+
+/** The family `conv`: layers of filters at every other pixel, each with relu, then a dense one. */
+export const conv: ProblemFamily = {
+  name: 'conv',
+  summary: 'a convolutional network on MNIST or other images, mean cross-entropy over random minibatches',
+  options: {
+    filters: { type: 'integers', default: [4, 8], minimum: 1, describe: 'filters of the layers, at stride 2' },
+    kernel: { type: 'integer', default: 3, minimum: 1, describe: 'height and width of a filter' },
+    'initial-scale': {
+      type: 'number',
+      default: 1,
+      minimum: 0,
+      describe: 'standard deviation of a layer at θ_0, times the root of its inputs',
+    },
+    ...IMAGE_OPTIONS,
+    batch: { ...IMAGE_OPTIONS.batch, default: 32 },
+  },
+  training: {
+    problems: 1,
+    shards: 2,
+    unroll: 20,
+    learningRate: 1e-3,
+    outputScale: 0.01,
+    evaluateEvery: 200,
+    evaluateFunctions: 8,
+  },
+  async configure(options: OptionValues): Promise<Problems> {
+    const images = loadImages(options['folder'] as string | undefined);
+    const filters = options['filters'] as readonly number[];
+    const layers = layersOf(images.shape, filters, options['kernel'] as number, images.classes);
+    const coordinates = coordinatesOf(layers);
+    checkCoordinates('conv', 'filters', coordinates);
+    const size = options['batch'] as number;
+    const scale = options['initial-scale'] as number;
+    const { height, width, channels } = images.shape;
+    return {
+      coordinates,
+      draw: (key, count) => ({ theta: drawScaled(key, count, layers, scale), data: new Float32Array(0) }),
+      loss: (tf, theta, batch, step) =>
+        tf.tidy(() => {
+          const { pixels, labels } = gatherMinibatches(images, batch, step, size);
+          const x = tf.tensor(pixels, [batch.count, size, height, width, channels]);
+          // the problems have filters of their own, which no operation of tfjs takes together
+          const logits = Array.from({ length: batch.count }, (_, p) =>
+            logitsOf(tf, tf.squeeze(tf.slice(theta, p, 1), [0]), layers, tf.squeeze(tf.slice(x, p, 1), [0])),
+          );
+          const shape: [number, number, number] = [batch.count, size, images.classes];
+          return meanCrossEntropy(tf, tf.reshape(tf.concat(logits), shape), labels);
+        }),
+      dataHashes: images.hashes,
+    };
+  },
+};
+
+function layersOf(image: ImageShape, filters: readonly number[], kernel: number, classes: number): Layer[] {
+  let { height, width, channels } = image;
+  const layers = filters.map((outputs): Layer => {
+    const shape = [kernel, kernel, channels, outputs];
+    const inputs = kernel * kernel * channels;
+    height = Math.ceil(height / 2);
+    width = Math.ceil(width / 2);
+    channels = outputs;
+    return { inputs, outputs, shape };
+  });
+  const inputs = height * width * channels;
+  return [...layers, { inputs, outputs: classes, shape: [inputs, classes] }];
+}
+
+/** The logits [batch × classes] of one network θ [d] on images [batch × height × width × channels]. */
+function logitsOf(tf: Tf, theta: tfjs.Tensor1D, layers: readonly Layer[], images: tfjs.Tensor4D): tfjs.Tensor2D {
+  const parts = tf.split(
+    theta,
+    layers.flatMap(({ inputs, outputs }) => [inputs * outputs, outputs]),
+  );
+  const weightsOf = (l: number) => tf.reshape(parts[2 * l]!, layers[l]!.shape);
+  let a: tfjs.Tensor4D = images;
+  const dense = layers.length - 1;
+  for (let l = 0; l < dense; l++) {
+    const z = tf.conv2d(a, weightsOf(l) as tfjs.Tensor4D, 2, 'same');
+    a = tf.relu(addBiases(tf, z, parts[2 * l + 1]!));
+  }
+  const flat = tf.reshape(a, [images.shape[0], layers[dense]!.inputs]);
+  return addBiases(tf, tf.matMul(flat, weightsOf(dense) as tfjs.Tensor2D), parts[2 * dense + 1]!);
+}
+
+/** z + b over the last dimension. The biases are spread by a product: tfjs sums the gradient of a broadcast slowly. */
+function addBiases<T extends tfjs.Tensor>(tf: Tf, z: T, biases: tfjs.Tensor): T {
+  const outputs = biases.size;
+  const spread = tf.matMul(tf.ones([z.size / outputs, 1]), tf.reshape(biases, [1, outputs]));
+  return tf.add<T>(z, tf.reshape(spread, z.shape));
+}

@@ -1,0 +1,55 @@
+/** The files of a data set: what a format asks of them, and how they are read. */
+import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
+import { FileError, messageOf } from '../../../shared/errors.js';
+import { readFileNamed } from '../../../shared/files.js';
+import type { LabelledImages } from './image-set.js';
+
+/** A file's content, unpacked where it is compressed. */
+export interface DataFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  /** SHA-256 of the content, so compressed or not it is the same. */
+  readonly hash: string;
+}
+
+/** A way to store labelled images in a folder. */
+export interface ImageFormat {
+  /** For a sentence, after "the files of". */
+  readonly name: string;
+  /** The names of its files; each may be compressed, with .gz at its end. */
+  readonly files: readonly string[];
+  /** Checks the files, by their names, and takes them apart; throws FileError, a sentence with the path. */
+  parse(files: ReadonlyMap<string, DataFile>): LabelledImages;
+}
+
+/** Reads a file, unpacked where its name ends in .gz. */
+export function readDataFile(path: string): DataFile {
+  let bytes: Uint8Array = readFileNamed(path, 'images');
+  if (path.endsWith('.gz')) {
+    try {
+      bytes = gunzipSync(bytes);
+    } catch (cause) {
+      throw wrongFile(path, `must be whole and compressed by gzip (${messageOf(cause)})`, cause);
+    }
+  }
+  return { path, bytes, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** A copy that threads can share. */
+export function sharedBytes(length: number, source?: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(new SharedArrayBuffer(length));
+  if (source) bytes.set(source);
+  return bytes;
+}
+
+/** The error of a file that is not what it should be, in a sentence that goes on after the path. */
+export function wrongFile(path: string, what: string, cause?: unknown): FileError {
+  return new FileError(path, `Cannot read images: ${path} ${what}`, cause === undefined ? {} : { cause });
+}
+
+/** Throws FileError unless all labels are below `classes`. */
+export function checkLabels(path: string, labels: Uint8Array, classes: number): void {
+  const wrong = labels.find((label) => label >= classes);
+  if (wrong !== undefined) throw wrongFile(path, `must hold labels from 0 to ${classes - 1}, got ${wrong}`);
+}

@@ -1,0 +1,81 @@
+/** The idx files of MNIST (LeCun et al. 1998) and of the data sets that took over its format, as Fashion-MNIST. */
+import { checkLabels, type DataFile, type ImageFormat, sharedBytes, wrongFile } from './data-files.js';
+import type { ImageShape, Images, LabelledImages } from './image-set.js';
+
+const TRAINING = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'] as const;
+const TEST = ['t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'] as const;
+
+/** Values of an image that fit into the memory of a gradient. */
+const MOST_VALUES = 2 ** 20;
+
+/** Images of any size and number; the classes are 0 to the largest label of the training images. */
+export const idx: ImageFormat = {
+  name: "MNIST's idx format",
+  files: [...TRAINING, ...TEST],
+  parse(files): LabelledImages {
+    const pair = (names: readonly [string, string]) => [files.get(names[0])!, files.get(names[1])!] as const;
+    const [trainingImages, trainingLabels] = pair(TRAINING);
+    const [testImages, testLabels] = pair(TEST);
+    const training = imagesOf(trainingImages, trainingLabels);
+    const test = imagesOf(testImages, testLabels);
+    if (sizeText(test.shape) !== sizeText(training.shape)) {
+      const needed = `must hold images of ${sizeText(training.shape)} pixels, as ${trainingImages.path} does`;
+      throw wrongFile(testImages.path, `${needed}, got ${sizeText(test.shape)}`);
+    }
+    const classes = training.images.labels.reduce((largest, label) => Math.max(largest, label), 0) + 1;
+    checkLabels(testLabels.path, test.images.labels, classes);
+    return { shape: training.shape, classes, training: training.images, test: test.images };
+  },
+};
+
+/**
+ * Reads an idx file of unsigned bytes: a header of big-endian 32-bit integers, 0x800 + rank and the size of every
+ * dimension, and the bytes. Throws FileError where the header is another one, or the file is not as long as it says.
+ */
+export function parseIdx({ path, bytes }: DataFile, rank: number): { sizes: number[]; content: Uint8Array } {
+  const header = 4 + 4 * rank;
+  if (bytes.length < header) {
+    throw wrongFile(path, `must begin with an idx header of ${header} bytes, and has ${bytes.length}`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, header);
+  const magic = view.getUint32(0);
+  if (magic !== 0x800 + rank) {
+    const needed = `must begin with ${hexadecimal(0x800 + rank)}, as idx files of bytes in ${rank} dimensions do`;
+    throw wrongFile(path, `${needed}, got ${hexadecimal(magic)}`);
+  }
+  const sizes = Array.from({ length: rank }, (_, dimension) => view.getUint32(4 + 4 * dimension));
+  const length = header + sizes.reduce((product, size) => product * size);
+  if (bytes.length !== length) {
+    throw wrongFile(path, `must be ${length} bytes long, as its header says, got ${bytes.length}`);
+  }
+  return { sizes, content: bytes.subarray(header) };
+}
+
+function imagesOf(imageFile: DataFile, labelFile: DataFile): { shape: ImageShape; images: Images } {
+  const { sizes, content } = parseIdx(imageFile, 3);
+  const [count, height, width] = sizes as [number, number, number];
+  const values = height * width;
+  if (values < 1 || values > MOST_VALUES) {
+    throw wrongFile(imageFile.path, `must hold images of 1 to ${MOST_VALUES} pixels, got ${height} × ${width}`);
+  }
+  const { content: labels } = parseIdx(labelFile, 1);
+  if (labels.length !== count) {
+    throw wrongFile(labelFile.path, `must hold a label for each of the ${count} images, got ${labels.length}`);
+  }
+  return {
+    shape: { height, width, channels: 1 },
+    images: {
+      count,
+      pixels: sharedBytes(content.length, content),
+      labels: sharedBytes(count, labels),
+    },
+  };
+}
+
+function sizeText({ height, width }: ImageShape): string {
+  return `${height} × ${width}`;
+}
+
+function hexadecimal(value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`;
+}

@@ -1,0 +1,70 @@
+/** Labelled images, and their splits. */
+import { FileError } from '../../../shared/errors.js';
+import type { Split } from '../problem.js';
+
+/** Images and what they show. */
+export interface Images {
+  readonly count: number;
+  /** [count × height × width × channels] bytes, channels last; the value of a pixel is byte/255. */
+  readonly pixels: Uint8Array;
+  /** [count], each from 0 to the set's classes − 1. */
+  readonly labels: Uint8Array;
+}
+
+/** How large an image is. */
+export interface ImageShape {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/** A data set as its files hold it. */
+export interface LabelledImages {
+  readonly shape: ImageShape;
+  readonly classes: number;
+  readonly training: Images;
+  readonly test: Images;
+}
+
+/** A data set as problems read it. */
+export interface ImageSet {
+  readonly shape: ImageShape;
+  readonly classes: number;
+  /** `held-out` is the last sixth of the training images, rounded down, which `train` leaves out. */
+  readonly splits: Readonly<Record<Split, Images>>;
+  /** SHA-256 of each file's content, by the file's name. */
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+/** Training images for each one that is held out, and that one. */
+const HELD_OUT_SHARE = 6;
+
+/** Values of an image: its pixels times its channels. */
+export function valuesOf({ height, width, channels }: ImageShape): number {
+  return height * width * channels;
+}
+
+/** Splits a data set; throws FileError, which names `folder`, where there are too few images for three splits. */
+export function splitImages(
+  folder: string,
+  { shape, classes, training, test }: LabelledImages,
+  hashes: ImageSet['hashes'],
+): ImageSet {
+  if (training.count < HELD_OUT_SHARE || test.count === 0) {
+    const needed = `at least ${HELD_OUT_SHARE} images to train on and 1 to test on`;
+    const message = `it must hold ${needed}, and holds ${training.count} and ${test.count}`;
+    throw new FileError(folder, `Cannot read images from ${folder}: ${message}`);
+  }
+  const boundary = training.count - Math.floor(training.count / HELD_OUT_SHARE);
+  const range = (from: number, to: number): Images => ({
+    count: to - from,
+    pixels: training.pixels.subarray(from * valuesOf(shape), to * valuesOf(shape)),
+    labels: training.labels.subarray(from, to),
+  });
+  return {
+    shape,
+    classes,
+    splits: { train: range(0, boundary), 'held-out': range(boundary, training.count), test },
+    hashes,
+  };
+}

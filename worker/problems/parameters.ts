@@ -1,0 +1,51 @@
+/** How many parameters a network may have, and how they are drawn. */
+import { UsageError } from '../../shared/errors.js';
+import { fillNormal, type Key } from '../../shared/random.js';
+import { streamKey } from './streams.js';
+
+/** The kernel of the dense networks holds some four copies of the parameters in at most 4 GiB. */
+const MOST_COORDINATES = 2 ** 26;
+
+/** A layer's parameters are inputs × outputs weights, then as many biases as outputs. */
+export interface LayerShape {
+  /** Values that each output is a sum over. */
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** Parameters of a network, d. */
+export function coordinatesOf(layers: readonly LayerShape[]): number {
+  return layers.reduce((sum, { inputs, outputs }) => sum + (inputs + 1) * outputs, 0);
+}
+
+/** Throws UsageError, which names the option that they follow from, where there are too many parameters. */
+export function checkCoordinates(family: string, option: string, coordinates: number): void {
+  if (coordinates <= MOST_COORDINATES) return;
+  const limit = `at most ${MOST_COORDINATES} parameters`;
+  throw new UsageError(`Cannot configure ${family}: "${option}" must be widths that give ${limit}, got ${coordinates}`);
+}
+
+/** θ_0 of P problems, [P × d], all from N(0, scale²). */
+export function drawNormal(key: Key, count: number, coordinates: number, scale: number): Float32Array {
+  const theta = new Float32Array(count * coordinates);
+  for (let p = 0; p < count && scale > 0; p++) {
+    fillNormal(streamKey(key, 'theta', p), theta.subarray(p * coordinates, (p + 1) * coordinates), 0, scale);
+  }
+  return theta;
+}
+
+/**
+ * θ_0 of P problems, [P × d], for networks of any depth: weights and biases of a layer from N(0, scale²/inputs), so that
+ * its outputs are about as large as its inputs (LeCun et al. 1998, "Efficient BackProp").
+ */
+export function drawScaled(key: Key, count: number, layers: readonly LayerShape[], scale: number): Float32Array {
+  const theta = drawNormal(key, count, coordinatesOf(layers), scale);
+  let at = 0;
+  for (let p = 0; p < count; p++) {
+    for (const { inputs, outputs } of layers) {
+      const factor = 1 / Math.sqrt(inputs);
+      for (const end = at + (inputs + 1) * outputs; at < end; at++) theta[at]! *= factor;
+    }
+  }
+  return theta;
+}

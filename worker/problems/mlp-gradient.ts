@@ -1,6 +1,7 @@
 /** The MLP's closed-form gradient: lays out the memory of assembly/mlp.ts and runs its passes in order. */
 
-import { instantiate, type WasmMemory } from '../wasm-file.js';
+import { instantiate } from '../wasm-file.js';
+import type { WasmMemory } from '../web-assembly.js';
 import { CLASSES, fillMinibatch, type Mnist, PIXELS } from './mnist.js';
 import type { Gradient } from './problem.js';
 

@@ -105,7 +105,7 @@ export class Kernel {
     const at = Math.ceil(this.#top / ALIGNMENT) * ALIGNMENT;
     this.#top = at + bytes;
     const missing = Math.ceil((this.#top - this.exports.memory.buffer.byteLength) / PAGE);
-    if (missing > 0) this.exports.memory.grow(missing);
+    if (missing > 0) this.#grow(missing);
     return at;
   }
 
@@ -117,6 +117,17 @@ export class Kernel {
   /** Frees everything that is not held. */
   reset(): void {
     this.#top = this.#held;
+  }
+
+  #grow(pages: number): void {
+    try {
+      this.exports.memory.grow(pages);
+    } catch (cause) {
+      const size = `${Math.ceil(this.#top / 2 ** 20)} MiB`;
+      throw new LoptError(`Cannot hold so many coordinates: the kernel's memory must be less than 4 GiB, got ${size}`, {
+        cause,
+      });
+    }
   }
 
   floats(at: number, length: number): Float32Array {

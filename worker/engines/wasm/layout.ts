@@ -1,7 +1,8 @@
 /** How the arrays of a window lie in the kernel's memory. */
 import type { Kernel } from './kernel-module.js';
 
-const BLOCK = 64;
+/** Coordinates of a full block. */
+export const BLOCK = 64;
 const LANES = 8;
 
 /** Coordinates that the kernel computes together. */

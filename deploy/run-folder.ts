@@ -6,7 +6,8 @@ import type { Goal } from '../coordinator/pacer.js';
 import { digestOf, type RunConfig } from '../shared/config.js';
 import { FileError, UsageError } from '../shared/errors.js';
 import { makeFolder, readFileNamed, writeFileWhole } from '../shared/files.js';
-import { encodePhi, type PhiFile, readPhi } from '../shared/phi-file.js';
+import { type PhiFile, readPhi } from '../shared/phi-file.js';
+import { encodePhi } from '../shared/phi-format.js';
 import type { Flags } from './train-flags.js';
 
 /** config.json: how a run was started. */

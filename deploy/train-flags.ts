@@ -4,7 +4,7 @@ import { checkChoice, checkNumber, checkNumbers, type NumberRule } from '../shar
 import type { OuterConfig } from '../shared/config.js';
 import { type RunConfig, VERSION } from '../shared/config.js';
 import { UsageError } from '../shared/errors.js';
-import type { Network } from '../shared/phi.js';
+import { MAXIMUM_LAYERS, type Network } from '../shared/phi.js';
 import type { PhiFile } from '../shared/phi-file.js';
 import { ENGINES } from '../worker/engines/select.js';
 import type { ProblemFamily, Problems, TrainingDefaults } from '../worker/problems/problem.js';
@@ -173,11 +173,11 @@ function networkOf(task: string, flags: Flags, outputScale: number, init: PhiFil
   return network;
 }
 
-/** 1 to 8 layers of at most 512 units: what the kernels are made for. */
+/** 1 to MAXIMUM_LAYERS layers of at most 512 units: what the kernels are made for. */
 function checkLayers(task: string, value: unknown): number[] {
   const layers = checkNumbers(task, 'layers', value, { ...COUNT, maximum: 512 });
-  if (layers.length < 1 || layers.length > 8) {
-    throw new UsageError(`${task}: "layers" must list 1 to 8 layers, got ${layers.length}`);
+  if (layers.length < 1 || layers.length > MAXIMUM_LAYERS) {
+    throw new UsageError(`${task}: "layers" must list 1 to ${MAXIMUM_LAYERS} layers, got ${layers.length}`);
   }
   return layers;
 }

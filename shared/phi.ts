@@ -4,9 +4,12 @@ import { fillNormal, foldIn, type Key } from './random.js';
 /** How a gradient is presented to the network. */
 export type Preprocessing = 'log-and-sign' | 'none';
 
+/** Layers that a network may have: what the kernel keeps tables for. */
+export const MAXIMUM_LAYERS = 8;
+
 /** The shape of the coordinate-wise LSTM. */
 export interface Network {
-  /** Units of each LSTM layer, from the input up. */
+  /** Units of each LSTM layer, from the input up; 1 to MAXIMUM_LAYERS of them. */
   layers: readonly number[];
   preprocessing: Preprocessing;
   /** Factor on the output of the linear layer. */

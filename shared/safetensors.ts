@@ -1,6 +1,6 @@
 /**
  * The safetensors format (github.com/huggingface/safetensors): 8 bytes of header length, a JSON header, the tensors'
- * bytes. Only float32 is used here. What is written depends on the tensors and metadata alone.
+ * bytes. Only float32 is used here. What is written depends on the tensors and metadata alone. Works in browsers too.
  */
 import { FileError } from './errors.js';
 
@@ -17,6 +17,9 @@ export interface SafeTensors {
   tensors: NamedTensor[];
 }
 
+const LENGTH_BYTES = 8;
+const SPACE = 0x20;
+
 interface HeaderEntry {
   dtype: string;
   shape: number[];
@@ -24,37 +27,45 @@ interface HeaderEntry {
 }
 
 /** The file's bytes. */
-export function encodeSafeTensors({ metadata, tensors }: SafeTensors): Buffer {
+export function encodeSafeTensors({ metadata, tensors }: SafeTensors): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
-  let offset = 0;
+  let dataLength = 0;
   for (const { name, shape, values } of tensors) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + 4 * values.length] };
-    offset += 4 * values.length;
+    header[name] = { dtype: 'F32', shape, data_offsets: [dataLength, dataLength + values.byteLength] };
+    dataLength += values.byteLength;
   }
+  const json = new TextEncoder().encode(JSON.stringify(header));
   // the format asks for data aligned to 8 bytes: spaces fill the header up
-  const text = JSON.stringify(header);
-  const json = Buffer.from(text.padEnd(text.length + ((8 - (Buffer.byteLength(text) % 8)) % 8)));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  const data = tensors.map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength));
-  return Buffer.concat([length, json, ...data]);
+  const dataStart = LENGTH_BYTES + Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(dataStart + dataLength).fill(SPACE, 0, dataStart);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(dataStart - LENGTH_BYTES), true);
+  bytes.set(json, LENGTH_BYTES);
+  let at = dataStart;
+  for (const { values } of tensors) {
+    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at);
+    at += values.byteLength;
+  }
+  return bytes;
 }
 
 /** The tensors of a file; throws FileError where the bytes are no safetensors file of float32 tensors. */
-export function decodeSafeTensors(path: string, bytes: Buffer): SafeTensors {
+export function decodeSafeTensors(path: string, bytes: Uint8Array): SafeTensors {
   const fail = (why: string) => new FileError(path, `Cannot read ${path} as safetensors: ${why}`);
-  if (bytes.length < 8) throw fail(`it must begin with 8 bytes of header length, and has ${bytes.length} bytes`);
-  const headerLength = Number(bytes.readBigUInt64LE(0));
-  if (headerLength > bytes.length - 8)
+  if (bytes.length < LENGTH_BYTES) {
+    throw fail(`it must begin with 8 bytes of header length, and has ${bytes.length} bytes`);
+  }
+  const headerLength = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  if (headerLength > bytes.length - LENGTH_BYTES)
     throw fail(`its header must end within the file, and says it has ${headerLength} bytes`);
+  const data = bytes.subarray(LENGTH_BYTES + headerLength);
   let header: Record<string, unknown>;
   try {
-    header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<string, unknown>;
+    const text = new TextDecoder().decode(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + headerLength));
+    header = JSON.parse(text) as Record<string, unknown>;
   } catch {
     throw fail('its header must be JSON');
   }
   if (typeof header !== 'object' || header === null) throw fail('its header must be a JSON object');
-  const data = bytes.subarray(8 + headerLength);
   const tensors: NamedTensor[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
@@ -72,7 +83,7 @@ export function decodeSafeTensors(path: string, bytes: Buffer): SafeTensors {
       );
     }
     // a copy, since the offset within the file need not be aligned
-    const copy = new Uint8Array(data.subarray(begin, end));
+    const copy = Uint8Array.from(data.subarray(begin, end));
     tensors.push({ name, shape, values: new Float32Array(copy.buffer) });
   }
   const metadata = header['__metadata__'] ?? {};

@@ -2,24 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FileError, messageOf } from '../shared/errors.js';
+import { webAssembly } from './web-assembly.js';
 
-/** What is used of the global WebAssembly, whose types TypeScript ships only with those of the browser. */
-interface WebAssemblyApi {
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { exports: object };
-}
-
-/** A module's linear memory. */
-export interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-
-const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
 const modules = new Map<string, object>();
 
 /** A new instance of the file, which must not import anything; compiled once a thread. `T` names its exports. */
 export function instantiate<T extends object>(url: URL): T {
+  const { Instance } = webAssembly();
   let module = modules.get(url.href);
   if (!module) {
     module = compile(fileURLToPath(url));
@@ -30,7 +19,7 @@ export function instantiate<T extends object>(url: URL): T {
 
 function compile(path: string): object {
   try {
-    return new Module(readFileSync(path));
+    return new (webAssembly().Module)(readFileSync(path));
   } catch (cause) {
     throw new FileError(path, `Cannot load ${path}, which "npm run build" makes: ${messageOf(cause)}`, { cause });
   }

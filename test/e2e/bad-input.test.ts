@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { phiLength } from '../../shared/phi.js';
-import { encodePhi } from '../../shared/phi-file.js';
+import { encodePhi } from '../../shared/phi-format.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { CLI, lopt, SMALL_FLAGS, startProcess, wordsOf } from './harness.js';
 
@@ -124,7 +124,7 @@ describe('lopt train --config answers a wrong file with one sentence', () => {
 
 describe('lopt answers a damaged φ file with one sentence', () => {
   const network = { layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
-  const whole = encodePhi(network, new Float32Array(phiLength(network)).fill(0.5));
+  const whole = Buffer.from(encodePhi(network, new Float32Array(phiLength(network)).fill(0.5)));
   const withNaN = Buffer.from(whole);
   withNaN.writeFloatLE(Number.NaN, withNaN.length - 4);
   const files: readonly [name: string, bytes: Buffer, sentence: string][] = [

@@ -7,7 +7,7 @@ import { type EmbeddedOptions, trainEmbedded } from '../../deploy/embedded.js';
 import { type Configured, configure } from '../../deploy/train-flags.js';
 import { initialPhiOf } from '../../shared/config.js';
 import { silentLogger } from '../../shared/logger.js';
-import { encodePhi } from '../../shared/phi-file.js';
+import { encodePhi } from '../../shared/phi-format.js';
 
 /** The command line, as installed. */
 export const CLI = fileURLToPath(new URL('../../deploy/cli.js', import.meta.url));

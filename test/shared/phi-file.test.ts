@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { initialPhi, type Network } from '../../shared/phi.js';
-import { encodePhi, readPhi, writePhi } from '../../shared/phi-file.js';
+import { readPhi, writePhi } from '../../shared/phi-file.js';
+import { encodePhi } from '../../shared/phi-format.js';
 import { seedKey } from '../../shared/random.js';
 import { decodeSafeTensors, encodeSafeTensors, type NamedTensor } from '../../shared/safetensors.js';
 import { assertFileError } from '../fixtures/damaged-files.js';
@@ -86,6 +87,7 @@ describe('readPhi()', () => {
       [{ metadata: { layers: '' } }, /list the layers' units, got ""/],
       [{ metadata: { layers: '3,0' } }, /list the layers' units, got "3,0"/],
       [{ metadata: { layers: '3,x' } }, /list the layers' units, got "3,x"/],
+      [{ metadata: { layers: '3,2,1,1,1,1,1,1,1' } }, /at most 8 layers, got 9/],
       [{ metadata: { layers: '3' } }, /"output\/weights" must have shape \[3, 1\], got \[2, 1\]/],
       [{ metadata: { layers: '3,2,2' } }, /"lstm_3\/weights" is missing/],
       [{ metadata: { layers: '4,2' } }, /"lstm_1\/weights" must have shape \[6, 16\], got \[5, 12\]/],

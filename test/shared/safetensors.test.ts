@@ -20,7 +20,7 @@ describe('encodeSafeTensors() and decodeSafeTensors()', () => {
   });
 
   it('write what the format asks for', () => {
-    const bytes = encodeSafeTensors(SAMPLE);
+    const bytes = Buffer.from(encodeSafeTensors(SAMPLE));
     const headerLength = Number(bytes.readBigUInt64LE(0));
     assert.equal(headerLength % 8, 0);
     assert.equal(bytes.length, 8 + headerLength + 4 * (6 + 1 + 1));
@@ -47,14 +47,14 @@ describe('encodeSafeTensors() and decodeSafeTensors()', () => {
 
 describe('decodeSafeTensors()', () => {
   it('throws FileError at every length but the whole', () => {
-    const bytes = encodeSafeTensors(SAMPLE);
+    const bytes = Buffer.from(encodeSafeTensors(SAMPLE));
     for (let length = 0; length < bytes.length; length++) {
       assertFileError(() => decodeSafeTensors('cut.safetensors', bytes.subarray(0, length)), 'cut.safetensors');
     }
   });
 
   it('throws FileError, and never anything else, where a byte is damaged', () => {
-    const bytes = encodeSafeTensors(SAMPLE);
+    const bytes = Buffer.from(encodeSafeTensors(SAMPLE));
     let refused = 0;
     for (let at = 0; at < bytes.length; at++) {
       for (const value of [0, 0x20, 0x30, 0x39, 0x5d, 0x7d, 0xff]) {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { LoptError } from '../../shared/errors.js';
 import type { Network } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import type { WindowResult } from '../../worker/engines/engine.js';
+import { Kernel } from '../../worker/engines/wasm/kernel-module.js';
 import { blocksOf } from '../../worker/engines/wasm/layout.js';
 import { WasmEngine, type WasmEngineOptions } from '../../worker/engines/wasm/wasm-engine.js';
 import {
@@ -87,6 +89,16 @@ async function threeWindows(options: Partial<WasmEngineOptions>): Promise<Window
   engine.close();
   return results;
 }
+
+describe('Kernel', () => {
+  it('allocate() throws LoptError for more than WebAssembly can address', () => {
+    const kernel = new Kernel({ layers: [2], preprocessing: 'none', outputScale: 0.1 }, true);
+    assert.throws(
+      () => kernel.allocate(2 ** 32),
+      (error) => error instanceof LoptError && /must be less than 4 GiB, got 4097 MiB$/.test(error.message),
+    );
+  });
+});
 
 describe('WasmEngine', () => {
   for (const strict of [false, true]) {

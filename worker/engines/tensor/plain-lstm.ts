@@ -1,9 +1,11 @@
 /** The LSTM as plain tensor operations on all coordinates at once, differentiated automatically. */
-import type * as tfjs from '@tensorflow/tfjs';
+import type * as tfjs from '@tensorflow/tfjs-core';
 import { type Network, phiTensors } from '../../../shared/phi.js';
 import { FORGET_BIAS, LOG_AND_SIGN_P } from '../../optimizers/lstm.js';
-import type { Tf } from '../../problems/problem.js';
 import type { LstmKernel, TensorState, TensorWindow } from './lstm-kernel.js';
+
+/** TensorFlow.js as far as it is needed here, so that an application without the rest of it is served too. */
+type Tf = typeof tfjs;
 
 /** The LSTM of any backend. */
 export function createPlainLstm(tf: Tf, network: Network): LstmKernel {

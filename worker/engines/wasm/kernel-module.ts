@@ -1,9 +1,10 @@
-/** Loads the compiled kernel and hands out its memory. */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import v8 from 'node:v8';
+/** Compiles the kernel and hands out its memory, in Node and in browsers. */
+import { fromBase64 } from '../../../shared/base64.js';
+import { LoptError, messageOf } from '../../../shared/errors.js';
+import { nodeModule } from '../../../shared/node-module.js';
 import { inputSize, type Network } from '../../../shared/phi.js';
-import { instantiate, type WasmMemory } from '../../wasm-file.js';
+import { type WasmMemory, webAssembly } from '../../web-assembly.js';
+import { RELAXED, STRICT } from './kernel-bytes.js';
 
 /** The exports of assembly/kernel.ts; pointers are byte offsets into `memory`. */
 interface KernelExports {
@@ -34,6 +35,42 @@ interface KernelExports {
 const ALIGNMENT = 64;
 const PAGE = 65536;
 
+const compiled = new Map<boolean, object>();
+
+/** The module's bytes. Strict: without fused multiply-add, to the same bits on any processor. */
+export function kernelBytes(strict: boolean): Uint8Array {
+  return fromBase64(strict ? STRICT : RELAXED);
+}
+
+/** Whether relaxed SIMD, and so the kernel that is not strict, can be compiled here. */
+export function hasRelaxedSimd(): boolean {
+  const { validate } = webAssembly();
+  const bytes = kernelBytes(false);
+  if (validate(bytes)) return true;
+  // Node 20 compiles it only under this flag
+  nodeModule('node:v8')?.setFlagsFromString('--experimental-wasm-relaxed-simd');
+  return validate(bytes);
+}
+
+/** The module, compiled once a thread; throws LoptError where this cannot be done. */
+function compile(strict: boolean): object {
+  let module = compiled.get(strict);
+  if (module) return module;
+  const { Module } = webAssembly();
+  if (!strict && !hasRelaxedSimd()) {
+    throw new LoptError(
+      'Cannot compile the kernel: WebAssembly must have relaxed SIMD here; the strict kernel does without',
+    );
+  }
+  try {
+    module = new Module(kernelBytes(strict));
+  } catch (cause) {
+    throw new LoptError(`Cannot compile the kernel: ${messageOf(cause)}`, { cause });
+  }
+  compiled.set(strict, module);
+  return module;
+}
+
 /** A kernel instance for one network, with a bump allocator over its memory. */
 export class Kernel {
   readonly exports: KernelExports;
@@ -43,17 +80,11 @@ export class Kernel {
   readonly stateRows: number;
   /** Rows of a block's record of one step. */
   readonly recordRows: number;
-  /** sha256 of the compiled module. */
-  readonly hash: string;
   #held: number;
   #top: number;
 
   constructor(network: Network, strict: boolean) {
-    // Node 20 compiles relaxed SIMD only under this flag; later versions ignore it
-    if (!strict) v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
-    const url = new URL(strict ? './kernel-strict.wasm' : './kernel.wasm', import.meta.url);
-    this.exports = instantiate<KernelExports>(url);
-    this.hash = createHash('sha256').update(readFileSync(url)).digest('hex');
+    this.exports = new (webAssembly().Instance)(compile(strict)).exports as KernelExports;
     this.#top = this.exports.heapBase();
 
     this.exports.configure(network.preprocessing === 'log-and-sign' ? 1 : 0, network.outputScale);
@@ -74,7 +105,7 @@ export class Kernel {
     const at = Math.ceil(this.#top / ALIGNMENT) * ALIGNMENT;
     this.#top = at + bytes;
     const missing = Math.ceil((this.#top - this.exports.memory.buffer.byteLength) / PAGE);
-    if (missing > 0) this.exports.memory.grow(missing);
+    if (missing > 0) this.#grow(missing);
     return at;
   }
 
@@ -86,6 +117,17 @@ export class Kernel {
   /** Frees everything that is not held. */
   reset(): void {
     this.#top = this.#held;
+  }
+
+  #grow(pages: number): void {
+    try {
+      this.exports.memory.grow(pages);
+    } catch (cause) {
+      const size = `${Math.ceil(this.#top / 2 ** 20)} MiB`;
+      throw new LoptError(`Cannot hold so many coordinates: the kernel's memory must be less than 4 GiB, got ${size}`, {
+        cause,
+      });
+    }
   }
 
   floats(at: number, length: number): Float32Array {

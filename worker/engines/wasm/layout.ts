@@ -1,7 +1,8 @@
 /** How the arrays of a window lie in the kernel's memory. */
 import type { Kernel } from './kernel-module.js';
 
-const BLOCK = 64;
+/** Coordinates of a full block. */
+export const BLOCK = 64;
 const LANES = 8;
 
 /** Coordinates that the kernel computes together. */
@@ -24,6 +25,25 @@ export function blocksOf(coordinates: number): Block[] {
     blocks.push({ first, width: Math.min(BLOCK, paddedLength(coordinates - first)) });
   }
   return blocks;
+}
+
+/** Where one step of all blocks lies: pointers (byte offsets) to what belongs to coordinate 0. */
+export interface StepPointers {
+  /** ∇, [N̂]. */
+  gradient: number;
+  /** h, by blocks. */
+  state: number;
+  /** Scratch for the record of one block. */
+  record: number;
+  /** g, [N̂]. */
+  updates: number;
+}
+
+/** One step of one block in place: h_t becomes h_{t+1}. */
+export function advanceBlock(kernel: Kernel, { first, width }: Block, at: StepPointers): void {
+  const state = at.state + 4 * kernel.stateRows * first;
+  kernel.exports.forwardBlock(at.gradient + 4 * first, state, at.record, at.updates + 4 * first, width);
+  kernel.exports.copyState(at.record, state, width);
 }
 
 /** Pointers (byte offsets) and views of one window's arrays. N̂ is the padded number of coordinates. */

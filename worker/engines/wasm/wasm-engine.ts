@@ -1,12 +1,21 @@
 /** The wasm engine: windows on the CPU, by the SIMD kernel and the problems' closed-form gradients. */
+import { createHash } from 'node:crypto';
 import { type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
 import type { Optimizer } from '../../optimizers/optimizer.js';
 import type { Gradient, Problems, Split } from '../../problems/problem.js';
 import { batchOf, beginShard, finishWindow, markBad, zeroBad } from '../../window.js';
 import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
-import { Kernel } from './kernel-module.js';
-import { type Block, type Layout, makeLayout, paddedLength, zeroLanes } from './layout.js';
+import { Kernel, kernelBytes } from './kernel-module.js';
+import {
+  advanceBlock,
+  type Block,
+  type Layout,
+  makeLayout,
+  paddedLength,
+  type StepPointers,
+  zeroLanes,
+} from './layout.js';
 
 /** Options of the wasm engine. */
 export interface WasmEngineOptions {
@@ -43,7 +52,8 @@ export class WasmEngine implements Engine {
     this.#phi = this.#kernel.allocate(4 * this.#phiLength);
     this.#kernel.hold();
     this.#budget = activationBudget;
-    this.description = `wasm kernel ${this.#kernel.hash.slice(0, 12)} (${strict ? 'strict' : 'relaxed'} SIMD)`;
+    const hash = createHash('sha256').update(kernelBytes(strict)).digest('hex');
+    this.description = `wasm kernel ${hash.slice(0, 12)} (${strict ? 'strict' : 'relaxed'} SIMD)`;
   }
 
   loadPhi(phi: Float32Array): void {
@@ -84,25 +94,20 @@ export class WasmEngine implements Engine {
   }
 
   optimizer(): Optimizer<Float32Array> {
-    const { exports: kernel, stateRows } = this.#kernel;
     return {
       name: 'learned',
-      init: (coordinates) => new Float32Array(stateRows * paddedLength(coordinates)),
+      init: (coordinates) => new Float32Array(this.#kernel.stateRows * paddedLength(coordinates)),
       update: (gradient, state) => {
         const { views, blocks, ...layout } = this.#layoutFor(gradient.length, 1, 1, false);
         views.gradients[0]!.set(gradient);
         views.initialState.set(state);
-        for (const { first, width } of blocks) {
-          const blockState = layout.initialState + 4 * stateRows * first;
-          kernel.forwardBlock(
-            layout.gradients + 4 * first,
-            blockState,
-            layout.records,
-            layout.updates + 4 * first,
-            width,
-          );
-          kernel.copyState(layout.records, blockState, width);
-        }
+        const at: StepPointers = {
+          gradient: layout.gradients,
+          state: layout.initialState,
+          record: layout.records,
+          updates: layout.updates,
+        };
+        for (const block of blocks) advanceBlock(this.#kernel, block, at);
         return { updates: views.updates.slice(), state: views.initialState.slice() };
       },
     };
@@ -115,7 +120,7 @@ export class WasmEngine implements Engine {
   /** Steps 1…K. Returns f_t(θ_t) of every problem, [K × P]. */
   #forward(layout: Layout, state: ShardState): Float64Array {
     const { views, blocks, keep } = layout;
-    const { exports: kernel, stateRows } = this.#kernel;
+    const { exports: kernel } = this.#kernel;
     const { theta } = state;
     const batch = batchOf(state);
     const losses = new Float64Array(state.count);
@@ -124,22 +129,16 @@ export class WasmEngine implements Engine {
     else views.state.set(views.initialState);
 
     for (let s = 0; s < layout.steps; s++) {
+      const gradient = layout.gradients + s * layout.rowBytes;
       for (const block of blocks) {
-        const { first, width } = block;
-        const gradient = layout.gradients + s * layout.rowBytes + 4 * first;
-        const updates = layout.updates + 4 * first;
         if (keep) {
-          kernel.forwardBlock(
-            gradient,
-            this.#stateIn(layout, block, s),
-            this.#record(layout, block, s + 1),
-            updates,
-            width,
-          );
+          const { first, width } = block;
+          const record = this.#record(layout, block, s + 1);
+          const blockState = this.#stateIn(layout, block, s);
+          kernel.forwardBlock(gradient + 4 * first, blockState, record, layout.updates + 4 * first, width);
         } else {
-          const blockState = layout.state + 4 * stateRows * first;
-          kernel.forwardBlock(gradient, blockState, layout.records, updates, width);
-          kernel.copyState(layout.records, blockState, width);
+          const { state: running, records: record, updates } = layout;
+          advanceBlock(this.#kernel, block, { gradient, state: running, record, updates });
         }
       }
       for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + views.updates[i]!;

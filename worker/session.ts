@@ -39,8 +39,20 @@ async function open(config: RunConfig): Promise<Session> {
   if (!entry)
     throw new LoptError(`Cannot find engine "${config.engine}": it must be one of ${[...ENGINES.keys()].join(', ')}`);
   const problems = await familyNamed(config.problem).configure(config.problemOptions);
+  checkHashes(config, problems);
   const gradient = await gradientOf(problems);
   return { config, problems, gradient, engine: await entry.create(config, problems, gradient) };
+}
+
+/** The files behind the problems must be those that the run was configured with: another thread, another machine reads them. */
+function checkHashes({ problem, dataHashes }: RunConfig, problems: Problems): void {
+  for (const [name, hash] of Object.entries({ ...dataHashes, ...problems.dataHashes })) {
+    if (dataHashes[name] === hash && problems.dataHashes?.[name] === hash) continue;
+    const [expected, found] = [dataHashes[name], problems.dataHashes?.[name]].map((one) => one?.slice(0, 12) ?? 'none');
+    throw new LoptError(
+      `Cannot compute ${problem}: ${name} must be the file that the run was configured with (sha256 ${expected}), got ${found}`,
+    );
+  }
 }
 
 /** A family's closed form where it has one, its differentiated tensor loss otherwise. */

@@ -14,7 +14,7 @@ import type { Flags } from './train-flags.js';
 const COMMANDS: readonly Command[] = [train, evaluate, bench, problems, engines];
 
 /** Flags that name files: 1.10 stays 1.10. */
-const PATHS = new Set(['out', 'init', 'config', 'json']);
+const PATHS = new Set(['out', 'init', 'config', 'json', 'problem-module']);
 
 /** Runs `lopt` with these arguments; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {

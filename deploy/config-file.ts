@@ -1,13 +1,15 @@
 /** Flags from a YAML file. */
+import { dirname } from 'node:path';
 import { parseDocument } from 'yaml';
 import { suggestion } from '../shared/check.js';
 import { FileError } from '../shared/errors.js';
 import { readFileNamed } from '../shared/files.js';
+import { withModulePath } from './problem-module.js';
 import type { Flags } from './train-flags.js';
 
 /**
  * Reads a file whose keys are flags without their dashes, as in `shards: 4`, with the problem as `problem: NAME` and its
- * options as `problem.NAME: VALUE`. Throws FileError that names line and column, or the nearest known key.
+ * options as `problem.NAME: VALUE`; a problem module is named from the file's own folder. Throws FileError that names line and column, or the nearest known key.
  */
 export function readConfigFile(path: string, known: readonly string[]): { problem: string | undefined; flags: Flags } {
   const document = parseDocument(readFileNamed(path, 'flags').toString('utf8'), { prettyErrors: true });
@@ -32,5 +34,5 @@ export function readConfigFile(path: string, known: readonly string[]): { proble
   if (problem !== undefined && typeof problem !== 'string') {
     throw new FileError(path, `Cannot read flags from ${path}: "problem" must be the name of a problem family`);
   }
-  return { problem, flags };
+  return { problem, flags: withModulePath(`Cannot read flags from ${path}`, flags, dirname(path)) };
 }

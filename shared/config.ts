@@ -87,7 +87,7 @@ export function dataDifference(
   if (name === undefined) return undefined;
   const file = [name, ...Object.values(folders)].join(' in ');
   const hashOf = (hashes: RunConfig['dataHashes']) => hashes[name] ?? 'none';
-  return `the data file ${file} must be the run's own, of SHA-256 ${hashOf(dataHashes)}, got ${hashOf(found)}`;
+  return `the file ${file} must be the run's own, of SHA-256 ${hashOf(dataHashes)}, got ${hashOf(found)}`;
 }
 
 /** The random φ_0 of a configuration. */

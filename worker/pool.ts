@@ -3,15 +3,16 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
+import { loadedModules } from './problems/modules.js';
 import type { SessionId } from './session.js';
-import type { EvaluateTask, Outcome, WindowsAnswer, WindowsTask } from './thread.js';
+import type { EvaluateTask, Outcome, ThreadData, WindowsAnswer, WindowsTask } from './thread.js';
 
 /** A thread ended under a task; what the task held is lost. */
 export class ThreadLostError extends LoptError {
   override readonly name = 'ThreadLostError';
 }
 
-/** Fixed in number; a thread that dies is replaced. */
+/** Fixed in number; a thread that dies is replaced. They know the problem families that the thread which starts them does. */
 export class Pool {
   readonly threads: number;
   #piscina: Piscina;
@@ -61,6 +62,7 @@ export class Pool {
       filename: fileURLToPath(new URL('./thread.js', import.meta.url)),
       minThreads: this.threads,
       maxThreads: this.threads,
+      workerData: { problemModules: loadedModules() } satisfies ThreadData,
     });
     // a thread that dies between two tasks holds nothing; piscina starts another
     piscina.on('error', () => {

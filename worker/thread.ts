@@ -1,4 +1,5 @@
 /** What runs in a thread of the pool. A failure is returned, not thrown: a task that is rejected has lost its thread. */
+import { workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
@@ -7,7 +8,14 @@ import type { ShardState } from './engines/engine.js';
 import { advanceShard, type ShardJob } from './episode.js';
 import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
 import { OPTIMIZERS, type OptimizerName } from './optimizers/registry.js';
-import { fingerprintOf, type SessionId, sessionOf } from './session.js';
+import { loadProblemModule } from './problems/modules.js';
+import { fingerprintOf, type Session, type SessionId, sessionOf } from './session.js';
+
+/** What a thread is started with. */
+export interface ThreadData {
+  /** Absolute paths; where a module lies is this machine's own matter, and never in a message. */
+  problemModules: readonly string[];
+}
 
 /** Compute one window of each of these shards. */
 export interface WindowsTask {
@@ -35,9 +43,19 @@ export interface EvaluateTask {
 /** A task's answer, or why there is none. */
 export type Outcome<Answer> = { answer: Answer } | { failure: string; usage: boolean };
 
+let modules: Promise<unknown> | undefined;
+
+/** The session of a task, where the users' modules are loaded. */
+async function openSession(id: SessionId): Promise<Session> {
+  const { problemModules } = workerData as ThreadData;
+  modules ??= Promise.all(problemModules.map((path) => loadProblemModule(path, { trial: false })));
+  await modules;
+  return sessionOf(id);
+}
+
 export function computeWindows(task: WindowsTask): Promise<Outcome<WindowsAnswer>> {
   return outcomeOf(async () => {
-    const { engine, config } = await sessionOf(task.session);
+    const { engine, config } = await openSession(task.session);
     const tree = new SumTree(config.shards);
     const states: WindowsAnswer['states'] = [];
     let replayed = 0;
@@ -53,7 +71,7 @@ export function computeWindows(task: WindowsTask): Promise<Outcome<WindowsAnswer
 
 export function evaluate(task: EvaluateTask): Promise<Outcome<ChunkScores>> {
   return outcomeOf(async () => {
-    const { engine, problems, gradient } = await sessionOf(task.session);
+    const { engine, problems, gradient } = await openSession(task.session);
     if ('phi' in task.optimizer) {
       engine.loadPhi(task.optimizer.phi);
       return evaluateChunk(engine.optimizer(), problems, gradient, task.request);
@@ -64,7 +82,7 @@ export function evaluate(task: EvaluateTask): Promise<Outcome<ChunkScores>> {
 }
 
 export function fingerprint(session: SessionId): Promise<Outcome<string>> {
-  return outcomeOf(async () => fingerprintOf(await sessionOf(session)));
+  return outcomeOf(async () => fingerprintOf(await openSession(session)));
 }
 
 /** The buffers of an answer that move to the pool's thread; the states' are shared. */

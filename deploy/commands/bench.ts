@@ -2,6 +2,7 @@
 import { checkNumber } from '../../shared/check.js';
 import { writeFileWhole } from '../../shared/files.js';
 import { measureBench } from '../bench.js';
+import { MODULE_FLAG, problemOf } from '../problem-module.js';
 import { configure, type Flags, threadsOf } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 
@@ -21,6 +22,7 @@ export const bench: Command = {
     engine: 'what computes windows',
     seconds: 'seconds of each measurement (default 2)',
     json: 'write the figures to this file',
+    ...MODULE_FLAG,
   },
   switches: { strict: 'no fused multiply-add' },
   problemOptions: true,
@@ -32,7 +34,7 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
   const threads = threadsOf(TASK, flags);
   const seconds =
     givenSeconds === undefined ? 2 : checkNumber(TASK, 'seconds', givenSeconds, { minimum: 0, exclusive: true });
-  const problem = positionals['problem'] ?? 'quadratic';
+  const problem = (await problemOf(TASK, flags, positionals['problem'])) ?? 'quadratic';
   const { config, problems } = await configure(TASK, problem, { shards: threads, unroll: 20, ...rest });
   const { rows, roundsPerSecond, coordinatorShare } = await measureBench({ config, problems, threads, seconds });
   process.stdout.write(

@@ -9,7 +9,8 @@ import { readPhi } from '../../shared/phi-file.js';
 import { Pool } from '../../worker/pool.js';
 import type { ProblemFamily, Problems } from '../../worker/problems/problem.js';
 import { compareOnPool, tableOf, verdictOf } from '../compare.js';
-import { RunFolder } from '../run-folder.js';
+import { MODULE_FLAG, problemOf } from '../problem-module.js';
+import { RunFolder, type StoredRun } from '../run-folder.js';
 import { configure, type Flags, problemFlagsOf, threadsOf } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 
@@ -28,6 +29,7 @@ export const evaluate: Command = {
     json: 'write the figures to this file',
     threads: 'threads that compute (default: all processors)',
     engine: 'what computes the learned optimizer: wasm or reference',
+    ...MODULE_FLAG,
   },
   switches: { strict: 'no fused multiply-add: the same bits on any processor' },
   problemOptions: true,
@@ -42,8 +44,9 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   const threads = threadsOf(TASK, flags);
   const path = positionals['phi']!;
   const phiFile = readPhi(path);
-  const trained = trainedOn(path);
-  const problem = positionals['problem'] ?? trained?.problem ?? DEFAULT_PROBLEM;
+  const run = runOf(path);
+  const trained = run?.config;
+  const problem = (await evaluatedProblem(positionals['problem'], flags, run)) ?? DEFAULT_PROBLEM;
   const options = trained && trained.problem === problem ? problemFlagsOf(trained) : {};
   const { json: jsonPath, functions: _functions, 'tune-functions': _tune, threads: _threads, ...rest } = flags;
   const horizon = rest['horizon'] ?? trained?.horizon;
@@ -73,10 +76,21 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   return EXIT.done;
 }
 
-/** The configuration of the run whose folder φ lies in. */
-function trainedOn(path: string): RunConfig | undefined {
+/** The run whose folder φ lies in. */
+function runOf(path: string): StoredRun | undefined {
   const folder = new RunFolder(dirname(path));
-  return existsSync(`${folder.path}/config.json`) ? folder.open().config : undefined;
+  return existsSync(`${folder.path}/config.json`) ? folder.open() : undefined;
+}
+
+/** The problem that is named, by itself or by its module; else the run's own, from the module that it was trained with. */
+function evaluatedProblem(
+  named: string | undefined,
+  flags: Flags,
+  run: StoredRun | undefined,
+): Promise<string | undefined> {
+  const trained = run?.config.problem;
+  if (flags['problem-module'] !== undefined || (named ?? trained) !== trained) return problemOf(TASK, flags, named);
+  return problemOf(TASK, run?.flags ?? {}, trained);
 }
 
 /** What is compared. */

@@ -3,16 +3,18 @@
 import { ENGINES } from '../../worker/engines/select.js';
 import type { OptionSpec } from '../../worker/problems/problem.js';
 import { FAMILIES } from '../../worker/problems/registry.js';
+import { MODULE_FLAG, problemOf } from '../problem-module.js';
 import { type Command, EXIT } from './command.js';
 
 export const problems: Command = {
   name: 'problems',
   usage: 'problems',
   summary: 'list the problem families and their options',
-  flags: {},
+  flags: MODULE_FLAG,
   switches: {},
   problemOptions: false,
-  async run() {
+  async run(_positionals, flags) {
+    await problemOf('Cannot list problems', flags, undefined);
     for (const { name, summary, options } of FAMILIES.values()) {
       process.stdout.write(`${name.padEnd(12)}${summary}\n`);
       for (const [option, spec] of Object.entries(options)) {

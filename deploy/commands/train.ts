@@ -10,6 +10,7 @@ import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { Pool } from '../../worker/pool.js';
 import { readConfigFile } from '../config-file.js';
 import { trainEmbedded } from '../embedded.js';
+import { MODULE_FLAG, problemOf, withModulePath } from '../problem-module.js';
 import { observeAll, Progress } from '../progress.js';
 import { RunFolder, type StoredRun } from '../run-folder.js';
 import {
@@ -47,6 +48,7 @@ export const train: Command = {
     ...RUN_FLAGS,
     ...Object.fromEntries(describeNumbers),
     ...WORD_FLAGS,
+    ...MODULE_FLAG,
     init: 'start from the φ in this file',
     config: 'read flags from this YAML file; those given here come first',
   },
@@ -65,12 +67,13 @@ function only(flags: Flags, keep: (name: string) => boolean): Flags {
 }
 
 function configures(name: string): boolean {
-  return name in NUMBER_FLAGS || name in WORD_FLAGS || name in SWITCH_FLAGS || name.startsWith('problem.');
+  const tables = [NUMBER_FLAGS, WORD_FLAGS, SWITCH_FLAGS, MODULE_FLAG];
+  return tables.some((table) => name in table) || name.startsWith('problem.');
 }
 
 async function runTrain(positionals: Readonly<Record<string, string | undefined>>, given: Flags): Promise<number> {
   const fromFile = given['config'] === undefined ? undefined : readConfigFile(String(given['config']), knownFlags());
-  const flags = { ...goalGiven(fromFile?.flags ?? {}, given), ...given };
+  const flags = withModulePath(TASK, { ...goalGiven(fromFile?.flags ?? {}, given), ...given });
   for (const name of Object.keys(train.switches)) {
     const value = flags[name];
     if (value === undefined || typeof value === 'boolean') continue;
@@ -100,7 +103,8 @@ interface PreparedRun {
   init: PhiFile | undefined;
 }
 
-async function startRun(problem: string = DEFAULT_PROBLEM, flags: Flags): Promise<PreparedRun> {
+async function startRun(named: string | undefined, flags: Flags): Promise<PreparedRun> {
+  const problem = (await problemOf(TASK, flags, named)) ?? DEFAULT_PROBLEM;
   const init = flags['init'] === undefined ? undefined : readPhi(String(flags['init']));
   const goal = goalOf(flags) ?? { seconds: DEFAULT_SECONDS };
   const configured = await configure(TASK, problem, flags, init);
@@ -118,7 +122,7 @@ async function startRun(problem: string = DEFAULT_PROBLEM, flags: Flags): Promis
   return { folder, stored, configured, init };
 }
 
-async function resumeRun(problem: string | undefined, flags: Flags): Promise<PreparedRun> {
+async function resumeRun(named: string | undefined, flags: Flags): Promise<PreparedRun> {
   if (flags['out'] === undefined)
     throw new UsageError(`${TASK}: --resume needs --out, the folder of the run to go on with`);
   if (flags['init'] !== undefined)
@@ -127,13 +131,11 @@ async function resumeRun(problem: string | undefined, flags: Flags): Promise<Pre
   const stored = folder.open();
   const init = folder.init;
   const given = only(flags, configures);
-  const configured = await configure(
-    TASK,
-    problem ?? stored.config.problem,
-    // where the data lay, and not what was typed: that may have been relative to another folder
-    { ...stored.flags, ...problemFlagsOf({ problemOptions: {}, folders: stored.config.folders }), ...given },
-    init,
-  );
+  // where the data lay, and not what was typed: that may have been relative to another folder
+  const places = problemFlagsOf({ problemOptions: {}, folders: stored.config.folders });
+  const own = { ...stored.flags, ...places, ...given };
+  const problem = (await problemOf(TASK, own, named ?? stored.config.problem))!;
+  const configured = await configure(TASK, problem, own, init);
   const { config } = configured;
   if (digestOf(config) !== stored.digest) throw new UsageError(differenceSentence(folder.path, stored, configured));
   // of the same digest, the two can differ only in their folders

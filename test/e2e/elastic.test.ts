@@ -8,7 +8,7 @@ import { MemoryBus } from '../../shared/bus/memory-bus.js';
 import { digestOf } from '../../shared/config.js';
 import { FileJournal } from '../../shared/journal/file-journal.js';
 import { silentLogger } from '../../shared/logger.js';
-import { encodePhi } from '../../shared/phi-file.js';
+import { encodePhi } from '../../shared/phi-format.js';
 import { Pool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';

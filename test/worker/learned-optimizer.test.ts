@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { LearnedOptimizer } from 'lopt';
 import { lstmStep, zeroLstmState } from '../../worker/optimizers/lstm.js';
-import { loadMnist } from '../../worker/problems/mnist.js';
+import { loadImages } from '../../worker/problems/images/load.js';
 import { networkOf, relativeError, somePhi } from '../contracts/engine.js';
 import {
   disposeTensorsOfTests,
@@ -156,7 +156,7 @@ describe('LearnedOptimizer applyGradients()', () => {
     });
 
     it(`trains a network on MNIST by model.compile() and fit(), by ${compute}`, async () => {
-      const { pixels, labels } = loadMnist().splits.train;
+      const { pixels, labels } = loadImages().splits.train;
       const count = 256;
       const images = tf.tensor2d(
         Float32Array.from(pixels.subarray(0, 784 * count), (byte) => byte / 255),

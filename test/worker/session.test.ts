@@ -21,7 +21,7 @@ test('sessionOf() refuses a folder whose files are not those of the configuratio
   assert.equal(digestOf(elsewhere), digest);
   await assert.rejects(sessionOf({ digest: `${digest} elsewhere`, config: elsewhere }), (error) => {
     assert.ok(error instanceof LoptError);
-    const file = `the data file train-images-idx3-ubyte in ${other}`;
+    const file = `the file train-images-idx3-ubyte in ${other}`;
     const expected = dataHashes['train-images-idx3-ubyte'];
     assert.ok(
       error.message.startsWith(`Cannot join the run: ${file} must be the run's own, of SHA-256 ${expected}, got `),

@@ -50,7 +50,7 @@ export interface Problems {
   loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, step: number): tfjs.Tensor1D;
   /** Makes the closed-form gradient with its scratch memory; one a thread. */
   createGradient?(): Gradient;
-  /** Hashes of the data files behind the problems, by name: part of the configuration digest. */
+  /** Hashes of the files behind the problems, by name: part of the configuration digest. */
   readonly dataHashes?: Readonly<Record<string, string>>;
 }
 

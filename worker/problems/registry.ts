@@ -9,10 +9,19 @@ import type { OptionSpec, OptionValues, ProblemFamily } from './problem.js';
 import { quadratic } from './quadratic.js';
 import { simple } from './simple.js';
 
-/** Every family by name; a new one is added here. */
-export const FAMILIES: ReadonlyMap<string, ProblemFamily> = new Map(
+const families = new Map<string, ProblemFamily>(
   [simple, quadratic, mlp, autoencoder, conv].map((family) => [family.name, family]),
 );
+
+/** Every family by name; a new one is added above. */
+export const FAMILIES: ReadonlyMap<string, ProblemFamily> = families;
+
+/** Adds a family of the user's own to those of this thread; returns whether its name was free. */
+export function addFamily(family: ProblemFamily): boolean {
+  if (families.has(family.name)) return false;
+  families.set(family.name, family);
+  return true;
+}
 
 /** The family of this name; throws UsageError that names the known ones and the nearest. */
 export function familyNamed(name: string): ProblemFamily {
@@ -57,8 +66,8 @@ export function separateFolders(
   };
 }
 
-/** The value as the option's type. */
-function checkOption(task: string, name: string, spec: OptionSpec, value: unknown): OptionValues[string] {
+/** The value as the option's type; throws UsageError, a sentence that begins with the task. */
+export function checkOption(task: string, name: string, spec: OptionSpec, value: unknown): OptionValues[string] {
   switch (spec.type) {
     case 'choice':
       return checkChoice(task, name, value, spec.choices);

@@ -1,0 +1,82 @@
+/** Checks that what a module exports is a problem family. */
+import { checkNumber, type NumberRule, show } from '../../../shared/check.js';
+import { FileError, messageOf } from '../../../shared/errors.js';
+import type { OptionSpec, ProblemFamily, TrainingDefaults } from '../problem.js';
+import { checkOption } from '../registry.js';
+import { kindOf, moduleFault, moduleTask } from './fault.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+const OPTION_TYPES: readonly OptionSpec['type'][] = ['number', 'integer', 'integers', 'choice'];
+const COUNT: NumberRule = { integer: true, minimum: 1 };
+const POSITIVE: NumberRule = { minimum: 0, exclusive: true };
+
+/** What a family may advise, and how each number must be. */
+const ADVICE: Readonly<Record<keyof TrainingDefaults, NumberRule>> = {
+  problems: COUNT,
+  shards: COUNT,
+  unroll: COUNT,
+  horizon: COUNT,
+  learningRate: POSITIVE,
+  outputScale: POSITIVE,
+  evaluateEvery: COUNT,
+  evaluateFunctions: COUNT,
+};
+
+/** The exported family; throws FileError, one sentence that names the module, the field and what it must be. */
+export function checkFamily(path: string, exported: unknown): ProblemFamily {
+  if (!isRecord(exported)) {
+    throw moduleFault(path, `its default export must be a problem family, got ${kindOf(exported)}`);
+  }
+  const { name, summary, options, training, configure } = exported;
+  const must = (right: boolean, field: string, requirement: string) => {
+    if (!right) throw moduleFault(path, `"${field}" must be ${requirement}, got ${kindOf(exported[field])}`);
+  };
+  must(typeof name === 'string' && NAME.test(name), 'name', 'a text such as "my-problem"');
+  must(typeof summary === 'string', 'summary', 'a text of one line');
+  must(isRecord(options), 'options', 'an object that has every option by its name');
+  must(isRecord(training), 'training', 'an object, possibly empty');
+  must(typeof configure === 'function', 'configure', 'a function');
+  for (const [option, spec] of Object.entries(options as Fields)) checkSpec(path, option, spec);
+  for (const [key, value] of Object.entries(training as Fields)) checkAdvice(path, key, value);
+  return exported as unknown as ProblemFamily;
+}
+
+function isRecord(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkSpec(path: string, name: string, spec: unknown): void {
+  const must = (right: boolean, requirement: string, found: unknown) => {
+    if (!right) throw moduleFault(path, `option "${name}" must ${requirement}, got ${kindOf(found)}`);
+  };
+  must(NAME.test(name), 'have a name such as "initial-scale"', name);
+  must(isRecord(spec), 'be an object with "type", "default" and "describe"', spec);
+  const { type, describe, choices, default: value } = spec as Fields;
+  must(OPTION_TYPES.includes(type as OptionSpec['type']), `have a "type" among ${OPTION_TYPES.join(', ')}`, type);
+  must(typeof describe === 'string', 'have a text "describe"', describe);
+  if (type === 'choice') must(Array.isArray(choices), 'have a list "choices"', choices);
+  checkAs(path, value, (task) => checkOption(task, `default of ${name}`, spec as unknown as OptionSpec, value));
+}
+
+function checkAdvice(path: string, key: string, value: unknown): void {
+  if (!Object.hasOwn(ADVICE, key)) {
+    throw moduleFault(path, `"training" must advise some of ${Object.keys(ADVICE).join(', ')}, got "${key}"`);
+  }
+  if (value === undefined) return;
+  checkAs(path, value, (task) => checkNumber(task, `training.${key}`, value, ADVICE[key as keyof TrainingDefaults]));
+}
+
+/** Checks a value as if a person had given it, but takes no text for a number. */
+function checkAs(path: string, value: unknown, check: (task: string) => unknown): void {
+  let read: unknown;
+  try {
+    read = check(moduleTask(path));
+  } catch (cause) {
+    throw new FileError(path, messageOf(cause), { cause });
+  }
+  if (show(read) !== show(value)) {
+    throw moduleFault(path, `what is a number must be given as one, as in ${show(read)}, got ${show(value)}`);
+  }
+}

@@ -1,0 +1,95 @@
+/** Computes a module's gradient in memory of its own, so that whatever it writes elsewhere is seen. */
+import { LoptError } from '../../../shared/errors.js';
+import type { Batch, Gradient, Problems } from '../problem.js';
+import { moduleFault, thrownFault } from './fault.js';
+
+/** What a gradient is asked for. */
+export interface Call {
+  theta: Float32Array;
+  batch: Batch;
+  step: number;
+}
+
+/** f and ∇f of a batch. */
+export interface Values {
+  losses: Float64Array;
+  gradient: Float32Array;
+}
+
+/** A gradient of the module, and what it is called in a sentence. */
+export interface Probe {
+  name: string;
+  compute(call: Call): Values;
+}
+
+type Numbers = Float32Array | Float64Array;
+
+const MARGIN = 8;
+const MARK = 0.75;
+
+/** The closed form. Throws FileError from `compute` where it writes to anything but its results. */
+export function closedFormProbe(path: string, problems: Problems): Probe | undefined {
+  const gradientOf = problems.createGradient?.();
+  return gradientOf && probe(path, 'the closed-form gradient', gradientOf);
+}
+
+/** The differentiated loss. Throws FileError from `compute` where TensorFlow.js cannot differentiate it. */
+export async function tensorProbe(path: string, problems: Problems): Promise<Probe> {
+  const { loadTensorGradient } = await import('../../engines/tensor/reference-engine.js');
+  const gradientOf = await loadTensorGradient(problems);
+  return probe(path, 'loss()', (...args) => {
+    try {
+      gradientOf(...args);
+    } catch (error) {
+      if (error instanceof LoptError) throw error;
+      throw thrownFault(path, 'loss() must be differentiable by TensorFlow.js', error);
+    }
+  });
+}
+
+function probe(path: string, name: string, gradientOf: Gradient): Probe {
+  return {
+    name,
+    compute({ theta, batch, step }) {
+      const point = apart(theta);
+      const data = apart(batch.data);
+      // what is not written stays NaN
+      const gradient = apart(new Float32Array(theta.length).fill(Number.NaN));
+      const losses = apart(new Float64Array(batch.count).fill(Number.NaN));
+      gradientOf(point, { ...batch, data }, step, gradient, losses);
+      const touched = Object.entries({
+        theta: !sameBits(point, theta) || !marginsOf(point),
+        data: !sameBits(data, batch.data) || !marginsOf(data),
+        'memory around "gradient"': !marginsOf(gradient),
+        'memory around "losses"': !marginsOf(losses),
+      }).find(([, wrong]) => wrong);
+      if (touched) throw moduleFault(path, `${name} must write to its results alone, but wrote to ${touched[0]}`);
+      return { gradient: gradient.slice(), losses: losses.slice() };
+    },
+  };
+}
+
+/** A copy in the middle of a larger buffer. */
+function apart<Kind extends Numbers>(values: Kind): Kind {
+  const larger = new (values.constructor as new (length: number) => Kind)(values.length + 2 * MARGIN).fill(
+    MARK,
+  ) as Kind;
+  larger.set(values, MARGIN);
+  return larger.subarray(MARGIN, MARGIN + values.length) as Kind;
+}
+
+/** Whether nothing was written around a copy. */
+function marginsOf(values: Numbers): boolean {
+  const Kind = values.constructor as new (buffer: ArrayBufferLike) => Numbers;
+  const larger = new Kind(values.buffer);
+  return larger.every((value, i) => value === MARK || (i >= MARGIN && i < MARGIN + values.length));
+}
+
+/** Whether two arrays hold the same bits, NaN and the sign of 0 included. */
+export function sameBits(a: Numbers, b: Numbers): boolean {
+  return bytesOf(a).equals(bytesOf(b));
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Numbers): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}

@@ -1,0 +1,153 @@
+/** Tries out the problems of a module before anything is computed with them. */
+import { fillNormal, foldIn, type Key, seedKey } from '../../../shared/random.js';
+import type { Draw, Problems, Split } from '../problem.js';
+import { moduleFault } from './fault.js';
+import { type Call, closedFormProbe, type Probe, sameBits, tensorProbe, type Values } from './probe.js';
+
+/** Problems drawn together, and how many of them are drawn again without the rest. */
+const COUNT = 3;
+const FEWER = 2;
+/** The problem that is spoilt, to see whether the others notice. */
+const SPOILT = 1;
+const SPLITS: readonly Split[] = ['train', 'held-out', 'test'];
+const STEPS: readonly number[] = [0, 5];
+
+/** Relative differences: of a closed form from the loss differentiated in float32, and of sums of another order. */
+const AGREEMENT = 1e-3;
+const ROUNDING = 1e-4;
+
+const ADVICE = 'draw each problem with fillNormal() and its kin from streamKey(key, stream, p)';
+
+/**
+ * Draws a few problems of every split and computes their gradients at some steps. Throws FileError, one sentence, unless
+ * - numbers are finite where an episode begins, and the gradient writes all of its results and nothing else;
+ * - the same key gives the same bits, also where the module is evaluated anew, as `again` was;
+ * - a problem depends neither on how many are drawn nor on the others;
+ * - the closed form agrees with the loss on tensors and its derivative.
+ */
+export async function tryProblems(path: string, problems: Problems, again: Problems): Promise<void> {
+  const tensor = await tensorProbe(path, problems);
+  const probe = closedFormProbe(path, problems) ?? tensor;
+  const other = closedFormProbe(path, again) ?? (await tensorProbe(path, again));
+  SPLITS.forEach((split, index) => {
+    const { all, fewer } = tryDraws(path, problems, again, foldIn(seedKey(0), index), split);
+    for (const step of STEPS) {
+      const call: Call = { ...all, step };
+      const values = checkRepeats(path, probe, other, call);
+      checkCount(path, probe, { ...fewer, step }, values);
+      checkSpoilt(path, probe, call, values);
+      if (probe !== tensor) checkAgreement(path, probe, tensor, call);
+    }
+  });
+}
+
+/** What is drawn from a key, where it is a function of it, finite, and each problem one of (key, p) alone. */
+function tryDraws(path: string, problems: Problems, again: Problems, key: Key, split: Split) {
+  const draw = problems.draw(key, COUNT, split);
+  const wrong = firstNonFinite(draw.theta);
+  if (wrong !== undefined) throw moduleFault(path, `draw() must return finite numbers as "theta", got ${wrong}`);
+  for (const [what, repeated] of [
+    ['the second time', problems.draw(key, COUNT, split)],
+    ['where the module is loaded anew', again.draw(key, COUNT, split)],
+  ] as const) {
+    if (sameBits(draw.theta, repeated.theta) && sameBits(draw.data, repeated.data)) continue;
+    throw moduleFault(path, `draw() must give the same bits for the same key, and gives others ${what}; ${ADVICE}`);
+  }
+  const few = problems.draw(key, FEWER, split);
+  if (!sameBits(few.theta, draw.theta.subarray(0, few.theta.length))) {
+    const alone = 'draw() must give problem p by (key, p) alone, and its θ_0 depends on the count';
+    throw moduleFault(path, `${alone}; ${ADVICE}`);
+  }
+  const callOf = ({ theta, data }: Draw, count: number) => ({ theta, batch: { count, data, key, split } });
+  return { all: callOf(draw, COUNT), fewer: callOf(few, FEWER) };
+}
+
+/** The values of a call, where they are finite and the same again. */
+function checkRepeats(path: string, probe: Probe, other: Probe, call: Call): Values {
+  const at = `at step ${call.step} of split "${call.batch.split}"`;
+  const values = probe.compute(call);
+  for (const [what, numbers] of Object.entries(values)) {
+    const wrong = firstNonFinite(numbers);
+    if (wrong === undefined) continue;
+    throw moduleFault(path, `${probe.name} must give finite ${what} at θ_0, got ${wrong} ${at}`);
+  }
+  for (const [what, repeated] of [
+    ['the second time', probe.compute(call)],
+    ['where the module is loaded anew', other.compute(call)],
+  ] as const) {
+    if (sameBits(values.losses, repeated.losses) && sameBits(values.gradient, repeated.gradient)) continue;
+    throw moduleFault(path, `${probe.name} must give the same bits every time, and gives others ${what} ${at}`);
+  }
+  return values;
+}
+
+/** The first problems stay what they are where no more are drawn. */
+function checkCount(path: string, probe: Probe, fewer: Call, values: Values): void {
+  const first = {
+    losses: values.losses.subarray(0, FEWER),
+    gradient: values.gradient.subarray(0, fewer.theta.length),
+  };
+  if (difference(probe.compute(fewer), first) <= ROUNDING) return;
+  const alone = 'problem p must be a function of (key, p) alone, and its data or its loss depends on the count';
+  throw moduleFault(path, `${alone}; ${ADVICE}`);
+}
+
+/** The others stay what they are where one problem is not finite. */
+function checkSpoilt(path: string, probe: Probe, call: Call, { losses, gradient }: Values): void {
+  const d = gradient.length / COUNT;
+  const theta = call.theta.slice().fill(Number.NaN, SPOILT * d, (SPOILT + 1) * d);
+  const spoilt = probe.compute({ ...call, theta });
+  for (let p = 0; p < COUNT; p++) {
+    const row = [p * d, (p + 1) * d] as const;
+    const same =
+      sameBits(spoilt.gradient.subarray(...row), gradient.subarray(...row)) && spoilt.losses[p] === losses[p];
+    if (p === SPOILT || same) continue;
+    const alone = 'must compute every problem by itself, and gives another one other numbers where one is NaN';
+    throw moduleFault(path, `${probe.name} ${alone}`);
+  }
+}
+
+/** Compares near θ_0 rather than at it, where a gradient may vanish or have a kink; at it where only that is finite. */
+function checkAgreement(path: string, closed: Probe, tensor: Probe, call: Call): void {
+  for (const theta of [nearby(call), call.theta]) {
+    const expected = tensor.compute({ ...call, theta });
+    if ((firstNonFinite(expected.losses) ?? firstNonFinite(expected.gradient)) !== undefined) continue;
+    const apart = difference(closed.compute({ ...call, theta }), expected);
+    if (apart <= AGREEMENT) return;
+    const found = Number.isNaN(apart) ? 'is not finite' : `differs by ${apart.toPrecision(2)}`;
+    const requirement = `must agree with loss() and its derivative within ${AGREEMENT} of their norm`;
+    throw moduleFault(path, `${closed.name} ${requirement}, and ${found} at step ${call.step}`);
+  }
+  throw moduleFault(path, `loss() and its derivative must be finite at θ_0, and are not at step ${call.step}`);
+}
+
+/** θ_0 moved by a tenth of its size. */
+function nearby({ theta, step }: Call): Float32Array {
+  const size = Math.sqrt(theta.reduce((sum, value) => sum + value * value, 0) / theta.length) || 1;
+  const near = new Float32Array(theta.length);
+  fillNormal(seedKey(step), near, 0, 0.1 * size);
+  return near.map((move, i) => theta[i]! + move);
+}
+
+function firstNonFinite(numbers: Float32Array | Float64Array): number | undefined {
+  for (const value of numbers) if (!Number.isFinite(value)) return value;
+  return undefined;
+}
+
+/** The larger one of the differences in losses and in gradients, each relative to its norm. */
+function difference(actual: Values, expected: Values): number {
+  return Math.max(
+    relativeDifference(actual.losses, expected.losses),
+    relativeDifference(actual.gradient, expected.gradient),
+  );
+}
+
+function relativeDifference(actual: Float32Array | Float64Array, expected: Float32Array | Float64Array): number {
+  let error = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    error += (actual[i]! - expected[i]!) ** 2;
+    norm += expected[i]! ** 2;
+  }
+  return error === 0 ? 0 : Math.sqrt(error / norm);
+}

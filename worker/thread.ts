@@ -38,7 +38,7 @@ export type Outcome<Answer> = { answer: Answer } | { failure: string; usage: boo
 export function computeWindows(task: WindowsTask): Promise<Outcome<WindowsAnswer>> {
   return outcomeOf(async () => {
     const { engine, config } = await sessionOf(task.session);
-    const tree = new SumTree(config.shards);
+    const tree = new SumTree(config.shards, { finite: true });
     const states: WindowsAnswer['states'] = [];
     let replayed = 0;
     for (const job of task.jobs) {

@@ -140,7 +140,7 @@ export class Worker {
     for (const shard of shards) begun.add(shard);
     if (shards.length === 0) return;
 
-    const tree = new SumTree(run.config.shards);
+    const tree = new SumTree(run.config.shards, { finite: true });
     const shared = sharedCopy(phi);
     let replayed = 0;
     await Promise.all(

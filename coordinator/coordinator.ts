@@ -8,7 +8,7 @@ import type { Decision, Journal, JournalRecord } from '../shared/journal/journal
 import type { Logger } from '../shared/logger.js';
 import { type HelloMessage, PROTOCOL, type ToCoordinator } from '../shared/messages.js';
 import type { TreeNode } from '../shared/sum-tree.js';
-import type { CheckpointFolder } from './checkpoint.js';
+import type { Checkpoints } from './checkpoint.js';
 import { heldOutChunks, type Scores } from './evaluation.js';
 import { OpenEvaluation } from './held-out.js';
 import { better, type LearnerState, learn, type ScoredPhi } from './learner.js';
@@ -45,7 +45,7 @@ export interface CoordinatorOptions {
   digest: string;
   bus: Bus;
   journal: Journal;
-  checkpoints: CheckpointFolder;
+  checkpoints: Checkpoints;
   /** φ_0. */
   phi: Float64Array;
   goal: Goal;
@@ -91,13 +91,13 @@ export class Coordinator {
   /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
   async run(): Promise<RunEnd> {
     const { bus, journal, checkpoints, config, digest, phi, logger, observer, signal } = this.#options;
-    const found = checkpoints.read(digest);
+    const found = await checkpoints.read(digest);
     for (const sentence of found.damaged) logger.warn(sentence);
     const { state, term, from } = await recover(journal, found.checkpoints, phi, config);
     this.#state = state;
     this.#term = term;
     this.#lastSaved = from;
-    checkpoints.dropAbove(state.round);
+    await checkpoints.dropAbove(state.round);
     this.#fingerprint = this.#state.fingerprint;
     observer?.started?.(this.#state.round, this.#term);
 
@@ -319,7 +319,7 @@ export class Coordinator {
     const { round } = this.#state;
     // a checkpoint is of use only with the records up to it
     await journal.sync();
-    checkpoints.write({ digest, term: this.#term, learner: this.#state });
+    await checkpoints.write({ digest, term: this.#term, learner: this.#state });
     observer?.saved?.(this.#state);
     // what the checkpoint before this one needs is kept: this one may turn out to be damaged
     const { window } = windowOf(this.#lastSaved + 1, config);

@@ -65,7 +65,8 @@ const optionValue = either<number | string | number[]>(
   list(finite, 4096),
 );
 
-const config = object<RunConfig>({
+/** The configuration of a run. */
+export const configShape: Shape<RunConfig> = object<RunConfig>({
   version: text(64),
   problem: text(256),
   problemOptions: record(optionValue, 256),
@@ -188,7 +189,7 @@ const announce: Shape<AnnounceMessage> = (value, at) => {
     type: exactly('announce'),
     run: id,
     term: counting,
-    config,
+    config: configShape,
     digest,
   })(value, at);
   // of what was sent, not of what is known here: another version may have more fields

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { encode } from '../codec.js';
-import { ClusterError, InconsistencyError, JournalError } from '../errors.js';
+import { type ClusterError, InconsistencyError, JournalError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { type JetStream, REFUSALS, type Refusal } from '../nats/jetstream.js';
 import { ensureJournalStream } from '../nats/journal-stream.js';
@@ -227,7 +227,18 @@ function takenOver(mine: JournalRecord, stored: JournalRecord): JournalError {
 }
 
 /** Everything of a record but who made it. */
-function bitsOf({ round, phi, gradient, healthy, problems, loss, finalLoss, learningRate, skipped, decisions }: JournalRecord) {
+function bitsOf({
+  round,
+  phi,
+  gradient,
+  healthy,
+  problems,
+  loss,
+  finalLoss,
+  learningRate,
+  skipped,
+  decisions,
+}: JournalRecord) {
   return encode([round, phi, gradient, healthy, problems, loss, finalLoss, learningRate, skipped, decisions]);
 }
 

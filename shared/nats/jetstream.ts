@@ -68,7 +68,8 @@ export class JetStream {
     const manager = await connection.jetstreamManager({ ...options, checkAPI: false });
     const jetStream = new JetStream(link, { client: connection.jetstream(options), manager }, logger);
     const outcome = await jetStream.attempt(({ manager }) => manager.getAccountInfo());
-    if ('refusal' in outcome && outcome.refusal.code !== REFUSALS.unavailable) throw withoutJetStream(link, outcome.refusal);
+    if ('refusal' in outcome && outcome.refusal.code !== REFUSALS.unavailable)
+      throw withoutJetStream(link, outcome.refusal);
     // silence is that of a server that is being started, or of one without JetStream, whose information tells
     if ('silence' in outcome && connection.info && !connection.info.jetstream) throw withoutJetStream(link);
     return jetStream;
@@ -124,8 +125,7 @@ export class JetStream {
 
   /** The sentence for a refusal. */
   refused(task: string, { code, description }: Refusal): ClusterError {
-    const hint =
-      code === REFUSALS.noStorage ? '; give it more storage, or ask for less' : '';
+    const hint = code === REFUSALS.noStorage ? '; give it more storage, or ask for less' : '';
     return new ClusterError(`${task}: NATS at ${this.link.servers} says "${description}"${hint}`);
   }
 

@@ -40,7 +40,9 @@ export async function ensureJournalStream(options: JournalStreamOptions): Promis
   const { description, max_bytes } = found.answer.config;
   if (description !== config.description) {
     const other = /^lopt: journal of run .*, configuration ([0-9a-f]{8})/.exec(description ?? '')?.[1];
-    const whose = other ? `belongs to another configuration (${other}… and not ${digest.slice(0, 8)}…)` : 'is not lopt’s';
+    const whose = other
+      ? `belongs to another configuration (${other}… and not ${digest.slice(0, 8)}…)`
+      : 'is not lopt’s';
     throw new ClusterError(
       `${task}: the stream ${config.name} on NATS at ${jetStream.link.servers} ${whose}; name the run otherwise, or delete that one`,
     );

@@ -7,9 +7,8 @@ import type { MsgRequest } from 'nats';
 import { decodeFrame, encodeFrame } from '../codec.js';
 import { ClusterError, JournalError } from '../errors.js';
 import type { JournalRecord } from '../journal/journal.js';
-import { type JetStream, type Outcome, REFUSALS } from './jetstream.js';
 import type { RunSubjects } from '../subjects.js';
-
+import { type JetStream, type Outcome, REFUSALS } from './jetstream.js';
 
 /** A record, and where it is. */
 export interface StoredRecord {
@@ -176,7 +175,8 @@ export class RecordStream {
     const found = await this.#message(query);
     if (!found) return undefined;
     const entry = decodeFrame(Buffer.from(found.data))?.value as Entry | undefined;
-    if (!entry) throw new JournalError(`Cannot read message ${found.sequence} of ${this.name}: it is no journal record`);
+    if (!entry)
+      throw new JournalError(`Cannot read message ${found.sequence} of ${this.name}: it is no journal record`);
     this.#sequences.set(entry.round, found.sequence);
     return { sequence: found.sequence, entry };
   }
@@ -201,7 +201,8 @@ export class RecordStream {
       }
     }
     const whole = (decodeFrame(Buffer.concat(bytes))?.value as Entry | undefined)?.record;
-    if (!whole) throw new JournalError(`Cannot read round ${round} from ${this.name}: parts of it are missing or damaged`);
+    if (!whole)
+      throw new JournalError(`Cannot read round ${round} from ${this.name}: parts of it are missing or damaged`);
     return { sequence, firstSequence: parts[0] ?? sequence, writer, record: whole };
   }
 

@@ -70,7 +70,8 @@ export function testJournal(under: JournalUnderTest): void {
       for (const [round, length] of lengths.entries()) await first.append(recordOf(round, length));
       await first.close();
       const journal = await open();
-      for (const [round, length] of lengths.entries()) assert.deepEqual(await journal.read(round), recordOf(round, length));
+      for (const [round, length] of lengths.entries())
+        assert.deepEqual(await journal.read(round), recordOf(round, length));
       await journal.purge(3);
       await journal.append(recordOf(6, 300_000));
       for (const round of [3, 4, 5, 6]) {

@@ -1,6 +1,6 @@
 import { after } from 'node:test';
-import { silentLogger } from '../../shared/logger.js';
 import { JetStreamJournal } from '../../shared/journal/jetstream-journal.js';
+import { silentLogger } from '../../shared/logger.js';
 import { runSubjects } from '../../shared/subjects.js';
 import { testJournal } from '../contracts/journal.js';
 import { jetStreamOf, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';

@@ -1,11 +1,9 @@
-/** Checkpoints: the learner's state in files that are never overwritten, named by round and term. */
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+/** Checkpoints: the learner's state in blobs that are never overwritten, named by round and term. */
+import type { BlobStore } from '../shared/blobs/blob-store.js';
 import { decodeFrame, encodeFrame } from '../shared/codec.js';
-import { makeFolder, readFileNamed, writeFileWhole } from '../shared/files.js';
 import type { LearnerState } from './learner.js';
 
-/** What a checkpoint file holds. */
+/** What a checkpoint holds. */
 export interface Checkpoint {
   digest: string;
   term: number;
@@ -15,47 +13,47 @@ export interface Checkpoint {
 const NAME = /^checkpoint-(\d{12})-(\d+)\.bin$/;
 const KEPT = 2;
 
-/** The checkpoints of one run's folder. */
-export class CheckpointFolder {
-  readonly #folder: string;
+/** The checkpoints of one run's member, in a folder or an object store. */
+export class Checkpoints {
+  readonly #blobs: BlobStore;
 
-  constructor(folder: string) {
-    this.#folder = folder;
-    makeFolder(folder);
+  constructor(blobs: BlobStore) {
+    this.#blobs = blobs;
   }
 
   /** Writes a checkpoint and drops all but the last two. */
-  write(checkpoint: Checkpoint): void {
+  async write(checkpoint: Checkpoint): Promise<void> {
     const round = String(checkpoint.learner.round).padStart(12, '0');
-    writeFileWhole(join(this.#folder, `checkpoint-${round}-${checkpoint.term}.bin`), encodeFrame(checkpoint));
-    for (const name of this.#names().slice(KEPT)) rmSync(join(this.#folder, name), { force: true });
+    await this.#blobs.write(`checkpoint-${round}-${checkpoint.term}.bin`, encodeFrame(checkpoint));
+    for (const name of (await this.#names()).slice(KEPT)) await this.#blobs.remove(name);
   }
 
   /** The readable checkpoints of this configuration, newest first, and a sentence for each that is damaged. */
-  read(digest: string): { checkpoints: Checkpoint[]; damaged: string[] } {
+  async read(digest: string): Promise<{ checkpoints: Checkpoint[]; damaged: string[] }> {
     const checkpoints: Checkpoint[] = [];
     const damaged: string[] = [];
-    for (const name of this.#names()) {
-      const path = join(this.#folder, name);
-      const checkpoint = decodeFrame(readFileNamed(path, 'a checkpoint'))?.value as Checkpoint | undefined;
-      if (!checkpoint) damaged.push(`Cannot read the checkpoint ${path}: it is damaged`);
+    for (const name of await this.#names()) {
+      const place = this.#blobs.placeOf(name);
+      const checkpoint = decodeFrame(await this.#blobs.read(name))?.value as Checkpoint | undefined;
+      if (!checkpoint) damaged.push(`Cannot read the checkpoint ${place}: it is damaged`);
       else if (checkpoint.digest !== digest)
-        damaged.push(`Cannot use the checkpoint ${path}: it is of another configuration`);
+        damaged.push(`Cannot use the checkpoint ${place}: it is of another configuration`);
       else checkpoints.push(checkpoint);
     }
     return { checkpoints, damaged };
   }
 
   /** Drops the checkpoints beyond a round: the journal that they would go on from is lost. */
-  dropAbove(round: number): void {
-    for (const name of this.#names()) {
-      if (Number(NAME.exec(name)![1]) > round) rmSync(join(this.#folder, name), { force: true });
+  async dropAbove(round: number): Promise<void> {
+    for (const name of await this.#names()) {
+      if (Number(NAME.exec(name)![1]) > round) await this.#blobs.remove(name);
     }
   }
 
   /** Newest first. */
-  #names(): string[] {
-    return readdirSync(this.#folder)
+  async #names(): Promise<string[]> {
+    const names = await this.#blobs.names();
+    return names
       .filter((name) => NAME.test(name))
       .sort(byRoundAndTerm)
       .reverse();

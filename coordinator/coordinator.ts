@@ -8,7 +8,7 @@ import type { Decision, Journal, JournalRecord } from '../shared/journal/journal
 import type { Logger } from '../shared/logger.js';
 import type { PhiMessage, ResultMessage, ToCoordinator } from '../shared/messages.js';
 import type { TreeNode } from '../shared/sum-tree.js';
-import type { CheckpointFolder } from './checkpoint.js';
+import type { Checkpoints } from './checkpoint.js';
 import { heldOutChunks, type Scores } from './evaluation.js';
 import { OpenEvaluation } from './held-out.js';
 import { better, type LearnerState, learn, type ScoredPhi } from './learner.js';
@@ -48,7 +48,7 @@ export interface CoordinatorOptions {
   digest: string;
   bus: Bus;
   journal: Journal;
-  checkpoints: CheckpointFolder;
+  checkpoints: Checkpoints;
   /** φ_0. */
   phi: Float64Array;
   goal: Goal;
@@ -111,13 +111,13 @@ export class Coordinator {
   /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
   async run(): Promise<RunEnd> {
     const { bus, journal, checkpoints, config, digest, phi, logger, observer, signal } = this.#options;
-    const found = checkpoints.read(digest);
+    const found = await checkpoints.read(digest);
     for (const sentence of found.damaged) logger.warn(sentence);
     const { state, term, from } = await recover(journal, found.checkpoints, phi, config);
     this.#state = state;
     this.#term = term;
     this.#lastSaved = from;
-    checkpoints.dropAbove(state.round);
+    await checkpoints.dropAbove(state.round);
     this.#membership.term = term;
     this.#membership.fingerprint = state.fingerprint;
     observer?.started?.(this.#state.round, this.#term);
@@ -125,7 +125,11 @@ export class Coordinator {
     const failed = new Promise<never>((_resolve, reject) => {
       this.#fail = reject;
     });
-    const unsubscribe = bus.onCoordinator((message) => this.#receive(message));
+    const subscriptions = [
+      bus.onCoordinator((message) => this.#receive(message)),
+      bus.onUnreachable((worker) => this.#lose(worker)),
+      bus.onReconnect(() => this.#repeat()),
+    ];
     const announcing = setInterval(() => this.#announce(), ANNOUNCE_MS);
     const waiting = setInterval(() => {
       if (this.#membership.size === 0) observer?.waiting?.();
@@ -142,7 +146,7 @@ export class Coordinator {
       clearInterval(announcing);
       clearInterval(waiting);
       clearInterval(ticking);
-      unsubscribe();
+      for (const unsubscribe of subscriptions) unsubscribe();
     }
   }
 
@@ -276,6 +280,21 @@ export class Coordinator {
     }
   }
 
+  /** A worker is not there any more, and did not say so. */
+  #lose(worker: string): void {
+    if (!this.#membership.has(worker)) return;
+    this.#options.logger.warn(`Worker ${worker} is gone: its shards go to others`);
+    this.#brief(this.#membership.leave(worker, 'silent'));
+    this.#sendEvaluations();
+  }
+
+  /** Says again what was lost while the bus was cut off. */
+  #repeat(): void {
+    this.#announce();
+    if (this.#open?.number === this.#state.round + 1) this.#sendPhi();
+    this.#sendEvaluations();
+  }
+
   #dismiss(worker: string, error: string | undefined): void {
     if (error !== undefined && !this.#options.failWithLastWorker) {
       this.#options.logger.error(`Worker ${worker} has failed: ${error}`);
@@ -360,7 +379,7 @@ export class Coordinator {
     const { round } = this.#state;
     // a checkpoint is of use only with the records up to it
     await journal.sync();
-    checkpoints.write({ digest, term: this.#term, learner: this.#state });
+    await checkpoints.write({ digest, term: this.#term, learner: this.#state });
     observer?.saved?.(this.#state);
     // what the checkpoint before this one needs is kept: this one may turn out to be damaged
     const { window } = windowOf(this.#lastSaved + 1, config);

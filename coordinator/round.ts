@@ -32,9 +32,9 @@ export class OpenRound {
     if (gradient.length !== this.#length) {
       return `${task} must have ${this.#length} entries, got ${gradient.length}`;
     }
-    // a worker sends zeros for a shard that went bad; only sums of finite ones may overflow
-    if (level === 0 && !(gradient.every(Number.isFinite) && Number.isFinite(loss) && Number.isFinite(finalLoss))) {
-      return `${task}, shard ${index}, must be finite`;
+    // a worker sends zeros for a shard that went bad, and keeps apart what overflows when it is added
+    if (![loss, finalLoss].every(Number.isFinite) || !gradient.every(Number.isFinite)) {
+      return `${task}, node ${level}/${index}, must be finite`;
     }
     return undefined;
   }

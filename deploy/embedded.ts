@@ -1,7 +1,8 @@
 /** A whole cluster in one process: coordinator, one worker and its threads, over the memory bus. */
 import { join } from 'node:path';
-import { CheckpointFolder } from '../coordinator/checkpoint.js';
+import { Checkpoints } from '../coordinator/checkpoint.js';
 import { Coordinator, type CoordinatorOptions, type RunEnd } from '../coordinator/coordinator.js';
+import { FolderBlobs } from '../shared/blobs/folder-blobs.js';
 import { MemoryBus } from '../shared/bus/memory-bus.js';
 import { digestOf } from '../shared/config.js';
 import { FileJournal } from '../shared/journal/file-journal.js';
@@ -26,7 +27,7 @@ export async function trainEmbedded({ folder, threads, onPool, ...options }: Emb
   onPool?.(pool);
   const journal = new FileJournal(join(folder, 'journal'));
   const worker = new Worker({ id: 'embedded', bus, pool, history: journal, logger: options.logger });
-  const checkpoints = new CheckpointFolder(join(folder, 'checkpoints'));
+  const checkpoints = new Checkpoints(new FolderBlobs(join(folder, 'checkpoints')));
   const coordinator = new Coordinator({
     run: 'embedded',
     digest,

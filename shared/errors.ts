@@ -33,3 +33,8 @@ export function messageOf(error: unknown): string {
 export class JournalError extends LoptError {
   override readonly name = 'JournalError';
 }
+
+/** A server that cannot be reached, or that cannot do what a run needs. */
+export class ClusterError extends LoptError {
+  override readonly name = 'ClusterError';
+}

@@ -47,16 +47,31 @@ function addNodes(left: TreeNode, right: TreeNode): TreeNode {
   };
 }
 
+function isFiniteNode(node: TreeNode): boolean {
+  return node.gradient.every(Number.isFinite) && Number.isFinite(node.loss) && Number.isFinite(node.finalLoss);
+}
+
+/** How a tree adds. */
+export interface SumTreeOptions {
+  /**
+   * Whether siblings whose sum overflows are kept apart, so that every node of `nodes()` is finite where those that came
+   * in were: what is sent must be finite, and the receiver's tree makes the same sum. @default false
+   */
+  finite?: boolean;
+}
+
 /** Collects nodes in any order and adds siblings as they meet. */
 export class SumTree {
   readonly #shards: number;
   readonly #height: number;
+  readonly #finite: boolean;
   readonly #nodes = new Map<string, TreeNode>();
 
   /** @param shards S, at least 1 */
-  constructor(shards: number) {
+  constructor(shards: number, { finite = false }: SumTreeOptions = {}) {
     this.#shards = shards;
     this.#height = Math.ceil(Math.log2(shards));
+    this.#finite = finite;
   }
 
   /** Adds a node; returns false, and changes nothing, where a node that is here already covers it. */
@@ -74,8 +89,10 @@ export class SumTree {
       const siblingKey = keyOf(current.level, siblingIndex);
       const sibling = this.#nodes.get(siblingKey);
       if (!sibling) break;
+      const sum = isLeft ? addNodes(current, sibling) : addNodes(sibling, current);
+      if (this.#finite && !isFiniteNode(sum)) break;
       this.#nodes.delete(siblingKey);
-      current = isLeft ? addNodes(current, sibling) : addNodes(sibling, current);
+      current = sum;
     }
     this.#nodes.set(keyOf(current.level, current.index), current);
     return true;

@@ -56,7 +56,7 @@ async function openSession(id: SessionId): Promise<Session> {
 export function computeWindows(task: WindowsTask): Promise<Outcome<WindowsAnswer>> {
   return outcomeOf(async () => {
     const { engine, config } = await openSession(task.session);
-    const tree = new SumTree(config.shards);
+    const tree = new SumTree(config.shards, { finite: true });
     const states: WindowsAnswer['states'] = [];
     let replayed = 0;
     for (const job of task.jobs) {

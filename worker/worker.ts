@@ -224,7 +224,7 @@ export class Worker {
     phi: Float32Array,
     shards: readonly number[],
   ): Promise<void> {
-    const tree = new SumTree(run.config.shards);
+    const tree = new SumTree(run.config.shards, { finite: true });
     const shared = sharedCopy(phi);
     let replayed = 0;
     await Promise.all(

@@ -5,8 +5,11 @@ import type { ToCoordinator, ToWorker } from '../messages.js';
 export type Unsubscribe = () => void;
 
 /**
- * Messages of one sender arrive in order or not at all, never within the call that sent them, and as they were sent:
- * whoever sends an array no longer writes to it. What nobody subscribes to is lost.
+ * Messages never arrive within the call that sent them, and they arrive as they were sent: whoever sends an array no
+ * longer writes to it. What nobody subscribes to is lost, and so is what is sent while a bus is cut off.
+ *
+ * Those of one sender arrive in order or not at all; only a worker's results, evaluations and goodbye, which keep their
+ * order among themselves, may be overtaken by its hello and heartbeats.
  */
 export interface Bus {
   /** To the coordinator. */
@@ -19,6 +22,10 @@ export interface Bus {
   onCoordinator(handler: (message: ToCoordinator) => void): Unsubscribe;
   /** A worker's mail: what is sent to it, and what is sent to all. */
   onWorker(worker: string, handler: (message: ToWorker) => void): Unsubscribe;
-  /** Delivers nothing from now on; idempotent. */
+  /** Told the name of a worker for whom something was sent while nobody subscribed to its mail: it is not there. */
+  onUnreachable(handler: (worker: string) => void): Unsubscribe;
+  /** Told after the bus was cut off and is back: what was sent meanwhile is lost, and state is to be read again. */
+  onReconnect(handler: () => void): Unsubscribe;
+  /** Sends what is left, and delivers nothing from now on; idempotent. */
   close(): Promise<void>;
 }

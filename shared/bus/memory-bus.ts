@@ -1,44 +1,60 @@
 /** The bus within one process: the embedded default. */
 import type { ToCoordinator, ToWorker } from '../messages.js';
 import type { Bus, Unsubscribe } from './bus.js';
+import { Handlers } from './handlers.js';
 
-/** Delivers messages in the microtask after the one that sent them, without copying. */
+/** Delivers messages in the microtask after the one that sent them, without copying. It is never cut off. */
 export class MemoryBus implements Bus {
-  readonly #coordinator = new Set<(message: ToCoordinator) => void>();
-  readonly #workers = new Map<string, Set<(message: ToWorker) => void>>();
+  readonly #coordinator = new Handlers<ToCoordinator>();
+  readonly #workers = new Map<string, Handlers<ToWorker>>();
+  readonly #unreachable = new Handlers<string>();
   #closed = false;
 
   toCoordinator(message: ToCoordinator): void {
-    this.#deliver(() => [...this.#coordinator], message);
+    this.#later(() => this.#coordinator.call(message));
   }
 
   toWorker(worker: string, message: ToWorker): void {
-    this.#deliver(() => [...(this.#workers.get(worker) ?? [])], message);
+    this.#later(() => {
+      const handlers = this.#workers.get(worker);
+      if (handlers) handlers.call(message);
+      else this.#unreachable.call(worker);
+    });
   }
 
   toAllWorkers(message: ToWorker): void {
-    this.#deliver(() => [...this.#workers.values()].flatMap((handlers) => [...handlers]), message);
+    this.#later(() => {
+      for (const handlers of [...this.#workers.values()]) handlers.call(message);
+    });
   }
 
   onCoordinator(handler: (message: ToCoordinator) => void): Unsubscribe {
-    this.#coordinator.add(handler);
-    return () => this.#coordinator.delete(handler);
+    return this.#coordinator.add(handler);
   }
 
   onWorker(worker: string, handler: (message: ToWorker) => void): Unsubscribe {
-    const handlers = this.#workers.get(worker) ?? new Set();
-    this.#workers.set(worker, handlers.add(handler));
-    return () => handlers.delete(handler);
+    const handlers = this.#workers.get(worker) ?? new Handlers<ToWorker>();
+    return handlers.add(handler, () => {
+      this.#workers.set(worker, handlers);
+      return [() => this.#workers.delete(worker)];
+    });
+  }
+
+  onUnreachable(handler: (worker: string) => void): Unsubscribe {
+    return this.#unreachable.add(handler);
+  }
+
+  onReconnect(): Unsubscribe {
+    return () => {};
   }
 
   async close(): Promise<void> {
     this.#closed = true;
   }
 
-  #deliver<Message>(handlers: () => ((message: Message) => void)[], message: Message): void {
+  #later(deliver: () => void): void {
     queueMicrotask(() => {
-      if (this.#closed) return;
-      for (const handler of handlers()) handler(message);
+      if (!this.#closed) deliver();
     });
   }
 }

@@ -2,15 +2,31 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Bus } from '../../shared/bus/bus.js';
-import type { HeartbeatMessage, OrderMessage, PhiMessage, ToCoordinator, ToWorker } from '../../shared/messages.js';
+import type {
+  EvaluationMessage,
+  HeartbeatMessage,
+  OrderMessage,
+  PhiMessage,
+  ResultMessage,
+  ToCoordinator,
+  ToWorker,
+} from '../../shared/messages.js';
+import { resultOf } from '../fixtures/messages.js';
+
+/** The two ends of one bus, on which nobody else speaks; the same object where they are in one process. */
+export interface BusEnds {
+  coordinator: Bus;
+  workers: Bus;
+  /** Resolves when everything that was sent before has been delivered, and every subscription holds. */
+  settle(): Promise<void>;
+}
 
 /** What the suite needs to know of a bus. */
 export interface BusUnderTest {
   name: string;
-  /** An open bus, on which nobody else speaks. */
-  create(test: TestContext): Promise<Bus>;
-  /** Resolves when everything that was sent before has been delivered. */
-  settle(bus: Bus): Promise<void>;
+  /** Why the suite cannot run here. */
+  skip?: string | false;
+  create(test: TestContext): Promise<BusEnds>;
 }
 
 function heartbeat(worker: string, incarnation: number): HeartbeatMessage {
@@ -25,15 +41,23 @@ function phi(round: number): PhiMessage {
   return { type: 'phi', term: 1, round, phi: Float32Array.of(round, -0, 0.1) };
 }
 
+function evaluation(worker: string, chunk: number): EvaluationMessage {
+  // scores may be anything: a φ may diverge
+  const values = Float64Array.of(1, Number.NaN, Number.POSITIVE_INFINITY, -0);
+  const scores = { chunk, initial: values, sum: values.map((value) => value + 1), final: values };
+  return { type: 'evaluation', worker, digest: 'd'.repeat(64), round: 4, scores };
+}
+
 /** The contract. */
 export function testBus(under: BusUnderTest): void {
-  describe(`${under.name} bus`, () => {
+  describe(`${under.name} bus`, { skip: under.skip ?? false }, () => {
     it('brings the coordinator what every worker sends, in each one’s order', async (test) => {
-      const bus = await under.create(test);
+      const { coordinator, workers, settle } = await under.create(test);
       const received: ToCoordinator[] = [];
-      bus.onCoordinator((message) => received.push(message));
-      for (let i = 0; i < 50; i++) for (const worker of ['a', 'b']) bus.toCoordinator(heartbeat(worker, i));
-      await under.settle(bus);
+      coordinator.onCoordinator((message) => received.push(message));
+      await settle();
+      for (let i = 0; i < 50; i++) for (const worker of ['a', 'b']) workers.toCoordinator(heartbeat(worker, i));
+      await settle();
       for (const worker of ['a', 'b']) {
         assert.deepEqual(
           received.filter((message) => message.type === 'heartbeat' && message.worker === worker),
@@ -41,112 +65,185 @@ export function testBus(under: BusUnderTest): void {
         );
       }
       assert.equal(received.length, 100);
-      await bus.close();
+    });
+
+    it('brings the coordinator results, evaluations and the goodbye after them as they were sent, in order', async (test) => {
+      const { coordinator, workers, settle } = await under.create(test);
+      const received: ToCoordinator[] = [];
+      coordinator.onCoordinator((message) => received.push(message));
+      await settle();
+      const sent: ToCoordinator[] = [];
+      for (let round = 1; round <= 20; round++) {
+        sent.push(resultOf('a', round, round % 4), evaluation('a', round));
+      }
+      sent.push({ type: 'goodbye', worker: 'a' }, { type: 'goodbye', worker: 'b', error: 'no memory is left' });
+      for (const message of sent) {
+        workers.toCoordinator(message);
+        if (message.type === 'result' && message.round % 3 === 0) await settle();
+      }
+      await settle();
+      assert.deepEqual(received, sent);
+      const bits = (message: ToCoordinator) => new Uint32Array((message as ResultMessage).node.gradient.slice().buffer);
+      assert.deepEqual(bits(received[0]!), bits(sent[0]!));
+    });
+
+    it('brings messages of any size, whole and in order', async (test) => {
+      const { coordinator, workers, settle } = await under.create(test);
+      const received: ToCoordinator[] = [];
+      const mail: ToWorker[] = [];
+      coordinator.onCoordinator((message) => received.push(message));
+      workers.onWorker('a', (message) => mail.push(message));
+      await settle();
+      // 4 bytes an entry: from a part of a packet to some dozens of packets
+      const lengths = [1, 100_000, 131_000, 300_000, 3, 1_500_000, 2];
+      const results = lengths.map((length, i) => resultOf('a', i + 1, 0, length));
+      const phis = lengths.map((length, i): PhiMessage => {
+        const { gradient } = resultOf('a', i + 1, 1, length).node;
+        return { type: 'phi', term: 1, round: i, phi: gradient };
+      });
+      for (const result of results) workers.toCoordinator(result);
+      for (const each of phis) coordinator.toAllWorkers(each);
+      await settle();
+      assert.deepEqual(
+        received.map((message) => message.type === 'result' && message.node.gradient.length),
+        lengths,
+      );
+      assert.deepEqual(received, results);
+      assert.deepEqual(mail, phis);
     });
 
     it('brings a worker what is sent to it and to all, in order, and nothing else', async (test) => {
-      const bus = await under.create(test);
+      const { coordinator, workers, settle } = await under.create(test);
       const mail: Record<string, ToWorker[]> = { a: [], b: [] };
-      for (const worker of ['a', 'b']) bus.onWorker(worker, (message) => mail[worker]!.push(message));
-      bus.onCoordinator(() => assert.fail('nothing was sent to the coordinator'));
-      bus.toWorker('a', order(1));
-      bus.toAllWorkers(phi(1));
-      bus.toWorker('b', order(2));
-      bus.toWorker('nobody', order(3));
-      bus.toWorker('a', order(4));
-      bus.toAllWorkers(phi(2));
-      await under.settle(bus);
+      for (const worker of ['a', 'b']) workers.onWorker(worker, (message) => mail[worker]!.push(message));
+      coordinator.onCoordinator(() => assert.fail('nothing was sent to the coordinator'));
+      await settle();
+      coordinator.toWorker('a', order(1));
+      coordinator.toAllWorkers(phi(1));
+      coordinator.toWorker('b', order(2));
+      coordinator.toWorker('nobody', order(3));
+      coordinator.toWorker('a', order(4));
+      coordinator.toAllWorkers(phi(2));
+      await settle();
       assert.deepEqual(mail, { a: [order(1), phi(1), order(4), phi(2)], b: [phi(1), order(2), phi(2)] });
-      await bus.close();
     });
 
     it('delivers nothing within the call that sends', async (test) => {
-      const bus = await under.create(test);
+      const { coordinator, workers, settle } = await under.create(test);
       let sending = false;
       let received = 0;
       const arrive = () => {
         assert.equal(sending, false);
         received += 1;
       };
-      bus.onCoordinator(() => {
+      coordinator.onCoordinator(() => {
         arrive();
-        send(() => bus.toAllWorkers(phi(1)));
+        send(() => coordinator.toAllWorkers(phi(1)));
       });
-      bus.onWorker('a', arrive);
+      workers.onWorker('a', arrive);
+      await settle();
       function send(call: () => void): void {
         sending = true;
         call();
         sending = false;
       }
-      send(() => bus.toWorker('a', order(1)));
-      send(() => bus.toCoordinator(heartbeat('a', 1)));
-      await under.settle(bus);
-      await under.settle(bus);
-      assert.equal(received, 3);
-      await bus.close();
+      send(() => coordinator.toWorker('a', order(1)));
+      send(() => workers.toCoordinator(heartbeat('a', 1)));
+      send(() => workers.toCoordinator(resultOf('a', 1, 0)));
+      await settle();
+      await settle();
+      assert.equal(received, 5);
     });
 
     it('brings a message to every handler of its receiver', async (test) => {
-      const bus = await under.create(test);
+      const { coordinator, workers, settle } = await under.create(test);
       const counts = [0, 0, 0, 0];
       for (const i of [0, 1]) {
-        bus.onCoordinator(() => {
+        coordinator.onCoordinator(() => {
           counts[i]! += 1;
         });
-        bus.onWorker('a', () => {
+        workers.onWorker('a', () => {
           counts[2 + i]! += 1;
         });
       }
-      bus.toCoordinator(heartbeat('a', 1));
-      bus.toWorker('a', order(1));
-      bus.toAllWorkers(phi(1));
-      await under.settle(bus);
+      await settle();
+      workers.toCoordinator(heartbeat('a', 1));
+      coordinator.toWorker('a', order(1));
+      coordinator.toAllWorkers(phi(1));
+      await settle();
       assert.deepEqual(counts, [1, 1, 2, 2]);
-      await bus.close();
     });
 
     it('loses what nobody subscribes to, and what comes after the end of a subscription', async (test) => {
-      const bus = await under.create(test);
+      const { coordinator, workers, settle } = await under.create(test);
       const received: string[] = [];
-      bus.toCoordinator(heartbeat('a', 0));
-      bus.toAllWorkers(phi(0));
-      await under.settle(bus);
-      const endCoordinator = bus.onCoordinator(({ type }) => received.push(`coordinator ${type}`));
-      const endWorker = bus.onWorker('a', ({ type }) => received.push(`a ${type}`));
-      bus.onWorker('b', ({ type }) => received.push(`b ${type}`));
-      bus.toCoordinator(heartbeat('a', 1));
-      bus.toAllWorkers(phi(1));
-      await under.settle(bus);
+      workers.toCoordinator(heartbeat('a', 0));
+      coordinator.toAllWorkers(phi(0));
+      await settle();
+      const endCoordinator = coordinator.onCoordinator(({ type }) => received.push(`coordinator ${type}`));
+      const endWorker = workers.onWorker('a', ({ type }) => received.push(`a ${type}`));
+      workers.onWorker('b', ({ type }) => received.push(`b ${type}`));
+      await settle();
+      workers.toCoordinator(heartbeat('a', 1));
+      coordinator.toAllWorkers(phi(1));
+      await settle();
       assert.deepEqual(received.splice(0).sort(), ['a phi', 'b phi', 'coordinator heartbeat']);
       for (let i = 0; i < 2; i++) {
         endCoordinator();
         endWorker();
       }
-      bus.toCoordinator(heartbeat('a', 2));
-      bus.toWorker('a', order(2));
-      bus.toAllWorkers(phi(2));
-      await under.settle(bus);
+      await settle();
+      workers.toCoordinator(heartbeat('a', 2));
+      coordinator.toWorker('a', order(2));
+      coordinator.toAllWorkers(phi(2));
+      await settle();
       assert.deepEqual(received, ['b phi']);
-      await bus.close();
+    });
+
+    it('onUnreachable() names the workers that do not subscribe to what is sent to them', async (test) => {
+      const { coordinator, workers, settle } = await under.create(test);
+      const named: string[] = [];
+      const end = coordinator.onUnreachable((worker) => named.push(worker));
+      const leave = workers.onWorker('a', () => {});
+      await settle();
+      coordinator.toWorker('a', order(1));
+      coordinator.toWorker('b-2', order(1));
+      coordinator.toAllWorkers(phi(1));
+      await settle();
+      assert.deepEqual(named.splice(0), ['b-2']);
+      leave();
+      await settle();
+      coordinator.toWorker('a', order(2));
+      await settle();
+      assert.deepEqual(named.splice(0), ['a']);
+      workers.onWorker('a', () => {});
+      await settle();
+      coordinator.toWorker('a', order(3));
+      end();
+      coordinator.toWorker('b-2', order(3));
+      await settle();
+      assert.deepEqual(named, []);
     });
 
     it('close() delivers nothing from then on, and can be called twice', async (test) => {
-      const bus = await under.create(test);
+      const { coordinator, workers, settle } = await under.create(test);
       let received = 0;
       const count = () => {
         received += 1;
       };
-      bus.onCoordinator(count);
-      bus.onWorker('a', count);
-      bus.toCoordinator(heartbeat('a', 1));
-      await under.settle(bus);
+      coordinator.onCoordinator(count);
+      workers.onWorker('a', count);
+      await settle();
+      workers.toCoordinator(heartbeat('a', 1));
+      await settle();
       assert.equal(received, 1);
-      await bus.close();
-      bus.toCoordinator(heartbeat('a', 2));
-      bus.toWorker('a', order(1));
-      bus.toAllWorkers(phi(1));
-      await bus.close();
-      await under.settle(bus);
+      for (const bus of [coordinator, workers]) await bus.close();
+      workers.toCoordinator(heartbeat('a', 2));
+      workers.toCoordinator(resultOf('a', 1, 0));
+      coordinator.toWorker('a', order(1));
+      coordinator.toAllWorkers(phi(1));
+      for (const bus of [coordinator, workers]) await bus.close();
+      await settle();
       assert.equal(received, 1);
     });
   });

@@ -8,6 +8,8 @@ import { recordOf } from '../fixtures/records.js';
 /** What the suite needs to know of a journal. */
 export interface JournalUnderTest {
   name: string;
+  /** Why the suite cannot run here. */
+  skip?: string | false;
   /** Makes the place of a journal that is empty at first; each call opens what the last one closed. */
   create(test: TestContext): Promise<() => Promise<Journal>>;
 }
@@ -32,7 +34,7 @@ export async function assertRounds(journal: Journal, first: number, last: number
 
 /** The contract. */
 export function testJournal(under: JournalUnderTest): void {
-  describe(`${under.name} journal`, () => {
+  describe(`${under.name} journal`, { skip: under.skip ?? false }, () => {
     it('is empty at first', async (test) => {
       const open = await under.create(test);
       const journal = await open();
@@ -46,6 +48,35 @@ export function testJournal(under: JournalUnderTest): void {
       await appendRounds(journal, 0, 12);
       await assertRounds(journal, 0, 12);
       for (const round of [7, 0, 12, 3, 7]) assert.deepEqual(await journal.read(round), recordOf(round));
+      await journal.close();
+    });
+
+    it('read() gives many records at a time', async (test) => {
+      const open = await under.create(test);
+      const journal = await open();
+      await appendRounds(journal, 0, 40);
+      const rounds = Array.from({ length: 41 }, (_, i) => (i * 17) % 41);
+      assert.deepEqual(
+        await Promise.all(rounds.map((round) => journal.read(round))),
+        rounds.map((round) => recordOf(round)),
+      );
+      await journal.close();
+    });
+
+    it('keeps records of any size', async (test) => {
+      const open = await under.create(test);
+      const lengths = [5, 60_000, 70_000, 300_000, 1, 130_000];
+      const first = await open();
+      for (const [round, length] of lengths.entries()) await first.append(recordOf(round, length));
+      await first.close();
+      const journal = await open();
+      for (const [round, length] of lengths.entries())
+        assert.deepEqual(await journal.read(round), recordOf(round, length));
+      await journal.purge(3);
+      await journal.append(recordOf(6, 300_000));
+      for (const round of [3, 4, 5, 6]) {
+        assert.deepEqual(await journal.phi(round), recordOf(round, lengths[round] ?? 300_000).phi);
+      }
       await journal.close();
     });
 

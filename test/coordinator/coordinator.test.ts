@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { CheckpointFolder } from '../../coordinator/checkpoint.js';
+import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator, type CoordinatorOptions, type RunEnd } from '../../coordinator/coordinator.js';
+import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import { MemoryBus } from '../../shared/bus/memory-bus.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
 import { LoptError } from '../../shared/errors.js';
@@ -101,7 +102,7 @@ async function coordinate(
       digest: digestOf(config),
       bus,
       journal,
-      checkpoints: new CheckpointFolder(join(folder, 'checkpoints')),
+      checkpoints: new Checkpoints(new FolderBlobs(join(folder, 'checkpoints'))),
       phi: startOf(config),
       goal: { rounds: 12 },
       logger: silentLogger,
@@ -239,7 +240,7 @@ describe('Coordinator.run()', () => {
       },
       { failWithLastWorker: true },
     );
-    await assert.rejects(failing, /its result for round 1, shard 5, must be finite/);
+    await assert.rejects(failing, /its result for round 1, node 0\/5, must be finite/);
   });
 
   it('stops where two workers send other bits for one node', async () => {

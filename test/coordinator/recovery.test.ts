@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { CheckpointFolder } from '../../coordinator/checkpoint.js';
+import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { firstRecord, initialLearner, type LearnerState, learn } from '../../coordinator/learner.js';
 import { recover } from '../../coordinator/recovery.js';
+import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import type { RunConfig } from '../../shared/config.js';
 import { InconsistencyError, LoptError } from '../../shared/errors.js';
 import { FileJournal } from '../../shared/journal/file-journal.js';
@@ -53,8 +54,9 @@ async function runFolder(test: TestContext, rounds: number, saved: readonly numb
   const journal = new FileJournal(folder, { segmentBytes });
   test.after(() => journal.close());
   for (const record of records) await journal.append(record);
-  const checkpoints = new CheckpointFolder(folder);
-  for (const round of saved) checkpoints.write({ digest: 'mine', term: records[round]!.term, learner: states[round]! });
+  const checkpoints = new Checkpoints(new FolderBlobs(folder));
+  for (const round of saved)
+    await checkpoints.write({ digest: 'mine', term: records[round]!.term, learner: states[round]! });
   return { folder, journal, checkpoints, states, records };
 }
 
@@ -72,7 +74,7 @@ describe('recover()', () => {
   it('makes the state after any round again, to the bit, from the journalled sums and any checkpoint', async (test) => {
     for (const saved of [[], [0], [1], [4], [3, 5], [9, 13], [13]]) {
       const { journal, checkpoints, states, records } = await runFolder(test, 13, saved);
-      const found = checkpoints.read('mine').checkpoints;
+      const found = (await checkpoints.read('mine')).checkpoints;
       assert.equal(found.length, saved.length);
       const { state, term } = await recover(journal, found, initialVector(), CONFIG);
       assert.deepEqual(state, states[13]);
@@ -83,7 +85,7 @@ describe('recover()', () => {
 
   it('goes on with the same bits as a run that was never stopped', async (test) => {
     const { journal, checkpoints } = await runFolder(test, 8, [6]);
-    const { state } = await recover(journal, checkpoints.read('mine').checkpoints, initialVector(), CONFIG);
+    const { state } = await recover(journal, (await checkpoints.read('mine')).checkpoints, initialVector(), CONFIG);
     const { states } = undisturbed(20);
     let now = state;
     for (let round = 9; round <= 20; round++) now = learn(now, sumOf(round), CONFIG, 9).state;
@@ -105,7 +107,7 @@ describe('recover()', () => {
     const bytes = readFileSync(newest);
     bytes[bytes.length >> 1]! ^= 4;
     writeFileSync(newest, bytes);
-    const found = checkpoints.read('mine');
+    const found = await checkpoints.read('mine');
     assert.equal(found.damaged.length, 1);
     assert.equal(found.checkpoints.length, 1);
     const { state } = await recover(journal, found.checkpoints, initialVector(), CONFIG);
@@ -115,7 +117,7 @@ describe('recover()', () => {
   it('passes over a checkpoint of a round that the journal does not hold', async (test) => {
     const { journal, checkpoints, states } = await runFolder(test, 13, [3, 6], 1);
     await journal.purge(5);
-    const found = checkpoints.read('mine').checkpoints;
+    const found = (await checkpoints.read('mine')).checkpoints;
     const ahead = { digest: 'mine', term: 9, learner: undisturbed(20).states[17]! };
     const { state, term } = await recover(journal, [ahead, ...found], initialVector(), CONFIG);
     assert.deepEqual(state, states[13]);
@@ -125,7 +127,7 @@ describe('recover()', () => {
   it('says what is missing where neither the journal nor a checkpoint reaches back', async (test) => {
     const { journal, checkpoints } = await runFolder(test, 13, [3], 1);
     await journal.purge(5);
-    for (const found of [[], checkpoints.read('mine').checkpoints]) {
+    for (const found of [[], (await checkpoints.read('mine')).checkpoints]) {
       await assert.rejects(
         recover(journal, found, initialVector(), CONFIG),
         (error) =>
@@ -139,7 +141,7 @@ describe('recover()', () => {
     const { checkpoints } = await runFolder(test, 4, [4]);
     const empty = new FileJournal(temporaryFolder(test));
     await assert.rejects(
-      recover(empty, checkpoints.read('mine').checkpoints, initialVector(), CONFIG),
+      recover(empty, (await checkpoints.read('mine')).checkpoints, initialVector(), CONFIG),
       (error) => error instanceof LoptError && /^Cannot resume the run: its journal is empty/.test(error.message),
     );
     assert.equal(empty.last, -1);
@@ -161,11 +163,14 @@ describe('recover()', () => {
         if (record.round === changed) phi[3]! += 2 ** -20;
         await journal.append({ ...record, phi });
       }
-      await assert.rejects(recover(journal, checkpoints.read('mine').checkpoints, initialVector(), CONFIG), (error) => {
-        assert.ok(error instanceof InconsistencyError);
-        assert.match(error.message, new RegExp(`φ of round ${changed} differs`));
-        return true;
-      });
+      await assert.rejects(
+        recover(journal, (await checkpoints.read('mine')).checkpoints, initialVector(), CONFIG),
+        (error) => {
+          assert.ok(error instanceof InconsistencyError);
+          assert.match(error.message, new RegExp(`φ of round ${changed} differs`));
+          return true;
+        },
+      );
       await journal.close();
     }
   });

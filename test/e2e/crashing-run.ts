@@ -1,8 +1,9 @@
 /** A run that kills itself with SIGKILL at a named step of a named round: `crashing-run.js FOLDER STEP ROUND`. */
 import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Checkpoint, CheckpointFolder } from '../../coordinator/checkpoint.js';
+import { type Checkpoint, Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator } from '../../coordinator/coordinator.js';
+import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import { MemoryBus } from '../../shared/bus/memory-bus.js';
 import { encodeFrame } from '../../shared/codec.js';
 import { digestOf } from '../../shared/config.js';
@@ -36,10 +37,10 @@ class CrashingJournal extends FileJournal {
   }
 }
 
-class CrashingCheckpoints extends CheckpointFolder {
-  override write(checkpoint: Checkpoint): void {
+class CrashingCheckpoints extends Checkpoints {
+  override async write(checkpoint: Checkpoint): Promise<void> {
     dieAt('before-checkpoint', checkpoint.learner.round);
-    super.write(checkpoint);
+    await super.write(checkpoint);
     dieAt('after-checkpoint', checkpoint.learner.round);
   }
 }
@@ -63,7 +64,7 @@ const coordinator = new Coordinator({
   digest: digestOf(config),
   bus,
   journal,
-  checkpoints: new CrashingCheckpoints(join(folder, 'checkpoints')),
+  checkpoints: new CrashingCheckpoints(new FolderBlobs(join(folder, 'checkpoints'))),
   phi: startOf(config),
   goal: { rounds: SMALL_ROUNDS },
   logger: silentLogger,

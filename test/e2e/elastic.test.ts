@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
-import { CheckpointFolder } from '../../coordinator/checkpoint.js';
+import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator, type RunObserver } from '../../coordinator/coordinator.js';
+import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import type { Bus } from '../../shared/bus/bus.js';
 import { MemoryBus } from '../../shared/bus/memory-bus.js';
 import { digestOf } from '../../shared/config.js';
@@ -89,7 +90,7 @@ async function trainOn(
     digest: digestOf(config),
     bus,
     journal,
-    checkpoints: new CheckpointFolder(join(folder, 'checkpoints')),
+    checkpoints: new Checkpoints(new FolderBlobs(join(folder, 'checkpoints'))),
     phi: startOf(config),
     goal: { rounds: SMALL_ROUNDS },
     logger: silentLogger,

@@ -47,6 +47,14 @@ export class UnreliableBus implements Bus {
     return this.#bus.onWorker(worker, handler);
   }
 
+  onUnreachable(handler: (worker: string) => void): Unsubscribe {
+    return this.#bus.onUnreachable(handler);
+  }
+
+  onReconnect(handler: () => void): Unsubscribe {
+    return this.#bus.onReconnect(handler);
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#bus.close();

@@ -4,7 +4,10 @@ import { testBus } from '../contracts/bus.js';
 
 testBus({
   name: 'memory',
-  create: async () => new MemoryBus(),
-  // every microtask, and those that they queue, runs before the next turn
-  settle: () => nextTurn(),
+  create: async (test) => {
+    const bus = new MemoryBus();
+    test.after(() => bus.close());
+    // every microtask, and those that they queue, runs before the next turn
+    return { coordinator: bus, workers: bus, settle: () => nextTurn() };
+  },
 });

@@ -1,0 +1,161 @@
+/** The sending side of results: one part under way, each acknowledged, none that was not granted. */
+import { randomBytes } from 'node:crypto';
+import type { Logger } from '../logger.js';
+import { ShapeError } from '../shape.js';
+import { bundle, bundledBytes } from './bundle.js';
+import { cut, decodePacket, encodePacket, type Packet } from './packet.js';
+
+/** What a sender needs of the world. */
+export interface BulkSenderOptions {
+  /** Asks the receiver; resolves to its answer, or to undefined where there is none: it may be dead, blocked or cut off. */
+  request(packet: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Bytes of a part. */
+  partBytes(): number;
+  logger: Logger;
+  /** @default performance.now */
+  now?: () => number;
+  /** Milliseconds to the first further try after one that failed; later ones wait longer. @default 100 */
+  retryMs?: number;
+}
+
+/** Messages go together up to this size, so that one answer serves them all. */
+const BUNDLE_BYTES = 4 * 2 ** 20;
+/** The oldest messages are lost beyond this: nobody takes them. */
+const QUEUE_BYTES = 64 * 2 ** 20;
+/** How long a grant in advance is used; the receiver lets it lapse three times later. */
+const ADVANCE_MS = 5000;
+const LONGEST_RETRY_MS = 2000;
+
+/** Sends messages in order, each until it was received. */
+export class BulkSender {
+  readonly #options: Required<BulkSenderOptions>;
+  readonly #session = randomBytes(8).toString('hex');
+  readonly #queue: Uint8Array[] = [];
+  #queued = 0;
+  #message = 0;
+  #granted = { bytes: 0, until: 0 };
+  #running = false;
+  #closed = false;
+  #wake: () => void = () => {};
+  #idle: (() => void)[] = [];
+
+  constructor({ now = () => performance.now(), retryMs = 100, ...options }: BulkSenderOptions) {
+    this.#options = { now, retryMs, ...options };
+  }
+
+  /** Sends a message after those before it. */
+  send(message: Uint8Array): void {
+    if (this.#closed) return;
+    this.#queue.push(message);
+    this.#queued += message.length;
+    let lost = 0;
+    while (this.#queued > QUEUE_BYTES && this.#queue.length > 1) {
+      this.#queued -= this.#queue.shift()!.length;
+      lost += 1;
+    }
+    if (lost > 0)
+      this.#options.logger.warn(`Nobody takes what this worker sends: ${lost} of its oldest results are lost`);
+    if (this.#running) return;
+    this.#running = true;
+    // what is sent in the same turn goes together
+    queueMicrotask(() => void this.#run());
+  }
+
+  /** Tries again at once, where it waits to try again. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Resolves when nothing is left to send, or after `close`. */
+  idle(): Promise<void> {
+    if (!this.#running || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    this.#closed = true;
+    this.#queue.length = 0;
+    this.#wake();
+    this.#becomeIdle();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0 && !this.#closed) await this.#sendMessage(this.#takeBundle());
+    this.#running = false;
+    this.#becomeIdle();
+  }
+
+  #becomeIdle(): void {
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #takeBundle(): Buffer {
+    let count = 0;
+    let bytes = 0;
+    while (count < this.#queue.length && (count === 0 || bytes + bundledBytes(this.#queue[count]!) <= BUNDLE_BYTES)) {
+      bytes += bundledBytes(this.#queue[count]!);
+      count += 1;
+    }
+    const messages = this.#queue.splice(0, count);
+    for (const { length } of messages) this.#queued -= length;
+    return bundle(messages);
+  }
+
+  async #sendMessage(bytes: Uint8Array): Promise<void> {
+    this.#message += 1;
+    const parts = cut(bytes, this.#options.partBytes());
+    let retryMs = this.#options.retryMs;
+    for (let index = 0; index < parts.length && !this.#closed; ) {
+      const grant = await this.#exchange(parts, index, bytes.length);
+      if (grant) {
+        index = grant.index;
+        this.#granted = { bytes: grant.size, until: this.#options.now() + ADVANCE_MS };
+        retryMs = this.#options.retryMs;
+        continue;
+      }
+      this.#granted = { bytes: 0, until: 0 };
+      await this.#pause(retryMs);
+      retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS);
+    }
+  }
+
+  /** Sends a part where that is granted, else asks for it. The receiver's answer, or undefined where there was none. */
+  async #exchange(parts: readonly Uint8Array[], index: number, size: number): Promise<Packet | undefined> {
+    const payload = parts[index]!;
+    const granted = this.#granted.until > this.#options.now() && this.#granted.bytes >= payload.length;
+    const place = { session: this.#session, message: this.#message, index, count: parts.length };
+    const packet = granted
+      ? encodePacket({ kind: 'part', ...place, size, payload })
+      : encodePacket({ kind: 'ask', ...place, size: payload.length });
+    const received = await this.#options.request(packet);
+    if (!received) return undefined;
+    try {
+      return checkGrant(decodePacket(received), place);
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      this.#options.logger.warn(`The answer to a result is not used: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** The answer where it is a grant for this message. */
+function checkGrant(
+  answer: Packet,
+  { session, message, count }: Pick<Packet, 'session' | 'message' | 'count'>,
+): Packet {
+  const fits = answer.session === session && answer.message === message && answer.count === count;
+  if (answer.kind === 'grant' && fits) return answer;
+  throw new ShapeError('it must be a grant for the message that is under way');
+}

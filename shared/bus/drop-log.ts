@@ -1,0 +1,35 @@
+/** Says now and then what was dropped: a stranger may send any number of bad messages. */
+import type { Logger } from '../logger.js';
+
+const EVERY_MS = 10_000;
+
+export class DropLog {
+  readonly #logger: Logger;
+  readonly #now: () => number;
+  #saidAt = Number.NEGATIVE_INFINITY;
+  #unsaid = 0;
+  #dropped = 0;
+
+  /** @param now in milliseconds */
+  constructor(logger: Logger, now: () => number = () => performance.now()) {
+    this.#logger = logger;
+    this.#now = now;
+  }
+
+  /** Messages dropped so far. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Counts a message that was dropped, and says so where it did not just say so of others. */
+  drop(subject: string, why: string): void {
+    this.#dropped += 1;
+    this.#unsaid += 1;
+    const now = this.#now();
+    if (now - this.#saidAt < EVERY_MS) return;
+    const many = this.#unsaid === 1 ? 'A message' : `The last of ${this.#unsaid} messages that were dropped,`;
+    this.#logger.warn(`${many} on ${subject} is dropped: ${why}`);
+    this.#saidAt = now;
+    this.#unsaid = 0;
+  }
+}

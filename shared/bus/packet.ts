@@ -1,0 +1,100 @@
+/**
+ * Packets: what a bus puts into one message of a broker. A message that is too large for one packet goes in several. The
+ * layout is the same in every version of the protocol, so that one side can tell the other that it speaks another one.
+ *
+ * Little-endian: magic (2 bytes), protocol (1), kind (1), session (8), message (4), index (4), count (4), size (4),
+ * CRC-32 of all that and of the payload (4), payload.
+ */
+import { crc32 } from 'node:zlib';
+import { PROTOCOL } from '../messages.js';
+import { ShapeError, shapeError } from '../shape.js';
+
+const MAGIC = 0x4c4f; // "OL"
+const HEADER = 32;
+const KINDS = ['part', 'ask', 'grant'] as const;
+
+/** `part`: a part of a message. `ask`: may I send a part of this size? `grant`: the answer to both. */
+export type PacketKind = (typeof KINDS)[number];
+
+export interface Packet {
+  protocol: number;
+  kind: PacketKind;
+  /** Who sends: 16 hexadecimal digits, drawn at the start of each sender. */
+  session: string;
+  /** Number of the message within its session, from 1. */
+  message: number;
+  /** Which part, from 0. In a grant: the parts that have arrived. */
+  index: number;
+  /** Parts of the message. */
+  count: number;
+  /** Bytes of the whole message; in an ask those of the part, in a grant those that may be sent. */
+  size: number;
+  payload: Uint8Array;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** A packet's fields, as its sender knows them. */
+export type PacketFields = Omit<Packet, 'protocol' | 'payload'> & Partial<Pick<Packet, 'protocol' | 'payload'>>;
+
+/** A packet as bytes. */
+export function encodePacket(packet: PacketFields): Buffer {
+  const { protocol = PROTOCOL, kind, session, message, index, count, size, payload = NOTHING } = packet;
+  const bytes = Buffer.allocUnsafe(HEADER + payload.length);
+  bytes.writeUInt16LE(MAGIC, 0);
+  bytes.writeUInt8(protocol, 2);
+  bytes.writeUInt8(KINDS.indexOf(kind), 3);
+  bytes.write(session, 4, 8, 'hex');
+  [message, index, count, size].forEach((field, i) => {
+    bytes.writeUInt32LE(field, 12 + 4 * i);
+  });
+  bytes.writeUInt32LE(crc32(payload, crc32(bytes.subarray(0, HEADER - 4))), HEADER - 4);
+  bytes.set(payload, HEADER);
+  return bytes;
+}
+
+/** The packet of some bytes; throws ShapeError where they are none, or were damaged. */
+export function decodePacket(received: Uint8Array): Packet {
+  const bytes = Buffer.from(received.buffer, received.byteOffset, received.byteLength);
+  if (bytes.length < HEADER || bytes.readUInt16LE(0) !== MAGIC) throw new ShapeError('it is no packet of lopt');
+  const payload = bytes.subarray(HEADER);
+  if (crc32(payload, crc32(bytes.subarray(0, HEADER - 4))) !== bytes.readUInt32LE(HEADER - 4)) {
+    throw new ShapeError('its checksum must match, and it does not');
+  }
+  const kind = KINDS[bytes.readUInt8(3)];
+  if (!kind) throw shapeError('packet.kind', `from 0 to ${KINDS.length - 1}`, bytes.readUInt8(3));
+  const [message, index, count, size] = [12, 16, 20, 24].map((at) => bytes.readUInt32LE(at)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (message === 0) throw shapeError('packet.message', 'at least 1', message);
+  if (index >= count && !(kind === 'grant' && index === count)) {
+    throw shapeError('packet.index', `below ${count}`, index);
+  }
+  return {
+    protocol: bytes.readUInt8(2),
+    kind,
+    session: bytes.toString('hex', 4, 12),
+    message,
+    index,
+    count,
+    size,
+    payload,
+  };
+}
+
+/** Bytes of a message that one packet may take, for a broker that takes `maxPayload` in one message. */
+export function partBytes(maxPayload: number): number {
+  return Math.min(Math.floor(maxPayload / 2), MOST_PART_BYTES) - HEADER;
+}
+
+/** What one part may hold at most, whatever the broker takes. */
+export const MOST_PART_BYTES = 512 * 1024;
+
+/** A message cut into parts; an empty one is one empty part. */
+export function cut(message: Uint8Array, bytes: number): Uint8Array[] {
+  const count = Math.max(1, Math.ceil(message.length / bytes));
+  return Array.from({ length: count }, (_, index) => message.subarray(index * bytes, (index + 1) * bytes));
+}

@@ -1,0 +1,271 @@
+/** Checks every message that comes from outside the process: its shape, its sizes, and that it belongs to the run. */
+import { canonicalJson, digestOf, type OuterConfig, type RunConfig } from './config.js';
+import type {
+  AnnounceMessage,
+  ChunkScores,
+  EvaluationChunk,
+  ResultMessage,
+  ShardRange,
+  ToCoordinator,
+  ToWorker,
+} from './messages.js';
+import { type Network, phiLength } from './phi.js';
+import {
+  boolean,
+  doubles,
+  either,
+  exactly,
+  finite,
+  finiteFloats,
+  integer,
+  list,
+  nullable,
+  object,
+  record,
+  type Shape,
+  ShapeError,
+  shapeError,
+  tagged,
+  text,
+  word,
+} from './shape.js';
+import { coverage, type TreeNode } from './sum-tree.js';
+
+/** The most entries of a φ, shards of a run, and functions of a chunk that are believed before the run is known. */
+const MOST_ENTRIES = 2 ** 24;
+const MOST_SHARDS = 2 ** 24;
+const MOST_FUNCTIONS = 2 ** 16;
+
+const digest = text(64, /^[0-9a-f]{64}$/);
+const id = text(64, /^[A-Za-z0-9_-]+$/);
+const sentence = text(4096);
+const count = integer(0);
+const counting = integer(1);
+
+const network = object<Network>({
+  layers: list(integer(1, 65536), 64),
+  preprocessing: word('log-and-sign', 'none'),
+  outputScale: finite,
+});
+
+const outer = object<OuterConfig>({
+  learningRate: finite,
+  finalRate: finite,
+  flat: finite,
+  clip: finite,
+  beta1: finite,
+  beta2: finite,
+  epsilon: finite,
+});
+
+const optionValue = either<number | string | number[]>(
+  'a number, text, or a list of numbers',
+  finite,
+  text(4096),
+  list(finite, 4096),
+);
+
+/** The configuration of a run. */
+export const configShape: Shape<RunConfig> = object<RunConfig>({
+  version: text(64),
+  problem: text(256),
+  problemOptions: record(optionValue, 256),
+  network,
+  seed: count,
+  member: count,
+  shards: integer(1, MOST_SHARDS),
+  problems: counting,
+  horizon: counting,
+  unroll: counting,
+  outer,
+  evaluateEvery: counting,
+  evaluateFunctions: counting,
+  engine: text(64),
+  strict: boolean,
+  secondDerivatives: boolean,
+  initialPhi: nullable(digest),
+  dataHashes: record(text(256), 256),
+  folders: record(text(4096), 256),
+});
+
+/** What the sizes in a run's messages must be, or may be at most where its configuration is not known yet. */
+interface Sizes {
+  phi: { shortest: number; longest: number };
+  shards: number;
+  functions: number;
+  /** Problems of a shard; undefined where any number goes. */
+  problems: number | undefined;
+}
+
+const ANY_SIZES: Sizes = {
+  phi: { shortest: 1, longest: MOST_ENTRIES },
+  shards: MOST_SHARDS,
+  functions: MOST_FUNCTIONS,
+  problems: undefined,
+};
+
+function sizesOf({ network, shards, problems }: RunConfig): Sizes {
+  const length = phiLength(network);
+  return { phi: { shortest: length, longest: length }, shards, functions: problems, problems };
+}
+
+function nodeShape({ phi, shards, problems }: Sizes): Shape<TreeNode> {
+  const fields = object<TreeNode>({
+    level: integer(0, Math.ceil(Math.log2(shards))),
+    index: integer(0, shards - 1),
+    gradient: finiteFloats(phi),
+    loss: finite,
+    finalLoss: finite,
+    healthy: count,
+    problems: count,
+  });
+  return (value, at) => {
+    const node = fields(value, at);
+    const { first, end } = coverage(node, shards);
+    if (first >= end) throw shapeError(`${at}.index`, `a node over ${shards} shards`, node.index);
+    if (problems !== undefined && node.problems !== (end - first) * problems) {
+      throw shapeError(`${at}.problems`, `${(end - first) * problems}`, node.problems);
+    }
+    if (node.healthy > node.problems) throw shapeError(`${at}.healthy`, `at most ${node.problems}`, node.healthy);
+    return node;
+  };
+}
+
+function scoresShape({ functions }: Sizes): Shape<ChunkScores> {
+  const values = doubles({ shortest: 1, longest: functions });
+  const fields = object<ChunkScores>({ chunk: count, initial: values, sum: values, final: values });
+  return (value, at) => {
+    const scores = fields(value, at);
+    const { length } = scores.initial;
+    for (const name of ['sum', 'final'] as const) {
+      if (scores[name].length !== length) throw shapeError(`${at}.${name}`, `as long as initial`, scores[name]);
+    }
+    return scores;
+  };
+}
+
+function toCoordinatorShape(sizes: Sizes): Shape<ToCoordinator> {
+  return tagged<ToCoordinator>({
+    hello: object({
+      type: exactly('hello'),
+      worker: id,
+      incarnation: count,
+      threads: integer(1, 65536),
+      fingerprint: sentence,
+      protocol: count,
+      digest,
+    }),
+    heartbeat: object({ type: exactly('heartbeat'), worker: id, incarnation: count, ranges: rangesShape(sizes) }),
+    goodbye: object({ type: exactly('goodbye'), worker: id, error: sentence }, ['error']),
+    result: object<ResultMessage>({
+      type: exactly('result'),
+      worker: id,
+      digest,
+      round: counting,
+      node: nodeShape(sizes),
+      replayed: count,
+    }),
+    evaluation: object({
+      type: exactly('evaluation'),
+      worker: id,
+      digest,
+      round: count,
+      scores: scoresShape(sizes),
+    }),
+  });
+}
+
+function rangeShape({ shards }: Sizes): Shape<ShardRange> {
+  const fields = object<ShardRange>({ first: integer(0, shards - 1), end: integer(1, shards) });
+  return (value, at) => {
+    const range = fields(value, at);
+    if (range.first >= range.end) throw shapeError(`${at}.end`, `above ${range.first}`, range.end);
+    return range;
+  };
+}
+
+function rangesShape(sizes: Sizes): Shape<ShardRange[]> {
+  return list(rangeShape(sizes), 65536);
+}
+
+/** An announcement whose digest is that of its configuration. */
+const announce: Shape<AnnounceMessage> = (value, at) => {
+  const message = object<AnnounceMessage>({
+    type: exactly('announce'),
+    run: id,
+    term: counting,
+    round: count,
+    config: configShape,
+    digest,
+  })(value, at);
+  // of what was sent, not of what is known here: another version may have more fields
+  const sent = (value as AnnounceMessage).config;
+  if (digestOf(sent) !== message.digest) throw shapeError(`${at}.digest`, 'that of its configuration', message.digest);
+  if (canonicalJson(sent) !== canonicalJson(message.config)) {
+    throw new ShapeError(`"${at}.config" must have the options of this version, and it has others`);
+  }
+  return message;
+};
+
+function toWorkerShape(sizes: Sizes): Shape<ToWorker> {
+  return tagged<ToWorker>({
+    announce,
+    refuse: object({ type: exactly('refuse'), worker: id, reason: sentence }),
+    rejoin: object({ type: exactly('rejoin') }),
+    order: object({ type: exactly('order'), term: counting, round: count, ranges: rangesShape(sizes) }),
+    phi: object({ type: exactly('phi'), term: counting, round: count, phi: finiteFloats(sizes.phi) }),
+    evaluate: object({
+      type: exactly('evaluate'),
+      term: counting,
+      round: count,
+      phi: finiteFloats(sizes.phi),
+      chunks: list(object<EvaluationChunk>({ chunk: count, count: integer(1, sizes.functions) }), MOST_FUNCTIONS),
+    }),
+    finished: object({ type: exactly('finished') }),
+  });
+}
+
+/** Checks the messages of one run. Sizes are exact once its configuration is known. */
+export class MessageChecker {
+  readonly #run: string;
+  #digest: string | undefined;
+  #toCoordinator: Shape<ToCoordinator>;
+  #toWorker: Shape<ToWorker>;
+
+  /** @param config of the run; a worker learns it from the announcement */
+  constructor(run: string, config?: RunConfig) {
+    this.#run = run;
+    const sizes = config ? sizesOf(config) : ANY_SIZES;
+    this.#digest = config && digestOf(config);
+    this.#toCoordinator = toCoordinatorShape(sizes);
+    this.#toWorker = toWorkerShape(sizes);
+  }
+
+  /** What a worker sent; throws ShapeError. */
+  toCoordinator(value: unknown): ToCoordinator {
+    return this.#toCoordinator(value, 'message');
+  }
+
+  /** What the coordinator sent; throws ShapeError. */
+  toWorker(value: unknown): ToWorker {
+    const message = this.#toWorker(value, 'message');
+    if (message.type === 'announce') {
+      if (message.run !== this.#run) throw shapeError('message.run', JSON.stringify(this.#run), message.run);
+      this.#learn(message);
+    }
+    return message;
+  }
+
+  #learn({ config, digest }: AnnounceMessage): void {
+    if (digest === this.#digest) return;
+    this.#digest = digest;
+    const sizes = sizesOf(config);
+    this.#toCoordinator = toCoordinatorShape(sizes);
+    this.#toWorker = toWorkerShape(sizes);
+  }
+}
+
+/** Checks an announcement of whatever run; throws ShapeError. */
+export function checkAnnouncement(value: unknown): AnnounceMessage {
+  return announce(value, 'message');
+}

@@ -1,0 +1,168 @@
+/** Requests to JetStream, the server's storage: each is answered, refused, or met with silence, and silence passes. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { JetStreamClient, JetStreamManager } from 'nats';
+import { ClusterError } from '../errors.js';
+import type { Logger } from '../logger.js';
+import { CutOffError, isSilence } from './lane.js';
+import type { NatsLink } from './link.js';
+
+/** What the server says where it does not do what it was asked; numbers of its API. */
+export const REFUSALS = {
+  notEnabled: 10039,
+  noMessage: 10037,
+  noStream: 10059,
+  wrongLastSequence: 10071,
+  full: 10077,
+  noStorage: 10047,
+  unavailable: 10008,
+} as const;
+
+/** A definite no. */
+export interface Refusal {
+  code: number;
+  description: string;
+}
+
+/** How a request ended. */
+export type Outcome<Answer> = { answer: Answer } | { refusal: Refusal } | { silence: string };
+
+/** The two halves of the client's API. */
+export interface JetStreamApi {
+  client: JetStreamClient;
+  manager: JetStreamManager;
+}
+
+/** How requests are made. */
+export interface JetStreamOptions {
+  logger: Logger;
+  /** Milliseconds for which an answer is waited for. @default 5000 */
+  answerMs?: number;
+}
+
+const LEAST_VERSION = [2, 9] as const;
+const RETRY_MS = 200;
+const LONGEST_RETRY_MS = 2000;
+const SAY_MS = 10_000;
+
+export class JetStream {
+  readonly link: NatsLink;
+  readonly #api: JetStreamApi;
+  readonly #logger: Logger;
+
+  private constructor(link: NatsLink, api: JetStreamApi, logger: Logger) {
+    this.link = link;
+    this.#api = api;
+    this.#logger = logger;
+  }
+
+  /** Looks whether the server can store what a run needs; throws ClusterError, which says what it lacks, where not. */
+  static async open(link: NatsLink, { logger, answerMs = 5000 }: JetStreamOptions): Promise<JetStream> {
+    const { connection } = link.control;
+    const version = connection.info?.version ?? '';
+    if (!isRecent(version)) {
+      throw new ClusterError(
+        `Cannot use NATS at ${link.servers}: the server must be of version ${LEAST_VERSION.join('.')} or later, got ${version}`,
+      );
+    }
+    const options = { timeout: answerMs };
+    const manager = await connection.jetstreamManager({ ...options, checkAPI: false });
+    const jetStream = new JetStream(link, { client: connection.jetstream(options), manager }, logger);
+    const outcome = await jetStream.attempt(({ manager }) => manager.getAccountInfo());
+    if ('refusal' in outcome && outcome.refusal.code !== REFUSALS.unavailable)
+      throw withoutJetStream(link, outcome.refusal);
+    // silence is that of a server that is being started, or of one without JetStream, whose information tells
+    if ('silence' in outcome && connection.info && !connection.info.jetstream) throw withoutJetStream(link);
+    return jetStream;
+  }
+
+  /** Makes one request. Rejects only with what is neither an answer nor a refusal nor silence: permissions, and bugs. */
+  async attempt<Answer>(request: (api: JetStreamApi) => Promise<Answer>): Promise<Outcome<Answer>> {
+    try {
+      return { answer: await this.link.control.whileConnected(() => request(this.#api)) };
+    } catch (error) {
+      if (error instanceof CutOffError) return { silence: error.message };
+      const { code, message, api_error, permissionContext } = error as ClientError;
+      if (api_error) {
+        const { err_code, description } = api_error;
+        if (err_code === REFUSALS.unavailable) return { silence: description };
+        return { refusal: { code: err_code ?? api_error.code, description } };
+      }
+      // a direct read has no number
+      if (code === '404') return { refusal: { code: REFUSALS.noMessage, description: message } };
+      if (permissionContext) {
+        const { operation, subject } = permissionContext;
+        throw new ClusterError(`Cannot use NATS at ${this.link.servers}: it forbids the ${operation} "${subject}"`, {
+          cause: error,
+        });
+      }
+      if (isSilence(error)) return { silence: code === '503' ? 'JetStream is not there' : message };
+      throw error;
+    }
+  }
+
+  /**
+   * Repeats a request that may be made twice until the server answers or refuses it. Throws ClusterError where the
+   * connection is closed meanwhile; `task` begins that sentence.
+   */
+  async ask<Answer>(
+    task: string,
+    request: (api: JetStreamApi) => Promise<Answer>,
+  ): Promise<Exclude<Outcome<Answer>, { silence: string }>> {
+    const patience = this.patience(task);
+    for (;;) {
+      const outcome = await this.attempt(request);
+      if (!('silence' in outcome)) return outcome;
+      await patience(outcome.silence);
+    }
+  }
+
+  /** The answer of `ask`; throws ClusterError where the server refuses. */
+  async demand<Answer>(task: string, request: (api: JetStreamApi) => Promise<Answer>): Promise<Answer> {
+    const outcome = await this.ask(task, request);
+    if ('answer' in outcome) return outcome.answer;
+    throw this.refused(task, outcome.refusal);
+  }
+
+  /** The sentence for a refusal. */
+  refused(task: string, { code, description }: Refusal): ClusterError {
+    const hint = code === REFUSALS.noStorage ? '; give it more storage, or ask for less' : '';
+    return new ClusterError(`${task}: NATS at ${this.link.servers} says "${description}"${hint}`);
+  }
+
+  /** What to call after each silence: it waits a little, longer every time, less where the connection comes back. */
+  patience(task: string): (silence: string) => Promise<void> {
+    let waitMs = RETRY_MS;
+    let saidAt = performance.now();
+    return async (silence) => {
+      if (this.link.closed) throw this.link.closedError(task);
+      if (performance.now() - saidAt > SAY_MS) {
+        saidAt = performance.now();
+        this.#logger.warn(`${task} yet: NATS at ${this.link.servers} does not answer (${silence}); trying again`);
+      }
+      const stop = new AbortController();
+      const end = this.link.control.onReconnect(() => stop.abort());
+      await pause(waitMs, undefined, { signal: stop.signal }).catch(() => {});
+      end();
+      waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS);
+    };
+  }
+}
+
+/** What the client throws. */
+interface ClientError extends Error {
+  code?: string;
+  api_error?: { code: number; err_code?: number; description: string };
+  permissionContext?: { operation: string; subject: string };
+}
+
+function isRecent(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > LEAST_VERSION[0] || (major === LEAST_VERSION[0] && minor >= LEAST_VERSION[1]);
+}
+
+function withoutJetStream(link: NatsLink, refusal?: Refusal): ClusterError {
+  const says = refusal ? `, and it says "${refusal.description}"` : '';
+  return new ClusterError(
+    `Cannot use NATS at ${link.servers}: JetStream must be enabled there, as by nats-server -js -sd FOLDER${says}`,
+  );
+}

@@ -1,0 +1,53 @@
+/** The stream that holds the journals of a run's members. */
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
+import { ClusterError } from '../errors.js';
+import type { RunSubjects } from '../subjects.js';
+import { type JetStream, REFUSALS } from './jetstream.js';
+
+/** What the stream must be. */
+export interface JournalStreamOptions {
+  jetStream: JetStream;
+  subjects: RunSubjects;
+  digest: string;
+  maxBytes: number;
+  replicas: number;
+}
+
+/**
+ * Makes the stream of the run's journals where it is missing, and allows it another size where that has changed. Throws
+ * ClusterError where there is one of another configuration, or the server cannot store it.
+ */
+export async function ensureJournalStream(options: JournalStreamOptions): Promise<void> {
+  const { jetStream, subjects, digest, maxBytes, replicas } = options;
+  const task = `Cannot open the journal of run ${subjects.run}`;
+  const config: Partial<StreamConfig> & Pick<StreamConfig, 'name'> = {
+    name: subjects.journalStream,
+    description: `lopt: journal of run ${subjects.run}, configuration ${digest}`,
+    subjects: [subjects.journals],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    // a full stream refuses what is new: the records that recovery needs are the old ones
+    discard: DiscardPolicy.New,
+    max_bytes: maxBytes,
+    num_replicas: replicas,
+  };
+  const found = await jetStream.ask(task, ({ manager }) => manager.streams.info(config.name));
+  if ('refusal' in found) {
+    if (found.refusal.code !== REFUSALS.noStream) throw jetStream.refused(task, found.refusal);
+    await jetStream.demand(task, ({ manager }) => manager.streams.add(config));
+    return;
+  }
+  const { description, max_bytes } = found.answer.config;
+  if (description !== config.description) {
+    const other = /^lopt: journal of run .*, configuration ([0-9a-f]{8})/.exec(description ?? '')?.[1];
+    const whose = other
+      ? `belongs to another configuration (${other}… and not ${digest.slice(0, 8)}…)`
+      : 'is not lopt’s';
+    throw new ClusterError(
+      `${task}: the stream ${config.name} on NATS at ${jetStream.link.servers} ${whose}; name the run otherwise, or delete that one`,
+    );
+  }
+  if (max_bytes !== maxBytes) {
+    await jetStream.demand(task, ({ manager }) => manager.streams.update(config.name, { max_bytes: maxBytes }));
+  }
+}

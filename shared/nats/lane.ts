@@ -1,0 +1,251 @@
+/** One connection to NATS, as the rest of lopt sees it. */
+import {
+  type ConnectionOptions,
+  connect,
+  createInbox,
+  DebugEvents,
+  ErrorCode,
+  Events,
+  type Msg,
+  type NatsConnection,
+} from 'nats';
+import type { Unsubscribe } from '../bus/bus.js';
+import type { Logger } from '../logger.js';
+
+/** A message that came in. */
+export interface Incoming {
+  subject: string;
+  bytes: Uint8Array;
+  /** Answers its sender; does nothing where it wants no answer. */
+  answer(bytes: Uint8Array): void;
+  /** It says that nobody subscribes to the subject of a message of ours. */
+  nobody: boolean;
+}
+
+/** A connection was lost, or is closed, before the server had answered. */
+export class CutOffError extends Error {
+  override readonly name = 'CutOffError';
+}
+
+/** What every connection is opened with: it is never given up, and its loss is noticed within seconds. */
+const PERSISTENT: ConnectionOptions = {
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: 250,
+  reconnectJitter: 100,
+  reconnectJitterTLS: 100,
+  pingInterval: 5000,
+  maxPingOut: 2,
+  // a server may be started again with its accounts not there yet
+  ignoreAuthErrorAbort: true,
+  noAsyncTraces: true,
+  timeout: 5000,
+};
+
+/** How long a drain may take when a lane closes. */
+const DRAIN_MS = 3000;
+/** The server does not say more often than this what it refuses. */
+const REFUSAL_MS = 10_000;
+
+export class Lane {
+  readonly connection: NatsConnection;
+  readonly #name: string;
+  readonly #logger: Logger;
+  readonly #reconnected = new Set<() => void>();
+  readonly #cutOff = new Set<() => void>();
+  #connected = true;
+  #closing: Promise<void> | undefined;
+  #refusalAt = Number.NEGATIVE_INFINITY;
+  #maxPayload: number;
+
+  private constructor(connection: NatsConnection, name: string, logger: Logger) {
+    this.connection = connection;
+    this.#name = name;
+    this.#logger = logger;
+    this.#maxPayload = connection.info!.max_payload;
+    void this.#watch();
+  }
+
+  /** Connects. Rejects with the client's own error. */
+  static async open(options: ConnectionOptions, name: string, logger: Logger): Promise<Lane> {
+    return new Lane(await connect({ ...options, ...PERSISTENT, name }), name, logger);
+  }
+
+  get connected(): boolean {
+    return this.#connected && !this.#closing;
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined || this.connection.isClosed();
+  }
+
+  /** Bytes that the server takes in one message. */
+  get maxPayload(): number {
+    this.#maxPayload = this.connection.info?.max_payload ?? this.#maxPayload;
+    return this.#maxPayload;
+  }
+
+  /** Sends; what is sent while the connection is lost is lost too. */
+  publish(subject: string, bytes: Uint8Array, reply?: string): void {
+    if (!this.connected) return;
+    this.connection.publish(subject, bytes, reply === undefined ? {} : { reply });
+  }
+
+  /** Hands on every message of a subject, until the end of the subscription. */
+  subscribe(subject: string, handler: (message: Incoming) => void): Unsubscribe {
+    if (this.closed) return () => {};
+    const subscription = this.connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error) {
+          this.#refused(`Cannot subscribe to "${subject}": ${error.message}`);
+          return;
+        }
+        try {
+          handler(incomingOf(message, (bytes) => this.#answer(message, bytes)));
+        } catch (thrown) {
+          // thrown into the client it would end its reading; it is nobody's to catch
+          queueMicrotask(() => {
+            throw thrown;
+          });
+        }
+      },
+    });
+    return () => {
+      if (!this.connection.isClosed()) subscription.unsubscribe();
+    };
+  }
+
+  /** A subject of our own, for answers. */
+  inbox(): string {
+    return createInbox();
+  }
+
+  /**
+   * Asks, and resolves to the answer; to undefined where there is none: nobody subscribes to the subject, the connection
+   * is lost, or `timeoutMs` have passed.
+   */
+  async request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array | undefined> {
+    try {
+      const answer = await this.whileConnected(() => this.connection.request(subject, bytes, { timeout: timeoutMs }));
+      return answer.data;
+    } catch (error) {
+      if (error instanceof CutOffError || isSilence(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Waits for what needs the connection, which otherwise would wait out its time limit when the connection is lost. */
+  async whileConnected<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (!this.connected) throw new CutOffError('the connection is lost');
+    let end = () => {};
+    const lost = new Promise<never>((_resolve, reject) => {
+      end = () => reject(new CutOffError('the connection was lost'));
+    });
+    this.#cutOff.add(end);
+    const working = work();
+    working.catch(() => {}); // where the loss comes first, nobody waits for the other error
+    try {
+      return await Promise.race([working, lost]);
+    } finally {
+      this.#cutOff.delete(end);
+    }
+  }
+
+  /** Told when the connection is back after a loss. */
+  onReconnect(handler: () => void): Unsubscribe {
+    this.#reconnected.add(handler);
+    return () => this.#reconnected.delete(handler);
+  }
+
+  /** Resolves when the server has taken what was sent before; at once where it cannot. */
+  async flush(): Promise<void> {
+    try {
+      await this.whileConnected(() => this.connection.flush());
+    } catch (error) {
+      if (!(error instanceof CutOffError) && !isSilence(error)) throw error;
+    }
+  }
+
+  /** Sends what is left, and closes; idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const end of [...this.#cutOff]) end();
+    if (this.connection.isClosed()) return;
+    if (this.#connected) {
+      const drained = this.connection.drain();
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, DRAIN_MS);
+      });
+      await Promise.race([drained, late]);
+      clearTimeout(timer);
+    }
+    await this.connection.close();
+  }
+
+  #answer(message: Msg, bytes: Uint8Array): void {
+    if (message.reply && this.connected) this.connection.publish(message.reply, bytes);
+  }
+
+  async #watch(): Promise<void> {
+    for await (const { type, data, permissionContext } of this.connection.status()) {
+      switch (type) {
+        case Events.Disconnect:
+        case DebugEvents.StaleConnection:
+          this.#lost();
+          break;
+        case Events.Reconnect:
+          this.#connected = true;
+          this.#logger.info(`${this.#name}: connected to NATS again`);
+          for (const handler of [...this.#reconnected]) handler();
+          break;
+        case Events.Error:
+          this.#refused(
+            permissionContext
+              ? `The NATS server forbids the ${permissionContext.operation} "${permissionContext.subject}"`
+              : `The NATS server says: ${String(data)}`,
+          );
+      }
+    }
+    for (const end of [...this.#cutOff]) end();
+  }
+
+  #lost(): void {
+    if (this.#connected && !this.#closing) {
+      this.#logger.warn(`${this.#name}: the connection to NATS is lost; connecting again`);
+    }
+    this.#connected = false;
+    for (const end of [...this.#cutOff]) end();
+  }
+
+  #refused(sentence: string): void {
+    const now = performance.now();
+    if (this.#closing || now - this.#refusalAt < REFUSAL_MS) return;
+    this.#refusalAt = now;
+    this.#logger.error(sentence);
+  }
+}
+
+function incomingOf(message: Msg, answer: (bytes: Uint8Array) => void): Incoming {
+  const nobody = message.data.length === 0 && message.headers?.code === 503;
+  return { subject: message.subject, bytes: message.data, answer, nobody };
+}
+
+const SILENT = new Set<string>([
+  ErrorCode.Timeout,
+  ErrorCode.NoResponders,
+  ErrorCode.Disconnect,
+  ErrorCode.ConnectionClosed,
+  ErrorCode.ConnectionDraining,
+  ErrorCode.ConnectionRefused,
+  ErrorCode.ConnectionTimeout,
+  ErrorCode.Cancelled,
+]);
+
+/** Whether an error of the client says no more than that nobody answered. */
+export function isSilence(error: unknown): boolean {
+  return SILENT.has((error as { code?: string }).code ?? '');
+}

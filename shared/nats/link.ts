@@ -1,0 +1,92 @@
+/** A role's connections to NATS: one for control, and one for results, so that neither waits for the other. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Unsubscribe } from '../bus/bus.js';
+import { ClusterError } from '../errors.js';
+import type { Logger } from '../logger.js';
+import { Lane } from './lane.js';
+import { connectFailure, connectionOptions, type NatsOptions, serverNames } from './options.js';
+
+/** How a role connects. */
+export interface LinkOptions {
+  nats: NatsOptions;
+  /** What the server's monitoring shows, as in `lopt worker w1`. */
+  name: string;
+  logger: Logger;
+  /** Seconds for which the first connection is tried again where that can help. @default 0 */
+  waitSeconds?: number;
+  /** Ends the waiting. */
+  signal?: AbortSignal;
+}
+
+const RETRY_MS = 500;
+
+export class NatsLink {
+  readonly control: Lane;
+  readonly bulk: Lane;
+  /** The servers, as a sentence shows them. */
+  readonly servers: string;
+
+  private constructor(control: Lane, bulk: Lane, servers: string) {
+    this.control = control;
+    this.bulk = bulk;
+    this.servers = servers;
+  }
+
+  /** Connects; from then on every loss is mended. Throws ClusterError, UsageError or FileError, each one sentence. */
+  static async connect({ nats, name, logger, waitSeconds = 0, signal }: LinkOptions): Promise<NatsLink> {
+    const options = connectionOptions(nats);
+    const until = performance.now() + 1000 * waitSeconds;
+    for (let tries = 1; ; tries++) {
+      const opened = await Promise.allSettled(
+        ['', ' (results)'].map((suffix) => Lane.open(options, name + suffix, logger)),
+      );
+      const [control, bulk] = opened.map((each) => (each.status === 'fulfilled' ? each.value : undefined));
+      if (control && bulk) return new NatsLink(control, bulk, serverNames(nats));
+      await control?.close();
+      await bulk?.close();
+      const failed = opened.find((each) => each.status === 'rejected')!;
+      const { error, mayPass } = connectFailure(nats, failed.reason);
+      if (!mayPass || performance.now() >= until || signal?.aborted) throw error;
+      if (tries === 1) logger.warn(`${error.message}; trying again`);
+      try {
+        await pause(RETRY_MS, undefined, signal ? { signal } : {});
+      } catch {
+        // the signal came: the reason there is no connection says more
+        throw error;
+      }
+    }
+  }
+
+  get closed(): boolean {
+    return this.control.closed;
+  }
+
+  /** Told when either connection is back after a loss: what was sent and received meanwhile is lost. */
+  onReconnect(handler: () => void): Unsubscribe {
+    const ends = [this.control.onReconnect(handler), this.bulk.onReconnect(handler)];
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  /** Bytes and messages in both directions since the start. */
+  traffic(): { receivedBytes: number; sentBytes: number; receivedMessages: number; sentMessages: number } {
+    const [a, b] = [this.control.connection.stats(), this.bulk.connection.stats()];
+    return {
+      receivedBytes: a.inBytes + b.inBytes,
+      sentBytes: a.outBytes + b.outBytes,
+      receivedMessages: a.inMsgs + b.inMsgs,
+      sentMessages: a.outMsgs + b.outMsgs,
+    };
+  }
+
+  /** The error for whatever still needs a link that is closed. */
+  closedError(task: string): ClusterError {
+    return new ClusterError(`${task}: the connection to ${this.servers} is closed`);
+  }
+
+  /** Sends what is left, and closes; idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([this.control.close(), this.bulk.close()]);
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * The records of one member in a JetStream stream. A record is one message of the member's subject. One that is larger
+ * than a message may be is cut: its parts go to a subject of their own first, and the record names their sequence
+ * numbers, so that it is there as a whole or not at all.
+ */
+import type { MsgRequest } from 'nats';
+import { decodeFrame, encodeFrame } from '../codec.js';
+import { ClusterError, JournalError } from '../errors.js';
+import type { JournalRecord } from '../journal/journal.js';
+import type { RunSubjects } from '../subjects.js';
+import { type JetStream, type Outcome, REFUSALS } from './jetstream.js';
+
+/** A record, and where it is. */
+export interface StoredRecord {
+  sequence: number;
+  /** Sequence of the first message that belongs to it: that of its first part, where it is cut. */
+  firstSequence: number;
+  /** Who appended it: drawn anew by every journal that is opened. */
+  writer: string;
+  record: JournalRecord;
+}
+
+/** What a message of the member's subject holds. */
+interface Entry {
+  writer: string;
+  round: number;
+  record?: JournalRecord;
+  /** Sequence numbers of the parts. */
+  parts?: number[];
+}
+
+interface StoredEntry {
+  sequence: number;
+  entry: Entry;
+}
+
+/** A record's parts, and it itself, as an append sends them. */
+export interface PreparedRecord {
+  record: JournalRecord;
+  writer: string;
+  parts: Uint8Array[];
+}
+
+/** Parts that are on their way to the server or from it at the same time. */
+const PARTS_AT_ONCE = 8;
+
+export class RecordStream {
+  readonly name: string;
+  readonly #jetStream: JetStream;
+  readonly #subject: string;
+  readonly #partsSubject: string;
+  /** Sequence numbers by round, as far as they are known. */
+  readonly #sequences = new Map<number, number>();
+
+  constructor(jetStream: JetStream, subjects: RunSubjects, member: number) {
+    this.#jetStream = jetStream;
+    this.name = subjects.journalStream;
+    this.#subject = subjects.journal(member);
+    this.#partsSubject = subjects.journalParts(member);
+  }
+
+  /** The newest record, as the stream's leader knows it; undefined where there is none. */
+  async last(): Promise<StoredRecord | undefined> {
+    const found = await this.#read({ last_by_subj: this.#subject });
+    return found && this.#whole(found);
+  }
+
+  /** The oldest record; undefined where there is none. */
+  async first(): Promise<StoredRecord | undefined> {
+    const found = await this.#atOrAfter(0);
+    return found && this.#whole(found);
+  }
+
+  /** The record of a round; undefined where it is not there (yet). */
+  async find(round: number): Promise<StoredRecord | undefined> {
+    const known = await this.#findKnown(round);
+    const found = known ?? (await this.#search(round));
+    return found && this.#whole(found);
+  }
+
+  /** Where a record was appended. */
+  remember(round: number, sequence: number): void {
+    this.#sequences.set(round, sequence);
+  }
+
+  /** Forgets where the records from a round on are. */
+  forgetFrom(round: number): void {
+    for (const known of this.#sequences.keys()) if (known >= round) this.#sequences.delete(known);
+  }
+
+  /** A record as it will be appended, cut where it is larger than half of what the server takes in one message. */
+  prepare(record: JournalRecord, writer: string): PreparedRecord {
+    const bytes = encodeFrame({ writer, round: record.round, record } satisfies Entry);
+    const most = Math.floor(this.#jetStream.link.control.maxPayload / 2);
+    const count = bytes.length <= most ? 0 : Math.ceil(bytes.length / most);
+    const parts = Array.from({ length: count }, (_, index) => bytes.subarray(index * most, (index + 1) * most));
+    return { record, writer, parts };
+  }
+
+  /**
+   * Appends a record where the member's last one has sequence `after` (0: where it has none), and resolves to its
+   * sequence. `id` is the same for every try, and no other append has it: a try that succeeded unnoticed succeeds again.
+   */
+  async append({ record, writer, parts }: PreparedRecord, after: number, id: string): Promise<Outcome<number>> {
+    const { round } = record;
+    const stored: number[] = [];
+    for (let at = 0; at < parts.length; at += PARTS_AT_ONCE) {
+      const outcomes = await Promise.all(
+        parts.slice(at, at + PARTS_AT_ONCE).map((part, i) =>
+          this.#jetStream.attempt(async ({ client }) => {
+            const msgID = `${id}.${at + i}`;
+            return (await client.publish(this.#partsSubject, part, { msgID, expect: { streamName: this.name } })).seq;
+          }),
+        ),
+      );
+      for (const outcome of outcomes) {
+        if (!('answer' in outcome)) return outcome;
+        stored.push(outcome.answer);
+      }
+    }
+    const entry: Entry = { writer, round, ...(parts.length === 0 ? { record } : { parts: stored }) };
+    const bytes = encodeFrame(entry);
+    return this.#jetStream.attempt(async ({ client }) => {
+      const expect = { streamName: this.name, lastSubjectSequence: after };
+      return (await client.publish(this.#subject, bytes, { msgID: id, expect })).seq;
+    });
+  }
+
+  /** Drops the messages before a record. */
+  async purgeBefore({ sequence, firstSequence, record }: StoredRecord): Promise<void> {
+    const task = `Cannot purge ${this.name}`;
+    for (const [filter, seq] of [
+      [this.#subject, sequence],
+      [this.#partsSubject, firstSequence],
+    ] as const) {
+      await this.#jetStream.demand(task, ({ manager }) => manager.streams.purge(this.name, { filter, seq }));
+    }
+    for (const round of this.#sequences.keys()) if (round < record.round) this.#sequences.delete(round);
+  }
+
+  /** Where the record is known to be, or right after the one before it. */
+  async #findKnown(round: number): Promise<StoredEntry | undefined> {
+    const before = this.#sequences.get(round - 1);
+    const at = this.#sequences.get(round) ?? (before === undefined ? undefined : before + 1);
+    const found = at === undefined ? undefined : await this.#atOrAfter(at);
+    // a stream that lost its end to a power failure may hold another record there now
+    return found?.entry.round === round ? found : undefined;
+  }
+
+  /** Bisects the stream: rounds rise with the sequence. */
+  async #search(round: number): Promise<StoredEntry | undefined> {
+    const last = await this.#read({ last_by_subj: this.#subject });
+    if (!last || last.entry.round <= round) return last?.entry.round === round ? last : undefined;
+    let low = 0;
+    let high = last.sequence;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const found = await this.#atOrAfter(middle);
+      if (!found) return undefined;
+      if (found.entry.round === round) return found;
+      if (found.entry.round > round) high = middle;
+      else low = found.sequence + 1;
+    }
+    return undefined;
+  }
+
+  /** The member's first message of this sequence or later. */
+  #atOrAfter(sequence: number): Promise<StoredEntry | undefined> {
+    // the client's types know next_by_subj for direct reads only; the server takes it here too
+    const query = { seq: Math.max(1, sequence), next_by_subj: this.#subject };
+    return this.#read(query);
+  }
+
+  async #read(query: MsgRequest): Promise<StoredEntry | undefined> {
+    const found = await this.#message(query);
+    if (!found) return undefined;
+    const entry = decodeFrame(Buffer.from(found.data))?.value as Entry | undefined;
+    if (!entry)
+      throw new JournalError(`Cannot read message ${found.sequence} of ${this.name}: it is no journal record`);
+    this.#sequences.set(entry.round, found.sequence);
+    return { sequence: found.sequence, entry };
+  }
+
+  /** One message, from the stream's leader: another server may not have the newest. */
+  async #message(query: MsgRequest): Promise<{ sequence: number; data: Uint8Array } | undefined> {
+    const task = `Cannot read from ${this.name}`;
+    const outcome = await this.#jetStream.ask(task, ({ manager }) => manager.streams.getMessage(this.name, query));
+    if ('answer' in outcome) return { sequence: outcome.answer.seq, data: outcome.answer.data };
+    if (outcome.refusal.code === REFUSALS.noMessage) return undefined;
+    throw this.#refused(task, outcome.refusal);
+  }
+
+  async #whole({ sequence, entry }: StoredEntry): Promise<StoredRecord> {
+    const { writer, round, record, parts = [] } = entry;
+    if (record) return { sequence, firstSequence: sequence, writer, record };
+    const bytes: Uint8Array[] = [];
+    for (let at = 0; at < parts.length; at += PARTS_AT_ONCE) {
+      const some = parts.slice(at, at + PARTS_AT_ONCE);
+      for (const part of await Promise.all(some.map((seq) => this.#message({ seq })))) {
+        if (part) bytes.push(part.data);
+      }
+    }
+    const whole = (decodeFrame(Buffer.concat(bytes))?.value as Entry | undefined)?.record;
+    if (!whole)
+      throw new JournalError(`Cannot read round ${round} from ${this.name}: parts of it are missing or damaged`);
+    return { sequence, firstSequence: parts[0] ?? sequence, writer, record: whole };
+  }
+
+  #refused(task: string, refusal: { code: number; description: string }): ClusterError {
+    if (refusal.code !== REFUSALS.noStream) return this.#jetStream.refused(task, refusal);
+    return new ClusterError(`${task}: NATS at ${this.#jetStream.link.servers} holds no such stream`);
+  }
+}

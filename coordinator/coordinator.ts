@@ -20,11 +20,13 @@ import { OpenRound } from './round.js';
 
 /** What a run tells about itself as it goes. */
 export interface RunObserver {
+  /** A round of the journal is applied again, before the run goes on. */
+  recovered?(record: JournalRecord, gradientNorm: number): void;
   /** The run starts, or goes on, after this round. */
   started?(round: number, term: number): void;
   planned?(rounds: number): void;
   round?(record: JournalRecord, measures: RoundMeasures): void;
-  evaluated?(round: number, scores: Scores): void;
+  evaluated?(round: number, scores: Scores, phi: Float32Array): void;
   saved?(state: LearnerState): void;
   waiting?(): void;
   /** A worker's shards went to others. */
@@ -113,7 +115,9 @@ export class Coordinator {
     const { bus, journal, checkpoints, config, digest, phi, logger, observer, signal } = this.#options;
     const found = await checkpoints.read(digest);
     for (const sentence of found.damaged) logger.warn(sentence);
-    const { state, term, from } = await recover(journal, found.checkpoints, phi, config);
+    const { state, term, from } = await recover(journal, found.checkpoints, phi, config, (record, gradientNorm) =>
+      observer?.recovered?.(record, gradientNorm),
+    );
     this.#state = state;
     this.#term = term;
     this.#lastSaved = from;
@@ -358,7 +362,7 @@ export class Coordinator {
       this.#evaluations.set(round, evaluation);
       this.#sendEvaluation(evaluation);
       evaluation.scores
-        .then((scores) => this.#options.observer?.evaluated?.(round, scores))
+        .then((scores) => this.#options.observer?.evaluated?.(round, scores, phi))
         .catch((error: Error) => this.#fail(error));
     }
     return evaluation.scores;

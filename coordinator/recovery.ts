@@ -16,12 +16,15 @@ export interface Recovered {
 /**
  * Makes the state after the journal's last round again: no window is recomputed. Compares φ with every record that it
  * passes. An empty journal starts the run, with record 0.
+ *
+ * @param onRound told of every round that is applied again
  */
 export async function recover(
   journal: Journal,
   checkpoints: readonly Checkpoint[],
   phi: Float64Array,
   config: RunConfig,
+  onRound?: (record: JournalRecord, gradientNorm: number) => void,
 ): Promise<Recovered> {
   const start = initialLearner(phi, config);
   if (journal.last < 0) {
@@ -39,8 +42,10 @@ export async function recover(
   for (const checkpoint of checkpoints) term = Math.max(term, checkpoint.term);
   while (state.round < journal.last) {
     const record = await journal.read(state.round + 1);
-    state = learn(state, record, config, record.term).state;
+    const applied = learn(state, record, config, record.term);
+    state = applied.state;
     compare(state, record);
+    onRound?.(record, applied.gradientNorm);
     term = Math.max(term, record.term);
   }
   term = Math.max(term, (await journal.read(journal.last)).term);

@@ -105,10 +105,11 @@ function clock(seconds: number): string {
 /** Tells several observers, in order. */
 export function observeAll(...observers: readonly RunObserver[]): Required<RunObserver> {
   return {
+    recovered: (record, norm) => observers.forEach((observer) => void observer.recovered?.(record, norm)),
     started: (round, term) => observers.forEach((observer) => void observer.started?.(round, term)),
     planned: (rounds) => observers.forEach((observer) => void observer.planned?.(rounds)),
     round: (record, measures) => observers.forEach((observer) => void observer.round?.(record, measures)),
-    evaluated: (round, scores) => observers.forEach((observer) => void observer.evaluated?.(round, scores)),
+    evaluated: (round, scores, phi) => observers.forEach((observer) => void observer.evaluated?.(round, scores, phi)),
     saved: (state) => observers.forEach((observer) => void observer.saved?.(state)),
     waiting: () => observers.forEach((observer) => void observer.waiting?.()),
     reassigned: (worker, why) => observers.forEach((observer) => void observer.reassigned?.(worker, why)),

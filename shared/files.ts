@@ -30,6 +30,40 @@ export function writeFileWhole(path: string, bytes: Uint8Array | string): void {
   }
 }
 
+/** A file that grows at its end: what was appended is with the system at once, so a process that is killed loses nothing. */
+export class GrowingFile {
+  readonly #path: string;
+  #file: number | undefined;
+
+  /** Opens the file, which is made where it is missing. */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#file = openSync(path, 'a');
+    } catch (cause) {
+      throw this.#error(cause);
+    }
+  }
+
+  append(bytes: Uint8Array): void {
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file!, bytes, at);
+    } catch (cause) {
+      throw this.#error(cause);
+    }
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #error(cause: unknown): FileError {
+    return new FileError(this.#path, `Cannot write ${this.#path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
 /** Reads a file that a person named; `what` says what it should be, as in "φ". */
 export function readFileNamed(path: string, what: string): Buffer {
   try {

@@ -1,83 +1,52 @@
 /** metrics.jsonl: a line a round, and a line an evaluation. */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { FileError, messageOf } from '../../shared/errors.js';
-import { writeFileWhole } from '../../shared/files.js';
-import type { JournalRecord } from '../../shared/journal/journal.js';
-import type { RoundMeasures, RunObserver } from '../coordinator.js';
-import type { Scores } from '../evaluation.js';
+import { GrowingFile } from '../../shared/files.js';
+import { cutBack, type StoredRow } from './cut-back.js';
+import type { EvaluationRow, Kept, ReportFile, RoundRow } from './report.js';
 
-const FLUSH_AT = 64 * 1024;
+const NEWLINE = 0x0a;
 
-/** Appends to the metrics of a run; lines wait in memory until there are enough of them, or `flush`. */
-export class MetricsFile implements RunObserver {
+export class MetricsFile implements ReportFile {
   readonly #path: string;
-  #waiting: string[] = [];
-  #length = 0;
+  #file: GrowingFile | undefined;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Cuts off what a run wrote beyond the round that it goes on from. */
-  started(round: number): void {
-    if (!existsSync(this.#path)) return;
-    const lines = readFileSync(this.#path, 'utf8').split('\n');
-    const kept = lines.filter((line) => line !== '' && roundOf(line) <= round);
-    writeFileWhole(this.#path, kept.map((line) => `${line}\n`).join(''));
+  open(round: number): Kept {
+    const kept = cutBack(this.#path, round, linesOf);
+    this.#file = new GrowingFile(this.#path);
+    return kept;
   }
 
-  round(record: JournalRecord, { gradientNorm, seconds, workers, replayed }: RoundMeasures): void {
-    const { round, healthy, problems, loss, finalLoss, learningRate, skipped } = record;
-    const mean = (value: number) => (healthy > 0 ? value / healthy : null);
-    this.#add({
-      round,
-      metaLoss: mean(loss),
-      finalLoss: mean(finalLoss),
-      healthy,
-      problems,
-      learningRate,
-      gradientNorm,
-      skipped,
-      seconds,
-      workers,
-      replayed,
-    });
+  round(row: RoundRow): void {
+    this.#append(row);
   }
 
-  evaluated(evaluation: number, { sum, final, divergenceRate }: Scores): void {
-    this.#add({ evaluation, sum, final, divergenceRate });
+  evaluation(row: EvaluationRow): void {
+    this.#append(row);
   }
 
-  saved(): void {
-    this.flush();
+  close(): void {
+    this.#file?.close();
   }
 
-  /** Writes what waits. */
-  flush(): void {
-    if (this.#waiting.length === 0) return;
-    try {
-      appendFileSync(this.#path, this.#waiting.join(''));
-    } catch (cause) {
-      throw new FileError(this.#path, `Cannot write ${this.#path}: ${messageOf(cause)}`, { cause });
-    }
-    this.#waiting = [];
-    this.#length = 0;
-  }
-
-  #add(line: object): void {
-    const text = `${JSON.stringify(line)}\n`;
-    this.#waiting.push(text);
-    this.#length += text.length;
-    if (this.#length >= FLUSH_AT) this.flush();
+  #append(row: RoundRow | EvaluationRow): void {
+    this.#file!.append(Buffer.from(`${JSON.stringify(row)}\n`));
   }
 }
 
-/** The round of a line; infinite for a line that is torn. */
-function roundOf(line: string): number {
-  try {
-    const { round, evaluation } = JSON.parse(line) as { round?: number; evaluation?: number };
-    return round ?? evaluation ?? Number.POSITIVE_INFINITY;
-  } catch {
-    return Number.POSITIVE_INFINITY;
+/** The lines of the file, but for those that are torn. */
+function* linesOf(bytes: Buffer): Generator<StoredRow> {
+  for (let start = 0, end: number; ; start = end) {
+    end = bytes.indexOf(NEWLINE, start) + 1;
+    if (end === 0) return;
+    let row: { round?: number; evaluation?: number } | null;
+    try {
+      row = JSON.parse(bytes.toString('utf8', start, end)) as typeof row;
+    } catch {
+      continue;
+    }
+    yield { start, end, round: row?.round, evaluation: row?.evaluation };
   }
 }

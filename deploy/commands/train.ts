@@ -2,7 +2,9 @@
 import type { RunEnd } from '../../coordinator/coordinator.js';
 import type { LearnerState } from '../../coordinator/learner.js';
 import type { Goal } from '../../coordinator/pacer.js';
+import { EventFiles } from '../../coordinator/report/event-files.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
+import { RunReport } from '../../coordinator/report/report.js';
 import { checkNumber, show } from '../../shared/check.js';
 import { dataDifference, digestOf, initialPhiOf } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
@@ -181,7 +183,7 @@ async function trainAndSave(
 ): Promise<number> {
   const { config, goal } = stored;
   const progress = new Progress(process.stdout, config, goal);
-  const metrics = new MetricsFile(folder.metrics);
+  const report = new RunReport([new MetricsFile(folder.metrics), new EventFiles(folder.path, config.network)]);
   const saver = {
     saved({ best, phi }: LearnerState): void {
       const last = new Float32Array(phi);
@@ -212,11 +214,11 @@ async function trainAndSave(
         warn: (line) => progress.say(line),
         error: (line) => progress.say(line),
       },
-      observer: observeAll(progress, metrics, saver),
+      observer: observeAll(progress, report, saver),
       signal: stop.signal,
     });
   } finally {
-    metrics.flush();
+    report.close();
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
   }

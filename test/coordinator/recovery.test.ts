@@ -83,6 +83,20 @@ describe('recover()', () => {
     }
   });
 
+  it('tells of every round that it applies again, with the norm that the round had', async (test) => {
+    const { journal, checkpoints, states, records } = await runFolder(test, 13, [9]);
+    const told: [number, number][] = [];
+    await recover(journal, checkpoints.read('mine').checkpoints, initialVector(), CONFIG, (record, norm) => {
+      assert.deepEqual(record, records[record.round]);
+      told.push([record.round, norm]);
+    });
+    const expected = [10, 11, 12, 13].map((round) => {
+      const { gradientNorm } = learn(states[round - 1]!, sumOf(round), CONFIG, 1);
+      return [round, gradientNorm];
+    });
+    assert.deepEqual(told, expected);
+  });
+
   it('goes on with the same bits as a run that was never stopped', async (test) => {
     const { journal, checkpoints } = await runFolder(test, 8, [6]);
     const { state } = await recover(journal, (await checkpoints.read('mine')).checkpoints, initialVector(), CONFIG);

@@ -13,7 +13,7 @@ import { silentLogger } from '../../shared/logger.js';
 import type { ToWorker } from '../../shared/messages.js';
 import { Pool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
-import { SMALL_ROUNDS, smallRun, startOf } from './harness.js';
+import { reportInto, SMALL_ROUNDS, smallRun, startOf } from './harness.js';
 
 const [folder, step, at] = process.argv.slice(2) as [string, string, string];
 
@@ -32,8 +32,10 @@ class CrashingJournal extends FileJournal {
       writeSync(openSync(join(folder, 'journal', name), 'a'), frame.subarray(0, frame.length >> 1));
       process.kill(process.pid, 'SIGKILL');
     }
-    await super.append(record);
+    const appended = super.append(record);
+    // in the same turn: the record is in the file, and the round is not reported yet
     dieAt('after-append', record.round);
+    await appended;
   }
 }
 
@@ -68,6 +70,7 @@ const coordinator = new Coordinator({
   phi: startOf(config),
   goal: { rounds: SMALL_ROUNDS },
   logger: silentLogger,
+  observer: reportInto(folder, config),
   // a checkpoint after every round: recovery meets both of them
   checkpointSeconds: 0,
 });

@@ -9,10 +9,13 @@ import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import {
   CLI,
   lopt,
+  reportedIn,
+  reportInto,
   SMALL_FLAGS,
   SMALL_ROUNDS,
   seededRandom,
   sha256OfFile,
+  smallRun,
   startProcess,
   trainSmall,
   wordsOf,
@@ -36,6 +39,11 @@ async function reaches(child: ChildProcess, metrics: string, round: number): Pro
   while (child.exitCode === null && (!existsSync(metrics) || roundsIn(metrics).every((written) => written < round))) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** The whole numbers up to the last. */
+function upTo(last: number, first = 1): number[] {
+  return Array.from({ length: last + 1 - first }, (_, index) => first + index);
 }
 
 /** φ of the undisturbed run, by one thread. */
@@ -116,7 +124,11 @@ describe('a run of 13 shards gives the same φ to the last bit', () => {
         const { signal, stderr } = await startProcess([CRASHING, folder, step, String(round)]).ended;
         assert.equal(signal, 'SIGKILL', stderr);
       }
-      assert.equal(await trainSmall(folder), expected);
+      const report = reportInto(folder, (await smallRun()).config);
+      assert.equal(await trainSmall(folder, { observer: report }), expected);
+      report.close();
+      const reported = { rounds: upTo(SMALL_ROUNDS), evaluations: [0, 9, 18, 27, 36, SMALL_ROUNDS] };
+      assert.deepEqual(reportedIn(folder), { metrics: reported, events: reported });
     });
   }
 
@@ -141,12 +153,8 @@ describe('a run of 13 shards gives the same φ to the last bit', () => {
     const { code, stderr } = await lopt(args);
     assert.equal(code, 0, stderr);
     assert.equal(sha256OfFile(join(folder, 'last.safetensors')), undisturbed);
-    const written = roundsIn(join(folder, 'metrics.jsonl'));
-    assert.deepEqual(
-      written.filter((round, index) => written.indexOf(round) !== index),
-      [],
-      'a round stands twice in the metrics',
-    );
+    const reported = { rounds: upTo(LONG_ROUNDS), evaluations: upTo(LONG_ROUNDS / 9, 0).map((index) => 9 * index) };
+    assert.deepEqual(reportedIn(folder), { metrics: reported, events: reported });
   });
 
   it('ended by Ctrl-C with exit code 130, and resumed', async (context) => {

@@ -2,12 +2,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EventFiles } from '../../coordinator/report/event-files.js';
+import { MetricsFile } from '../../coordinator/report/metrics.js';
+import { RunReport } from '../../coordinator/report/report.js';
 import { type EmbeddedOptions, trainEmbedded } from '../../deploy/embedded.js';
 import { type Configured, configure } from '../../deploy/train-flags.js';
 import { initialPhiOf } from '../../shared/config.js';
 import { silentLogger } from '../../shared/logger.js';
 import { encodePhi } from '../../shared/phi-format.js';
+import { readEventFiles } from '../fixtures/event-reader.js';
 
 /** The command line, as installed. */
 export const CLI = fileURLToPath(new URL('../../deploy/cli.js', import.meta.url));
@@ -58,6 +63,26 @@ export async function trainSmall(
     ...options,
   });
   return sha256(encodePhi(config.network, new Float32Array(end.state.phi)));
+}
+
+/** Writes metrics.jsonl and the event files of a run of this configuration. */
+export function reportInto(folder: string, { network }: Configured['config']): RunReport {
+  return new RunReport([new MetricsFile(join(folder, 'metrics.jsonl')), new EventFiles(folder, network)]);
+}
+
+/** The rounds and evaluations that stand in metrics.jsonl, and in the event files. */
+export function reportedIn(folder: string): Record<'metrics' | 'events', { rounds: number[]; evaluations: number[] }> {
+  const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').split('\n').slice(0, -1);
+  const rows = lines.map((line) => JSON.parse(line) as { round?: number; evaluation?: number });
+  const events = readEventFiles(folder);
+  const stepsWith = (tag: string) => events.filter(({ scalars }) => tag in scalars).map(({ step }) => step);
+  return {
+    metrics: {
+      rounds: rows.flatMap(({ round }) => round ?? []),
+      evaluations: rows.flatMap(({ evaluation }) => evaluation ?? []),
+    },
+    events: { rounds: stepsWith('train/learning-rate'), evaluations: stepsWith('held-out/divergence-rate') },
+  };
 }
 
 export function sha256(bytes: Uint8Array): string {

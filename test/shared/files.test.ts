@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { readFileNamed, writeFileWhole } from '../../shared/files.js';
+import { GrowingFile, readFileNamed, writeFileWhole } from '../../shared/files.js';
 import { assertFileError } from '../fixtures/damaged-files.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 
@@ -37,6 +37,30 @@ describe('writeFileWhole()', () => {
     assertFileError(() => writeFileWhole(occupied, 'x'), occupied);
     assert.deepEqual(readdirSync(folder), ['folder']);
     assert.equal(readFileSync(join(occupied, 'inside'), 'utf8'), 'old');
+  });
+});
+
+describe('GrowingFile', () => {
+  it('appends to what is there, and every append can be read at once', (test) => {
+    const path = join(temporaryFolder(test), 'file');
+    for (const [index, content] of ['first', ' second'].entries()) {
+      const file = new GrowingFile(path);
+      file.append(Buffer.from(content));
+      assert.equal(readFileSync(path, 'utf8'), ['first', 'first second'][index]);
+      file.close();
+      file.close();
+    }
+  });
+
+  it('throws FileError where it cannot write', (test) => {
+    const missing = join(temporaryFolder(test), 'none', 'file');
+    assertFileError(() => new GrowingFile(missing), missing);
+  });
+
+  it('throws FileError where the disk is full', { skip: !existsSync('/dev/full') && 'needs /dev/full' }, () => {
+    const file = new GrowingFile('/dev/full');
+    assertFileError(() => file.append(Buffer.from('x')), '/dev/full');
+    file.close();
   });
 });
 

@@ -1,0 +1,35 @@
+/** Cuts a report file back to the round that a run goes on from. */
+import { existsSync } from 'node:fs';
+import { readFileNamed, writeFileWhole } from '../../shared/files.js';
+import type { Kept } from './report.js';
+
+/** A stretch of a report file's bytes. */
+export interface StoredRow {
+  start: number;
+  end: number;
+  /** What the row is of; neither for the head of a file. */
+  round?: number | undefined;
+  evaluation?: number | undefined;
+}
+
+/**
+ * Drops the rows beyond `round`, and whatever `rowsOf` does not give, such as a torn last row; says what stays. A file
+ * that is not there holds nothing.
+ */
+export function cutBack(path: string, round: number, rowsOf: (bytes: Buffer) => Iterable<StoredRow>): Kept {
+  const evaluations = new Set<number>();
+  let lastRound = 0;
+  if (!existsSync(path)) return { lastRound, evaluations };
+  const bytes = readFileNamed(path, 'the rows of a report');
+  const kept: Buffer[] = [];
+  let length = 0;
+  for (const row of rowsOf(bytes)) {
+    if ((row.round ?? row.evaluation ?? 0) > round) continue;
+    if (row.round !== undefined) lastRound = row.round;
+    if (row.evaluation !== undefined) evaluations.add(row.evaluation);
+    kept.push(bytes.subarray(row.start, row.end));
+    length += row.end - row.start;
+  }
+  if (length < bytes.length) writeFileWhole(path, Buffer.concat(kept));
+  return { lastRound, evaluations };
+}

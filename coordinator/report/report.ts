@@ -1,0 +1,111 @@
+/** What a run reports as it goes: rows for rounds and held-out evaluations, each once in every file, however often the run is killed. */
+import type { JournalRecord } from '../../shared/journal/journal.js';
+import type { RoundMeasures, RunObserver } from '../coordinator.js';
+import type { Scores } from '../evaluation.js';
+
+/** A round. */
+export interface RoundRow {
+  round: number;
+  /** Means over the healthy problems of the window's loss and of f(θ_K); null where no problem was healthy. */
+  metaLoss: number | null;
+  finalLoss: number | null;
+  healthy: number;
+  problems: number;
+  learningRate: number;
+  /** Of the average, before it is clipped. */
+  gradientNorm: number;
+  skipped: boolean;
+  /** From φ's broadcast to the complete sum. Null, as what follows, where the row was made from the journal. */
+  seconds: number | null;
+  workers: number | null;
+  /** Windows that were computed again because a thread or worker was lost. */
+  replayed: number | null;
+}
+
+/** The held-out evaluation of φ_n. */
+export interface EvaluationRow extends Scores {
+  /** n. */
+  evaluation: number;
+}
+
+/** What a report file holds already. */
+export interface Kept {
+  /** 0 where there is none. */
+  lastRound: number;
+  evaluations: ReadonlySet<number>;
+}
+
+/** A file of a run's folder, or several, to which rows are appended. */
+export interface ReportFile {
+  /** Makes ready for a run that goes on after `round` under `term`: drops the rows beyond, and says which stay. */
+  open(round: number, term: number): Kept;
+  round(row: RoundRow): void;
+  /** @param phi φ_n, [phiLength] */
+  evaluation(row: EvaluationRow, phi: Float32Array): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** Writes the rows of a run to its report files. Every row is written at once, so a file lacks at most the last ones. */
+export class RunReport implements RunObserver {
+  readonly #files: readonly { file: ReportFile; evaluations: Set<number> }[];
+  #recovered: RoundRow[] = [];
+
+  constructor(files: readonly ReportFile[]) {
+    this.#files = files.map((file) => ({ file, evaluations: new Set() }));
+  }
+
+  recovered(record: JournalRecord, gradientNorm: number): void {
+    this.#recovered.push(rowOf(record, gradientNorm));
+  }
+
+  started(round: number, term: number): void {
+    for (const { file, evaluations } of this.#files) {
+      const kept = file.open(round, term);
+      for (const evaluation of kept.evaluations) evaluations.add(evaluation);
+      // the record of a round is journalled before its row is written: a kill between the two leaves a row out
+      for (const row of this.#recovered) if (row.round > kept.lastRound) file.round(row);
+    }
+    this.#recovered = [];
+  }
+
+  round(record: JournalRecord, { gradientNorm, ...measures }: RoundMeasures): void {
+    const row = rowOf(record, gradientNorm, measures);
+    for (const { file } of this.#files) file.round(row);
+  }
+
+  evaluated(evaluation: number, scores: Scores, phi: Float32Array): void {
+    for (const { file, evaluations } of this.#files) {
+      // its score is journalled after its row is written: a kill between the two has φ evaluated again
+      if (evaluations.has(evaluation)) continue;
+      evaluations.add(evaluation);
+      file.evaluation({ evaluation, ...scores }, phi);
+    }
+  }
+
+  /** Idempotent. */
+  close(): void {
+    for (const { file } of this.#files) file.close();
+  }
+}
+
+function rowOf(
+  { round, healthy, problems, loss, finalLoss, learningRate, skipped }: JournalRecord,
+  gradientNorm: number,
+  measures?: Omit<RoundMeasures, 'gradientNorm'>,
+): RoundRow {
+  const mean = (sum: number) => (healthy > 0 ? sum / healthy : null);
+  return {
+    round,
+    metaLoss: mean(loss),
+    finalLoss: mean(finalLoss),
+    healthy,
+    problems,
+    learningRate,
+    gradientNorm,
+    skipped,
+    seconds: measures?.seconds ?? null,
+    workers: measures?.workers ?? null,
+    replayed: measures?.replayed ?? null,
+  };
+}

@@ -1,4 +1,5 @@
 /** Holds a learned optimizer against hand-designed ones at their best learning rates. */
+import type { Curve } from './curve.js';
 import type { Scores, Statistics } from './evaluation.js';
 
 /** The two numbers by which optimizers are compared; each is tuned for by itself. */
@@ -11,6 +12,8 @@ export interface ComparedOptimizer {
   sum: Statistics & { learningRate: number | null };
   final: Statistics & { learningRate: number | null };
   divergenceRate: number;
+  /** The learning curve, at the learning rate that is best for `final`; null where there is none. */
+  curve: Curve | null;
 }
 
 /** Points of the grid in a factor of ten. */
@@ -68,11 +71,14 @@ function bestOf(trials: readonly Trial[], criterion: Criterion): Trial | undefin
   return best;
 }
 
+/** Scores with the learning curve behind them. */
+export type ScoresAndCurve = Scores & { curve: Curve };
+
 /** How a comparison measures: on functions for tuning, or on fresh ones. */
 export interface Measures {
-  learned(): Promise<Scores>;
+  learned(): Promise<ScoresAndCurve>;
   tune(name: string, learningRate: number): Promise<Scores>;
-  fresh(name: string, learningRate: number): Promise<Scores>;
+  fresh(name: string, learningRate: number): Promise<ScoresAndCurve>;
 }
 
 /** The learned optimizer, then every hand-designed one at its best learning rates. `tuned` is told of each as it is done. */
@@ -88,6 +94,7 @@ export async function compare(
       sum: { learningRate: null, ...learned.sum },
       final: { learningRate: null, ...learned.final },
       divergenceRate: learned.divergenceRate,
+      curve: learned.curve,
     },
   ];
   tuned(rows[0]!);
@@ -114,5 +121,6 @@ async function measureTuned(
     sum: { learningRate: rates.sum, ...(forSum?.sum ?? none) },
     final: { learningRate: rates.final, ...(forFinal?.final ?? none) },
     divergenceRate: forFinal?.divergenceRate ?? 1,
+    curve: forFinal?.curve ?? null,
   };
 }

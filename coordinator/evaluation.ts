@@ -1,6 +1,7 @@
 /** Held-out evaluation: which functions, and what their scores say. */
 import type { RunConfig } from '../shared/config.js';
 import type { ChunkScores, EvaluationChunk } from '../shared/messages.js';
+import { ascending, quantile } from './quantiles.js';
 
 /** The chunks of an evaluation of `functions` functions: a function's draw depends on its chunk, so the size is fixed. */
 export function chunksOf(functions: number, chunkSize: number): EvaluationChunk[] {
@@ -27,13 +28,16 @@ export function statisticsOf(values: Float64Array): Statistics {
   const count = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, count - 1);
-  // a value that is not a number counts as the worst
-  const sorted = values.map((value) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : value)).sort();
-  const median = (sorted[(count - 1) >> 1]! + sorted[count >> 1]!) / 2;
-  return { mean: finite(mean), standardError: finite(Math.sqrt(variance / count)), median: finite(median) };
+  const median = quantile(ascending(values), 0.5);
+  return {
+    mean: finiteOrNull(mean),
+    standardError: finiteOrNull(Math.sqrt(variance / count)),
+    median: finiteOrNull(median),
+  };
 }
 
-function finite(value: number): number | null {
+/** The value as JSON can hold it. */
+export function finiteOrNull(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 

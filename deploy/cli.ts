@@ -8,13 +8,14 @@ import { bench } from './commands/bench.js';
 import { type Command, EXIT } from './commands/command.js';
 import { evaluate } from './commands/eval.js';
 import { engines, problems } from './commands/lists.js';
+import { report as reportCommand } from './commands/report.js';
 import { train } from './commands/train.js';
 import type { Flags } from './train-flags.js';
 
-const COMMANDS: readonly Command[] = [train, evaluate, bench, problems, engines];
+const COMMANDS: readonly Command[] = [train, evaluate, reportCommand, bench, problems, engines];
 
 /** Flags that name files: 1.10 stays 1.10. */
-const PATHS = new Set(['out', 'init', 'config', 'json', 'problem-module']);
+const PATHS = new Set(['out', 'init', 'config', 'json', 'report', 'svg', 'problem-module']);
 
 /** Runs `lopt` with these arguments; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {

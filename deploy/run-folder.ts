@@ -38,6 +38,19 @@ export class RunFolder {
     return join(this.path, 'metrics.jsonl');
   }
 
+  get checkpoints(): string {
+    return join(this.path, 'checkpoints');
+  }
+
+  /** The comparison of the run's φ with hand-designed optimizers. */
+  get evaluation(): string {
+    return join(this.path, 'evaluation.json');
+  }
+
+  get report(): string {
+    return join(this.path, 'report.html');
+  }
+
   get #config(): string {
     return join(this.path, 'config.json');
   }
@@ -63,10 +76,10 @@ export class RunFolder {
     writeFileWhole(this.#config, `${JSON.stringify(run, null, 2)}\n`);
   }
 
-  /** How the run in this folder was started; throws where there is none, or its file is damaged. */
-  open(): StoredRun {
+  /** How the run in this folder was started; throws, as `task` failed, where there is none, or its file is damaged. */
+  open(task = 'Cannot resume'): StoredRun {
     if (!existsSync(this.#config)) {
-      throw new UsageError(`Cannot resume ${this.path}: it must hold a run, and there is no config.json in it`);
+      throw new UsageError(`${task} ${this.path}: it must hold a run, and there is no config.json in it`);
     }
     const path = this.#config;
     let stored: StoredRun;

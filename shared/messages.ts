@@ -114,6 +114,8 @@ export interface ChunkScores {
   sum: Float64Array;
   /** f(θ_T) of every function. */
   final: Float64Array;
+  /** f(θ_t) at the steps that were asked for, [steps, functions]; absent where none were. */
+  curve?: Float64Array;
 }
 
 /** Worker: one chunk of an evaluation. */

@@ -17,6 +17,8 @@ export interface EvaluationRequest {
   count: number;
   /** T, steps of the optimizer. */
   horizon: number;
+  /** Steps t, ascending, from 0 to T, at which every function's loss is kept for a curve. @default none */
+  curveSteps?: readonly number[];
 }
 
 /**
@@ -27,7 +29,7 @@ export function evaluateChunk<State>(
   optimizer: Optimizer<State>,
   problems: Problems,
   gradientOf: Gradient,
-  { seed, purpose, split, chunk, count, horizon }: EvaluationRequest,
+  { seed, purpose, split, chunk, count, horizon, curveSteps = [] }: EvaluationRequest,
 ): ChunkScores {
   const id: DrawId = { seed, member: 0, shard: chunk, episode: 0, purpose };
   const key = deriveKey(id);
@@ -36,8 +38,14 @@ export function evaluateChunk<State>(
   const gradient = new Float32Array(theta.length);
   const losses = new Float64Array(count);
   const sum = new Float64Array(count);
+  const curve = new Float64Array(curveSteps.length * count);
+  let kept = 0;
+  function keep(t: number): void {
+    if (curveSteps[kept] === t) curve.set(losses, count * kept++);
+  }
   gradientOf(theta, batch, 0, gradient, losses);
   const initial = losses.slice();
+  keep(0);
   let state = optimizer.init(theta.length);
   for (let t = 0; t < horizon; t++) {
     for (let p = 0; p < count; p++) sum[p] = sum[p]! + losses[p]!;
@@ -45,6 +53,7 @@ export function evaluateChunk<State>(
     state = step.state;
     for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + step.updates[i]!;
     gradientOf(theta, batch, t + 1, gradient, losses);
+    keep(t + 1);
   }
-  return { chunk, initial, sum, final: losses };
+  return { chunk, initial, sum, final: losses, ...(curveSteps.length > 0 ? { curve } : {}) };
 }

@@ -2,15 +2,20 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
+import { tableOf, verdictOf } from '../../coordinator/report/comparison-table.js';
+import { evaluationPage } from '../../coordinator/report/evaluation-page.js';
+import type { EvaluationReport } from '../../coordinator/report/evaluation-report.js';
 import { checkNumber } from '../../shared/check.js';
 import type { RunConfig } from '../../shared/config.js';
 import { writeFileWhole } from '../../shared/files.js';
-import { readPhi } from '../../shared/phi-file.js';
+import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { Pool } from '../../worker/pool.js';
 import type { ProblemFamily, Problems } from '../../worker/problems/problem.js';
-import { compareOnPool, tableOf, verdictOf } from '../compare.js';
+import { compareOnPool } from '../compare.js';
 import { MODULE_FLAG, problemOf } from '../problem-module.js';
+import { evaluateCommand } from '../repeat.js';
 import { RunFolder, type StoredRun } from '../run-folder.js';
+import { writeCurves } from '../run-report.js';
 import { configure, type Flags, problemFlagsOf, threadsOf } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 
@@ -27,6 +32,8 @@ export const evaluate: Command = {
     horizon: 'steps of every optimizer (default 100)',
     seed: 'what the functions are drawn from (default 0)',
     json: 'write the figures to this file',
+    report: 'write a page with learning curves and table to this HTML file',
+    svg: 'write the learning curves to this file',
     threads: 'threads that compute (default: all processors)',
     engine: 'what computes the learned optimizer: wasm or reference',
     ...MODULE_FLAG,
@@ -48,7 +55,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   const trained = run?.config;
   const problem = (await evaluatedProblem(positionals['problem'], flags, run)) ?? DEFAULT_PROBLEM;
   const options = trained && trained.problem === problem ? problemFlagsOf(trained) : {};
-  const { json: jsonPath, functions: _functions, 'tune-functions': _tune, threads: _threads, ...rest } = flags;
+  const { json, report: page, svg, functions: _functions, 'tune-functions': _tune, threads: _threads, ...rest } = flags;
   const horizon = rest['horizon'] ?? trained?.horizon;
   const configured = await configure(
     TASK,
@@ -57,23 +64,24 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
     phiFile,
   );
   const pool = new Pool(threads);
+  let report: EvaluationReport;
   try {
-    const { rows, functions: compared } = await compareAndPrint({
-      ...configured,
-      phi: phiFile.phi,
-      pool,
-      seed: configured.config.seed,
-      functions,
-      tuneFunctions,
-    });
-    if (jsonPath !== undefined) {
-      const report = { functions: compared, horizon: configured.config.horizon, optimizers: rows };
-      writeFileWhole(String(jsonPath), `${JSON.stringify(report, null, 2)}\n`);
-    }
+    report = await compareAndPrint({ ...configured, phiFile, pool, functions, tuneFunctions });
   } finally {
     await pool.close();
   }
+  if (json !== undefined) writeFileWhole(String(json), jsonOf(report));
+  if (page !== undefined) {
+    const command = evaluateCommand(path, positionals['problem'], rest, report);
+    writeFileWhole(String(page), await evaluationPage(report, command));
+  }
+  if (svg !== undefined) await writeCurves(report, String(svg));
   return EXIT.done;
+}
+
+/** An evaluation as the text of a file. */
+export function jsonOf(report: EvaluationReport): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
 }
 
 /** The run whose folder φ lies in. */
@@ -98,23 +106,21 @@ interface ComparisonRequest {
   config: RunConfig;
   family: ProblemFamily;
   problems: Problems;
-  phi: Float32Array;
+  phiFile: PhiFile;
   pool: Pool;
-  seed: number;
   functions?: number | undefined;
   tuneFunctions?: number | undefined;
 }
 
 /** Compares and prints the table with its verdict. */
-export async function compareAndPrint(
-  request: ComparisonRequest,
-): Promise<{ rows: ComparedOptimizer[]; functions: number }> {
-  const { config, problems, phi, pool, seed } = request;
+export async function compareAndPrint(request: ComparisonRequest): Promise<EvaluationReport> {
+  const { config, problems, phiFile, pool } = request;
+  const { version, problem, problemOptions, dataHashes, seed, horizon, engine, strict } = config;
   // so many functions that a comparison takes a minute or so, be they of 10 parameters or of 16 000
   const small = problems.coordinates <= 1000;
   const { functions = small ? 10_000 : 200, tuneFunctions = small ? 1000 : 32 } = request;
   process.stdout.write(
-    `Comparing on ${functions} fresh functions of ${config.problem}, ${config.horizon} steps; learning rates tuned on ${tuneFunctions} others.\n`,
+    `Comparing on ${functions} fresh functions of ${problem}, ${horizon} steps; learning rates tuned on ${tuneFunctions} others.\n`,
   );
   const onRow = process.stdout.isTTY
     ? (row: ComparedOptimizer) => process.stdout.write(`\r\x1b[2K${row.name}`)
@@ -122,7 +128,7 @@ export async function compareAndPrint(
   const chunk = small ? 64 : 1;
   const rows = await compareOnPool({
     config,
-    phi,
+    phi: phiFile.phi,
     pool,
     functions,
     tuneFunctions,
@@ -131,5 +137,18 @@ export async function compareAndPrint(
     ...(onRow ? { onRow } : {}),
   });
   process.stdout.write(`${process.stdout.isTTY ? '\r\x1b[2K' : ''}\n${tableOf(rows)}\n\n${verdictOf(rows)}\n`);
-  return { rows, functions };
+  return {
+    version,
+    phi: phiFile.hash,
+    problem,
+    problemOptions,
+    dataHashes,
+    seed,
+    horizon,
+    functions,
+    tuneFunctions,
+    engine,
+    strict,
+    optimizers: rows,
+  };
 }

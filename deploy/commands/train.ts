@@ -8,13 +8,16 @@ import { RunReport } from '../../coordinator/report/report.js';
 import { checkNumber, show } from '../../shared/check.js';
 import { dataDifference, digestOf, initialPhiOf } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
+import { writeFileWhole } from '../../shared/files.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { Pool } from '../../worker/pool.js';
 import { readConfigFile } from '../config-file.js';
 import { trainEmbedded } from '../embedded.js';
 import { MODULE_FLAG, problemOf, withModulePath } from '../problem-module.js';
 import { observeAll, Progress } from '../progress.js';
+import { repeatLines } from '../repeat.js';
 import { RunFolder, type StoredRun } from '../run-folder.js';
+import { writeRunReport } from '../run-report.js';
 import {
   type Configured,
   configure,
@@ -26,7 +29,7 @@ import {
   WORD_FLAGS,
 } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
-import { compareAndPrint } from './eval.js';
+import { compareAndPrint, jsonOf } from './eval.js';
 
 const TASK = 'Cannot train';
 const DEFAULT_PROBLEM = 'quadratic';
@@ -224,45 +227,30 @@ async function trainAndSave(
   }
   const { state, best } = end;
   if (end.interrupted) {
+    await writeRunReport(folder, stored, state);
     progress.say(`Stopped after round ${state.round}; go on with: lopt train --resume --out ${folder.path}`);
     return EXIT.interrupted;
   }
   folder.writePhis(config, best, new Float32Array(state.phi));
   progress.say(`Trained ${state.round} rounds; the best φ is that of round ${best.round}: ${folder.best}`);
   for (const line of repeatLines(stored, state, folder.path)) progress.say(line);
-  if (compare) await compareTrained(configured, best.phi, threads);
+  // before the comparison, too: that may be interrupted
+  await writeRunReport(folder, stored, state);
+  if (compare) {
+    await compareTrained(folder, configured, threads);
+    await writeRunReport(folder, stored, state);
+  }
+  progress.say(`Curves, table and configuration: ${folder.report}`);
   return EXIT.done;
 }
 
-async function compareTrained(
-  { config, family, problems }: Configured,
-  phi: Float32Array,
-  threads: number,
-): Promise<void> {
+/** Compares the run's best φ with hand-designed optimizers, and keeps the figures in its folder. */
+async function compareTrained(folder: RunFolder, configured: Configured, threads: number): Promise<void> {
   const pool = new Pool(threads);
   try {
-    await compareAndPrint({ config, family, problems, phi, pool, seed: config.seed });
+    const report = await compareAndPrint({ ...configured, phiFile: readPhi(folder.best), pool });
+    writeFileWhole(folder.evaluation, jsonOf(report));
   } finally {
     await pool.close();
   }
-}
-
-/** The commands that compute the same φ. */
-function repeatLines(stored: StoredRun, { round, plannedRounds }: LearnerState, path: string): string[] {
-  if (plannedRounds === null || round < plannedRounds) {
-    return [
-      `Of ${plannedRounds ?? 'the'} planned rounds, ${round} are done; go on with: lopt train --resume --out ${path}`,
-    ];
-  }
-  const first = `The same bits again: ${repeatCommand(stored, plannedRounds)}`;
-  return round === plannedRounds ? [first] : [first, `and then: lopt train --resume --rounds ${round} --out FOLDER`];
-}
-
-function repeatCommand({ config, flags }: StoredRun, rounds: number): string {
-  const words = Object.entries(flags).flatMap(([name, value]) => {
-    if (value === false) return [];
-    if (value === true) return [`--${name}`];
-    return [`--${name} ${Array.isArray(value) ? value.join(',') : String(value)}`];
-  });
-  return ['lopt train', config.problem, ...words, `--rounds ${rounds}`].join(' ');
 }

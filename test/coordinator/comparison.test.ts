@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compare, gridRate, tuneLearningRate } from '../../coordinator/comparison.js';
+import { compare, gridRate, type ScoresAndCurve, tuneLearningRate } from '../../coordinator/comparison.js';
+import type { Curve } from '../../coordinator/curve.js';
 import type { Scores } from '../../coordinator/evaluation.js';
 
 function scores(sum: number | null, final: number | null, divergenceRate = 0): Scores {
   const statistics = (mean: number | null) => ({ mean, standardError: 0, median: mean });
   return { sum: statistics(sum), final: statistics(final), divergenceRate };
+}
+
+/** A curve that tells which measurement it belongs to. */
+function curveNamed(value: number): Curve {
+  return { steps: [0], mean: [value], median: [value], lowerQuartile: [value], upperQuartile: [value] };
+}
+
+function withCurve(measured: Scores, value: number): ScoresAndCurve {
+  return { ...measured, curve: curveNamed(value) };
 }
 
 /** Squared distance in thirds of a decade from a point of the grid. */
@@ -90,14 +100,14 @@ describe('compare()', () => {
     const rows = await compare(
       ['one', 'two', 'never'],
       {
-        learned: async () => scores(7, 8, 0.25),
+        learned: async () => withCurve(scores(7, 8, 0.25), 9),
         tune: async (name, rate) => {
           if (name === 'never') return scores(null, null);
           return scores(bowl(rate, -3), bowl(rate, name === 'one' ? -3 : -6));
         },
         fresh: async (name, rate) => {
           fresh.push(`${name} ${rate}`);
-          return scores(rate, 2 * rate, rate / 2);
+          return withCurve(scores(rate, 2 * rate, rate / 2), rate);
         },
       },
       ({ name }) => told.push(name),
@@ -110,20 +120,24 @@ describe('compare()', () => {
         sum: { ...statistics(7), learningRate: null },
         final: { ...statistics(8), learningRate: null },
         divergenceRate: 0.25,
+        curve: curveNamed(9),
       },
       {
         name: 'one',
         sum: { ...statistics(0.1), learningRate: 0.1 },
         final: { ...statistics(0.2), learningRate: 0.1 },
         divergenceRate: 0.05,
+        curve: curveNamed(0.1),
       },
       {
         name: 'two',
         sum: { ...statistics(0.1), learningRate: 0.1 },
         final: { ...statistics(0.02), learningRate: 0.01 },
         divergenceRate: 0.005,
+        // at the rate for `final`, not at the one for `sum`
+        curve: curveNamed(0.01),
       },
-      { name: 'never', sum: none, final: none, divergenceRate: 1 },
+      { name: 'never', sum: none, final: none, divergenceRate: 1, curve: null },
     ]);
     assert.deepEqual(fresh, ['one 0.1', 'two 0.1', 'two 0.01']);
     assert.deepEqual(told, ['learned', 'one', 'two', 'never']);

@@ -1,0 +1,88 @@
+/** The figures of a run: what training did, round by round. */
+import type { Statistics } from '../evaluation.js';
+import type { Figure } from './figure.js';
+import type { EvaluatedRound, RunHistory } from './history.js';
+import { type ChartPoint, type LineChart, yScaleOf } from './line-chart.js';
+import { grouped, short } from './numbers.js';
+import { thinned } from './thin.js';
+
+/** Those that there is anything to show of. */
+export function trainingFigures(history: RunHistory): Figure[] {
+  const { evaluations } = history;
+  const loss = thinned(history.metaLoss);
+  const figures = [
+    figureOf({
+      id: 'meta-loss',
+      title: 'Meta-loss',
+      what: 'meta-loss of an episode',
+      caption: `Sum of the losses over an episode of the training problems${bandSentence(loss)}.`,
+      points: loss,
+    }),
+    ...heldOutFigures(evaluations),
+    figureOf({
+      id: 'learning-rate',
+      title: 'Learning rate',
+      what: 'learning rate',
+      caption: 'Learning rate of the outer optimizer.',
+      // what changes this slowly has no band
+      points: thinned(history.learningRate).map(({ x, y }) => ({ x, y })),
+    }),
+  ];
+  return figures.filter(({ chart }) => chart.lines[0]!.points.length > 0);
+}
+
+function heldOutFigures(evaluations: readonly EvaluatedRound[]): Figure[] {
+  const points = (of: (evaluated: EvaluatedRound) => Statistics) =>
+    evaluations.map((evaluated): ChartPoint => {
+      const { mean: y, standardError: error } = of(evaluated);
+      const x = evaluated.round;
+      if (y === null || error === null) return { x, y };
+      // an error larger than the mean is no reason to give up the logarithmic scale
+      return { x, y, low: y > 0 ? Math.max(0, y - error) : y - error, high: y + error };
+    });
+  const caption = (what: string) => `${what}, mean over held-out functions with its standard error.`;
+  return [
+    figureOf({
+      id: 'held-out-sum',
+      title: 'Held-out evaluation: sum',
+      what: 'held-out sum',
+      caption: caption('Sum of the losses over all steps'),
+      points: points(({ sum }) => sum),
+    }),
+    figureOf({
+      id: 'held-out-final',
+      title: 'Held-out evaluation: final loss',
+      what: 'held-out final loss',
+      caption: caption('Loss after the last step'),
+      points: points(({ final }) => final),
+    }),
+  ];
+}
+
+interface Described extends Pick<Figure, 'id' | 'title' | 'caption'> {
+  /** What the line is, within a sentence. */
+  what: string;
+  points: readonly ChartPoint[];
+}
+
+function figureOf({ id, title, what, caption, points }: Described): Figure {
+  const lines = [{ name: what, points }];
+  const y = yScaleOf(lines);
+  const chart: LineChart = { lines, xName: 'round', y, dots: points.length <= 40 };
+  const scale = y.kind === 'log' ? ' The scale is logarithmic.' : '';
+  return { id, title, caption: `${caption}${scale}`, description: descriptionOf(what, points), chart };
+}
+
+function bandSentence(points: readonly ChartPoint[]): string {
+  const thin = points.some(({ low }) => low !== undefined);
+  return thin ? '; every point is the median of neighbouring episodes, the band reaches from quartile to quartile' : '';
+}
+
+function descriptionOf(what: string, points: readonly ChartPoint[]): string {
+  const finite = points.flatMap(({ x, y }) => (y === null ? [] : [{ x, y }]));
+  const [first, last] = [finite[0], finite.at(-1)];
+  if (!first || !last) return `The ${what} is not finite.`;
+  const least = finite.reduce((best, point) => (point.y < best.y ? point : best));
+  const at = ({ x, y }: { x: number; y: number }) => `${short(y)} at round ${grouped(x)}`;
+  return `The ${what} is ${at(first)} and ${at(last)}; the least is ${at(least)}.`;
+}

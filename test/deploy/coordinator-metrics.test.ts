@@ -9,7 +9,7 @@ import { VERSION } from '../../shared/config.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
 import { silentLogger } from '../../shared/logger.js';
 import { SMALL_ROUNDS, smallRun, startOf } from '../e2e/harness.js';
-import { type Family, parseExposition, valueOf } from '../fixtures/exposition.js';
+import { type Family, parseExposition, sampleOf } from '../fixtures/exposition.js';
 import { withFolder } from '../fixtures/folder.js';
 import { recordOf } from '../fixtures/records.js';
 import { runConfig } from '../fixtures/run-config.js';
@@ -58,19 +58,19 @@ describe('CoordinatorMetrics of a run', () => {
   });
 
   it('counts its rounds and sums their times', () => {
-    assert.equal(valueOf(families, 'lopt_rounds_total', RUN), SMALL_ROUNDS);
-    assert.equal(valueOf(families, 'lopt_round', RUN), SMALL_ROUNDS);
-    assert.equal(valueOf(families, 'lopt_planned_rounds', RUN), SMALL_ROUNDS);
-    assert.equal(valueOf(families, 'lopt_checkpoint_round', RUN), SMALL_ROUNDS);
-    assert.equal(valueOf(families, 'lopt_term', RUN), 1);
-    assert.equal(valueOf(families, 'lopt_round_duration_seconds_count', RUN), SMALL_ROUNDS);
+    assert.equal(sampleOf(families, 'lopt_rounds_total', RUN), SMALL_ROUNDS);
+    assert.equal(sampleOf(families, 'lopt_round', RUN), SMALL_ROUNDS);
+    assert.equal(sampleOf(families, 'lopt_planned_rounds', RUN), SMALL_ROUNDS);
+    assert.equal(sampleOf(families, 'lopt_checkpoint_round', RUN), SMALL_ROUNDS);
+    assert.equal(sampleOf(families, 'lopt_term', RUN), 1);
+    assert.equal(sampleOf(families, 'lopt_round_duration_seconds_count', RUN), SMALL_ROUNDS);
     const total = (name: 'seconds' | 'coordinatorSeconds') =>
       rounds.reduce((sum, { measures }) => sum + measures[name], 0);
-    assert.equal(valueOf(families, 'lopt_round_duration_seconds_sum', RUN), total('seconds'));
-    assert.equal(valueOf(families, 'lopt_coordinator_work_seconds_total', RUN), total('coordinatorSeconds'));
+    assert.equal(sampleOf(families, 'lopt_round_duration_seconds_sum', RUN), total('seconds'));
+    assert.equal(sampleOf(families, 'lopt_coordinator_work_seconds_total', RUN), total('coordinatorSeconds'));
     for (const le of ['0.001', '0.01', '1', '300', '+Inf']) {
       const below = rounds.filter(({ measures }) => measures.seconds <= Number(le.replace('+Inf', 'Infinity')));
-      assert.equal(valueOf(families, 'lopt_round_duration_seconds_bucket', { ...RUN, le }), below.length);
+      assert.equal(sampleOf(families, 'lopt_round_duration_seconds_bucket', { ...RUN, le }), below.length);
     }
   });
 
@@ -81,24 +81,24 @@ describe('CoordinatorMetrics of a run', () => {
       [36, 37, 38, 39, 40],
     );
     const expected = last.reduce((sum, { loss, healthy }) => sum + loss / healthy, 0);
-    assert.equal(valueOf(families, 'lopt_meta_loss', RUN), expected);
+    assert.equal(sampleOf(families, 'lopt_meta_loss', RUN), expected);
   });
 
   it('shows the newest held-out evaluation and outer step', () => {
     const { round, sum, final } = heldOut.at(-1)!;
-    assert.equal(valueOf(families, 'lopt_held_out_round', RUN), round);
-    assert.equal(valueOf(families, 'lopt_held_out_loss', { ...RUN, statistic: 'sum' }), sum);
-    assert.equal(valueOf(families, 'lopt_held_out_loss', { ...RUN, statistic: 'final' }), final);
+    assert.equal(sampleOf(families, 'lopt_held_out_round', RUN), round);
+    assert.equal(sampleOf(families, 'lopt_held_out_loss', { ...RUN, statistic: 'sum' }), sum);
+    assert.equal(sampleOf(families, 'lopt_held_out_loss', { ...RUN, statistic: 'final' }), final);
     const { record, measures } = rounds.at(-1)!;
-    assert.equal(valueOf(families, 'lopt_learning_rate', RUN), record.learningRate);
-    assert.equal(valueOf(families, 'lopt_gradient_norm', RUN), measures.gradientNorm);
+    assert.equal(sampleOf(families, 'lopt_learning_rate', RUN), record.learningRate);
+    assert.equal(sampleOf(families, 'lopt_gradient_norm', RUN), measures.gradientNorm);
   });
 
   it('says what runs', () => {
     const labels = { version: VERSION, engine: 'wasm', node: process.version };
-    assert.equal(valueOf(families, 'lopt_build_info', labels), 1);
-    assert.equal(valueOf(families, 'lopt_run_info', { ...RUN, problem: 'quadratic' }), 1);
-    assert.ok(valueOf(families, 'process_cpu_seconds_total') > 0);
+    assert.equal(sampleOf(families, 'lopt_build_info', labels), 1);
+    assert.equal(sampleOf(families, 'lopt_run_info', { ...RUN, problem: 'quadratic' }), 1);
+    assert.ok(sampleOf(families, 'process_cpu_seconds_total') > 0);
   });
 });
 
@@ -115,7 +115,7 @@ describe('CoordinatorMetrics', () => {
       ['lopt_reassignments_total', { reason: 'silent' }],
       ['lopt_reassignments_total', { reason: 'late' }],
     ] as const) {
-      assert.equal(valueOf(families, name, { ...RUN, ...labels }), 0, name);
+      assert.equal(sampleOf(families, name, { ...RUN, ...labels }), 0, name);
     }
   });
 
@@ -132,12 +132,12 @@ describe('CoordinatorMetrics', () => {
     for (const round of [1, 2, 3]) metrics.round(recordOf(round), MEASURES);
     for (const reason of ['late', 'silent', 'late'] as const) metrics.reassigned('w1', reason);
     const families = await scrape(metrics);
-    assert.equal(valueOf(families, 'lopt_skipped_rounds_total', RUN), 1);
-    assert.equal(valueOf(families, 'lopt_bad_problems', RUN), 5);
-    assert.equal(valueOf(families, 'lopt_replayed_windows_total', RUN), 9);
-    assert.equal(valueOf(families, 'lopt_duplicates_checked_total', RUN), 3);
-    assert.equal(valueOf(families, 'lopt_reassignments_total', { ...RUN, reason: 'late' }), 2);
-    assert.equal(valueOf(families, 'lopt_reassignments_total', { ...RUN, reason: 'silent' }), 1);
+    assert.equal(sampleOf(families, 'lopt_skipped_rounds_total', RUN), 1);
+    assert.equal(sampleOf(families, 'lopt_bad_problems', RUN), 5);
+    assert.equal(sampleOf(families, 'lopt_replayed_windows_total', RUN), 9);
+    assert.equal(sampleOf(families, 'lopt_duplicates_checked_total', RUN), 3);
+    assert.equal(sampleOf(families, 'lopt_reassignments_total', { ...RUN, reason: 'late' }), 2);
+    assert.equal(sampleOf(families, 'lopt_reassignments_total', { ...RUN, reason: 'silent' }), 1);
   });
 
   it('shows NaN for a held-out mean that is not finite', async () => {
@@ -145,8 +145,8 @@ describe('CoordinatorMetrics', () => {
     const none = { mean: null, standardError: null, median: null };
     metrics.evaluated(5, { sum: none, final: { ...none, mean: 2 }, divergenceRate: 1 });
     const families = await scrape(metrics);
-    assert.ok(Number.isNaN(valueOf(families, 'lopt_held_out_loss', { ...RUN, statistic: 'sum' })));
-    assert.equal(valueOf(families, 'lopt_held_out_loss', { ...RUN, statistic: 'final' }), 2);
+    assert.ok(Number.isNaN(sampleOf(families, 'lopt_held_out_loss', { ...RUN, statistic: 'sum' })));
+    assert.equal(sampleOf(families, 'lopt_held_out_loss', { ...RUN, statistic: 'final' }), 2);
   });
 
   it('counts the workers by state, and their threads, at the moment of the scrape', async () => {
@@ -164,8 +164,10 @@ describe('CoordinatorMetrics', () => {
     metrics.watch(coordinator);
     const workersIn = async () => {
       const families = await scrape(metrics);
-      const counts = ['computing', 'idle', 'late'].map((state) => valueOf(families, 'lopt_workers', { ...RUN, state }));
-      return [...counts, valueOf(families, 'lopt_threads', RUN)];
+      const counts = ['computing', 'idle', 'late'].map((state) =>
+        sampleOf(families, 'lopt_workers', { ...RUN, state }),
+      );
+      return [...counts, sampleOf(families, 'lopt_threads', RUN)];
     };
     assert.deepEqual(await workersIn(), [2, 1, 1, 16]);
     coordinator.members = [];
@@ -177,7 +179,7 @@ describe('CoordinatorMetrics', () => {
     const seen: unknown[] = [];
     const look = async () => {
       const families = await scrape(metrics);
-      seen.push([metrics.inCharge(), valueOf(families, 'lopt_leader', RUN), valueOf(families, 'lopt_shards', RUN)]);
+      seen.push([metrics.inCharge(), sampleOf(families, 'lopt_leader', RUN), sampleOf(families, 'lopt_shards', RUN)]);
     };
     await look();
     metrics.standBy();
@@ -204,9 +206,9 @@ describe('watchBus()', () => {
     figures.receivedBytes = 15;
     figures.droppedMessages = 4;
     const families = parseExposition(await registry.metrics());
-    assert.equal(valueOf(families, 'lopt_bus_bytes_total', { direction: 'received' }), 15);
-    assert.equal(valueOf(families, 'lopt_bus_bytes_total', { direction: 'sent' }), 20);
-    assert.equal(valueOf(families, 'lopt_bus_messages_total', { direction: 'sent' }), 2);
-    assert.equal(valueOf(families, 'lopt_bus_dropped_messages_total'), 4);
+    assert.equal(sampleOf(families, 'lopt_bus_bytes_total', { direction: 'received' }), 15);
+    assert.equal(sampleOf(families, 'lopt_bus_bytes_total', { direction: 'sent' }), 20);
+    assert.equal(sampleOf(families, 'lopt_bus_messages_total', { direction: 'sent' }), 2);
+    assert.equal(sampleOf(families, 'lopt_bus_dropped_messages_total'), 4);
   });
 });

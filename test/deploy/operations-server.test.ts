@@ -7,7 +7,7 @@ import { metricsAddress } from '../../deploy/operations/flags.js';
 import { type OperationsOptions, OperationsServer } from '../../deploy/operations/server.js';
 import { LoptError, UsageError } from '../../shared/errors.js';
 import { startProcess } from '../e2e/harness.js';
-import { parseExposition, valueOf } from '../fixtures/exposition.js';
+import { parseExposition, sampleOf } from '../fixtures/exposition.js';
 
 async function serve(test: TestContext, options: Partial<OperationsOptions> = {}): Promise<OperationsServer> {
   const server = await OperationsServer.start({ registry: new Registry(), checks: {}, port: 0, ...options });
@@ -41,7 +41,7 @@ describe('OperationsServer', () => {
     const response = await fetch(`${url}/metrics`);
     assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
     const families = parseExposition(await response.text());
-    assert.equal(valueOf(families, 'answer', { by: 'a"b\\c\nd' }), 42);
+    assert.equal(sampleOf(families, 'answer', { by: 'a"b\\c\nd' }), 42);
   });
 
   it('answers 500 with the reason where the metrics cannot be read, and goes on', async (test) => {

@@ -11,7 +11,7 @@ import { silentLogger } from '../../shared/logger.js';
 import { Pool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
 import { SMALL_FLAGS, SMALL_ROUNDS, smallRun, startOf } from '../e2e/harness.js';
-import { type Family, parseExposition, valueOf } from '../fixtures/exposition.js';
+import { type Family, parseExposition, sampleOf } from '../fixtures/exposition.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 
 const RUN = { run: 'demo' };
@@ -26,8 +26,8 @@ describe('WorkerMetrics', () => {
     const scrape = async () => parseExposition(await metrics.registry.metrics());
     const idle = await scrape();
     assert.equal(metrics.joined(), 'it works for no run');
-    assert.equal(valueOf(idle, 'lopt_worker_threads'), 2);
-    assert.equal(valueOf(idle, 'lopt_build_info', { version: VERSION, engine: 'none', node: process.version }), 1);
+    assert.equal(sampleOf(idle, 'lopt_worker_threads'), 2);
+    assert.equal(sampleOf(idle, 'lopt_build_info', { version: VERSION, engine: 'none', node: process.version }), 1);
 
     const worker = new Worker({ id: 'w1', bus, pool, history: journal, logger: silentLogger, observer: metrics });
     let midway: Promise<Map<string, Family>> | undefined;
@@ -58,18 +58,18 @@ describe('WorkerMetrics', () => {
     await coordinator.run();
     assert.equal(reasonMidway, undefined);
     const then = (await midway)!;
-    assert.equal(valueOf(then, 'lopt_worker_shards', RUN), SMALL_FLAGS.shards);
-    assert.equal(valueOf(then, 'lopt_build_info', { version: VERSION, engine: 'wasm', node: process.version }), 1);
+    assert.equal(sampleOf(then, 'lopt_worker_shards', RUN), SMALL_FLAGS.shards);
+    assert.equal(sampleOf(then, 'lopt_build_info', { version: VERSION, engine: 'wasm', node: process.version }), 1);
     assert.equal(then.get('lopt_build_info')!.samples.length, 1);
 
     await worker.close();
     const families = await scrape();
-    assert.equal(valueOf(families, 'lopt_worker_windows_total', RUN), SMALL_ROUNDS * SMALL_FLAGS.shards);
-    assert.equal(valueOf(families, 'lopt_worker_round_duration_seconds_count', RUN), SMALL_ROUNDS);
-    assert.ok(valueOf(families, 'lopt_worker_round_duration_seconds_sum', RUN) > 0);
+    assert.equal(sampleOf(families, 'lopt_worker_windows_total', RUN), SMALL_ROUNDS * SMALL_FLAGS.shards);
+    assert.equal(sampleOf(families, 'lopt_worker_round_duration_seconds_count', RUN), SMALL_ROUNDS);
+    assert.ok(sampleOf(families, 'lopt_worker_round_duration_seconds_sum', RUN) > 0);
     // the coordinator adds up what the results say
-    assert.equal(valueOf(families, 'lopt_worker_replayed_windows_total', RUN), replayed);
-    assert.equal(valueOf(families, 'lopt_worker_lost_threads_total'), pool.lost);
+    assert.equal(sampleOf(families, 'lopt_worker_replayed_windows_total', RUN), replayed);
+    assert.equal(sampleOf(families, 'lopt_worker_lost_threads_total'), pool.lost);
     assert.deepEqual(families.get('lopt_worker_shards')!.samples, []);
     assert.equal(metrics.joined(), 'it works for no run');
   });
@@ -86,9 +86,9 @@ describe('WorkerMetrics', () => {
     // what was under way
     metrics.computed(2, { windows: 5, replayed: 0, seconds: 0.1 });
     const families = parseExposition(await metrics.registry.metrics());
-    assert.equal(valueOf(families, 'lopt_worker_windows_total', { run: 'a' }), 13);
-    assert.equal(valueOf(families, 'lopt_worker_windows_total', { run: 'b' }), 5);
-    assert.equal(valueOf(families, 'lopt_worker_replayed_windows_total', { run: 'a' }), 0);
-    assert.equal(valueOf(families, 'lopt_worker_replayed_windows_total', { run: 'b' }), 2);
+    assert.equal(sampleOf(families, 'lopt_worker_windows_total', { run: 'a' }), 13);
+    assert.equal(sampleOf(families, 'lopt_worker_windows_total', { run: 'b' }), 5);
+    assert.equal(sampleOf(families, 'lopt_worker_replayed_windows_total', { run: 'a' }), 0);
+    assert.equal(sampleOf(families, 'lopt_worker_replayed_windows_total', { run: 'b' }), 2);
   });
 });

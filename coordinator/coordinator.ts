@@ -42,6 +42,8 @@ export interface RoundMeasures {
   coordinatorSeconds: number;
   workers: number;
   replayed: number;
+  /** Nodes that came from two workers, and were equal to the last bit. */
+  duplicates: number;
 }
 
 export interface CoordinatorOptions {
@@ -110,6 +112,11 @@ export class Coordinator {
     });
   }
 
+  /** Who works on the run now. */
+  get members(): readonly Member[] {
+    return this.#membership.members;
+  }
+
   /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
   async run(): Promise<RunEnd> {
     const { bus, journal, checkpoints, config, digest, phi, logger, observer, signal } = this.#options;
@@ -164,7 +171,7 @@ export class Coordinator {
     while (sum) {
       const root = await sum;
       if (!root) break;
-      const { startedAt, replayed } = this.#open!;
+      const { startedAt, replayed, duplicates } = this.#open!;
       const summedAt = performance.now();
       const decisions = await this.#decide(pacer);
       const decidedAt = performance.now();
@@ -179,7 +186,9 @@ export class Coordinator {
       appended = journal.append(record);
       appended.catch(() => {}); // awaited, and thrown, before the next record
       if (record.skipped)
-        logger.warn(`Round ${record.round} is skipped: no problem was healthy, or the sum was not finite`);
+        logger.warn(`Round ${record.round} is skipped: no problem was healthy, or the sum was not finite`, {
+          round: record.round,
+        });
       for (const decision of decisions) if (decision.type === 'plan') observer?.planned?.(decision.rounds);
       this.#evaluateCandidate();
       observer?.round?.(record, {
@@ -188,6 +197,7 @@ export class Coordinator {
         coordinatorSeconds: (learnedAt - decidedAt + performance.now() - writingAt) / 1000,
         workers: this.#membership.size,
         replayed,
+        duplicates,
       });
       if (performance.now() - savedAt > 1000 * checkpointSeconds) {
         await appended;
@@ -301,7 +311,7 @@ export class Coordinator {
 
   #dismiss(worker: string, error: string | undefined): void {
     if (error !== undefined && !this.#options.failWithLastWorker) {
-      this.#options.logger.error(`Worker ${worker} has failed: ${error}`);
+      this.#options.logger.error(`Worker ${worker} has failed: ${error}`, { worker });
     }
     this.#brief(this.#membership.leave(worker, 'left'));
     this.#sendEvaluations();

@@ -100,7 +100,7 @@ export class Membership {
   }
 
   refuse(worker: string, reason: string): void {
-    this.#options.logger.warn(`Worker ${worker} is refused: ${reason}`);
+    this.#options.logger.warn(`Worker ${worker} is refused: ${reason}`, { worker });
     this.#options.bus.toWorker(worker, { type: 'refuse', worker, reason });
   }
 
@@ -154,7 +154,7 @@ export class Membership {
     const changed = new Set<Member>();
     for (const [worker, seenAt] of this.#seen) {
       if (time - seenAt <= (this.#options.silence ?? 5)) continue;
-      this.#options.logger.warn(`Worker ${worker} is silent: its shards go to others`);
+      this.#options.logger.warn(`Worker ${worker} is silent: its shards go to others`, { worker });
       for (const member of this.leave(worker, 'silent')) changed.add(member);
     }
     if (!slept) for (const member of this.#relieveLate(time)) changed.add(member);
@@ -171,7 +171,7 @@ export class Membership {
     if (others.length === 0) return [];
     const changed = new Set<Member>();
     for (const member of late) {
-      this.#options.logger.warn(`Worker ${member.id} is late: its shards go to others`);
+      this.#options.logger.warn(`Worker ${member.id} is late: its shards go to others`, { worker: member.id });
       member.weight = Math.max(member.weight / 2, member.threads * LEAST_WEIGHT);
       for (const other of this.#roster.relieve(member.id, others)) changed.add(other);
       this.#sendOrder(member);

@@ -11,6 +11,8 @@ export class OpenRound {
   /** What came from whom, by node. */
   readonly #received = new Map<string, { worker: string; node: TreeNode }>();
   replayed = 0;
+  /** Nodes that came from two workers, and were equal to the last bit. */
+  duplicates = 0;
 
   /** @param length of φ; @param startedAt in milliseconds, for the pace alone */
   constructor(number: number, shards: number, length: number, startedAt: number) {
@@ -47,7 +49,11 @@ export class OpenRound {
     const key = `${node.level}/${node.index}`;
     const earlier = this.#received.get(key);
     if (earlier) {
-      if (sameNode(earlier.node, node)) return 0;
+      if (sameNode(earlier.node, node)) {
+        // what one worker sends again says nothing of the other's arithmetic
+        if (earlier.worker !== worker) this.duplicates += 1;
+        return 0;
+      }
       throw new InconsistencyError(
         `Cannot go on with round ${this.number}: workers ${earlier.worker} and ${worker} sent other bits for node ${key}`,
       );

@@ -3,8 +3,8 @@ import type { RoundMeasures, RunObserver } from '../coordinator/coordinator.js';
 import type { Scores } from '../coordinator/evaluation.js';
 import type { Goal } from '../coordinator/pacer.js';
 import type { RunConfig } from '../shared/config.js';
-import { windowOf } from '../shared/episodes.js';
 import type { JournalRecord } from '../shared/journal/journal.js';
+import { EpisodeLoss } from './episode-loss.js';
 
 /** Where lines go. */
 export interface LineStream {
@@ -18,19 +18,17 @@ const PLAIN_MS = 5000;
 
 export class Progress implements RunObserver {
   readonly #stream: LineStream;
-  readonly #config: RunConfig;
   readonly #goal: Goal;
+  readonly #metaLoss: EpisodeLoss;
   readonly #startedAt = performance.now();
   #firstRound = 0;
   #target: number | undefined;
   #shownAt = 0;
-  #episodeLoss = 0;
-  #lastEpisode: number | undefined;
   #lastScore: number | null | undefined;
 
   constructor(stream: LineStream, config: RunConfig, goal: Goal) {
     this.#stream = stream;
-    this.#config = config;
+    this.#metaLoss = new EpisodeLoss(config);
     this.#goal = goal;
     if ('rounds' in goal) this.#target = goal.rounds;
   }
@@ -56,12 +54,7 @@ export class Progress implements RunObserver {
   }
 
   round(record: JournalRecord, measures: RoundMeasures): void {
-    const { window } = windowOf(record.round, this.#config);
-    if (window === 0) {
-      if (record.round > this.#firstRound + 1) this.#lastEpisode = this.#episodeLoss;
-      this.#episodeLoss = 0;
-    }
-    this.#episodeLoss += record.loss / Math.max(1, record.healthy);
+    this.#metaLoss.add(record);
     const now = performance.now();
     if (now - this.#shownAt < (this.#stream.isTTY ? LIVE_MS : PLAIN_MS)) return;
     this.#shownAt = now;
@@ -79,7 +72,8 @@ export class Progress implements RunObserver {
     const elapsed = (now - this.#startedAt) / 1000;
     const pace = (round - this.#firstRound) / elapsed;
     const parts = [`round ${round}${this.#target === undefined ? '' : `/${this.#target}`}`];
-    if (this.#lastEpisode !== undefined) parts.push(`meta-loss ${this.#lastEpisode.toPrecision(4)}`);
+    const metaLoss = this.#metaLoss.last;
+    if (metaLoss !== undefined) parts.push(`meta-loss ${metaLoss.toPrecision(4)}`);
     if (this.#lastScore !== undefined) parts.push(`held-out ${this.#lastScore?.toPrecision(4) ?? 'not finite'}`);
     parts.push(`${pace.toPrecision(3)} rounds/s`, `${workers} worker${workers === 1 ? '' : 's'}`);
     if (healthy < problems) parts.push(`${problems - healthy} of ${problems} problems bad`);

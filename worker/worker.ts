@@ -19,6 +19,7 @@ import {
 import { SumTree } from '../shared/sum-tree.js';
 import type { ShardState } from './engines/engine.js';
 import type { ShardJob } from './episode.js';
+import type { WorkerObserver } from './observer.js';
 import { type Pool, ThreadLostError } from './pool.js';
 
 /** Options of a worker. */
@@ -30,6 +31,7 @@ export interface WorkerOptions {
   /** φ's of the past, for replays. */
   history: PhiHistory;
   logger: Logger;
+  observer?: WorkerObserver;
   /** Tells this start of the worker from others of its name. @default 1 */
   incarnation?: number;
   /** Told when the worker leaves for good, and why: it was refused, or what it computes failed. */
@@ -82,6 +84,7 @@ export class Worker {
     this.#closed = true;
     this.#unsubscribe();
     this.#options.bus.toCoordinator({ type: 'goodbye', worker: this.#options.id });
+    this.#options.observer?.released?.();
   }
 
   /** Finishes the windows that it computes, sends them, and leaves. */
@@ -117,6 +120,7 @@ export class Worker {
         this.#ranges = message.ranges;
         this.#orderedFrom = message.round;
         this.#forgetOthers();
+        if (this.#run) this.#options.observer?.ordered?.(this.#run, this.#orderedShards().length);
         if (this.#phi) this.#guard(this.#computeRound(this.#phi));
         return;
       case 'phi':
@@ -128,6 +132,7 @@ export class Worker {
         return;
       case 'finished':
         this.#ranges = [];
+        this.#options.observer?.released?.();
     }
   }
 
@@ -138,6 +143,7 @@ export class Worker {
       this.#closed = true;
       this.#unsubscribe();
       this.#options.bus.toCoordinator({ type: 'goodbye', worker: this.#options.id, error: messageOf(error) });
+      this.#options.observer?.released?.();
       this.#options.onFailed?.(error instanceof Error ? error : new LoptError(messageOf(error)));
     });
   }
@@ -224,6 +230,7 @@ export class Worker {
     phi: Float32Array,
     shards: readonly number[],
   ): Promise<void> {
+    const startedAt = performance.now();
     const tree = new SumTree(run.config.shards, { finite: true });
     const shared = sharedCopy(phi);
     let replayed = 0;
@@ -247,6 +254,8 @@ export class Worker {
     );
     this.#results.set(round, [...(this.#results.get(round) ?? []), ...results]);
     for (const result of results) this.#options.bus.toCoordinator(result);
+    const seconds = (performance.now() - startedAt) / 1000;
+    this.#options.observer?.computed?.(round, { windows: shards.length, replayed, seconds });
   }
 
   /** Computes some shards in one thread, from the start of their episode where the thread that held them is lost. */
@@ -263,7 +272,7 @@ export class Worker {
         return answer;
       } catch (error) {
         if (!(error instanceof ThreadLostError) || this.#closed || losses >= MOST_LOSSES) throw error;
-        this.#options.logger.warn(`${error.message}; shards ${shards[0]} to ${shards.at(-1)} are replayed`);
+        this.#options.logger.warn(`${error.message}; shards ${shards[0]} to ${shards.at(-1)} are replayed`, { round });
       }
     }
   }

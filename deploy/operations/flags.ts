@@ -1,0 +1,31 @@
+/** The flags of a role's metrics and logs. */
+import { checkChoice, checkNumber } from '../../shared/check.js';
+import { UsageError } from '../../shared/errors.js';
+import { LOG_FORMATS, type LogFormat } from '../../shared/logger.js';
+import type { Flags } from '../train-flags.js';
+import type { OperationsOptions } from './server.js';
+
+/** For the commands that run a role. */
+export const OPERATIONS_FLAGS = {
+  'metrics-port': 'serve /livez, /readyz and /metrics on this port (default: do not)',
+  'metrics-host': 'address to serve them on (default: 127.0.0.1)',
+  'log-format': 'text, or json: an object a line (default: text)',
+} as const;
+
+/** Where a role serves its metrics; undefined where it does not. Throws UsageError. */
+export function metricsAddress(task: string, flags: Flags): Pick<OperationsOptions, 'port' | 'host'> | undefined {
+  const { 'metrics-port': port, 'metrics-host': host } = flags;
+  if (port === undefined) {
+    if (host === undefined) return undefined;
+    throw new UsageError(`${task}: "metrics-host" needs a "metrics-port" beside it`);
+  }
+  return {
+    port: checkNumber(task, 'metrics-port', port, { integer: true, minimum: 0, maximum: 65535 }),
+    ...(host === undefined ? {} : { host: String(host) }),
+  };
+}
+
+/** How a role writes its log. Throws UsageError. */
+export function logFormat(task: string, flags: Flags): LogFormat {
+  return checkChoice(task, 'log-format', flags['log-format'] ?? 'text', LOG_FORMATS);
+}

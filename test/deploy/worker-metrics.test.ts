@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { CheckpointFolder } from '../../coordinator/checkpoint.js';
+import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator } from '../../coordinator/coordinator.js';
 import { WorkerMetrics } from '../../deploy/operations/worker-metrics.js';
+import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import { MemoryBus } from '../../shared/bus/memory-bus.js';
 import { digestOf, VERSION } from '../../shared/config.js';
 import { FileJournal } from '../../shared/journal/file-journal.js';
@@ -39,7 +40,7 @@ describe('WorkerMetrics', () => {
       digest: digestOf(config),
       bus,
       journal,
-      checkpoints: new CheckpointFolder(join(folder, 'checkpoints')),
+      checkpoints: new Checkpoints(new FolderBlobs(join(folder, 'checkpoints'))),
       phi: startOf(config),
       goal: { rounds: SMALL_ROUNDS },
       logger: silentLogger,

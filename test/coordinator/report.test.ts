@@ -14,7 +14,14 @@ import { temporaryFolder } from '../fixtures/folder.js';
 import { recordOf } from '../fixtures/records.js';
 
 const NETWORK: Network = { layers: [2], preprocessing: 'none', outputScale: 0.1 };
-const MEASURES: RoundMeasures = { gradientNorm: 2, seconds: 0.5, coordinatorSeconds: 0.1, workers: 3, replayed: 4 };
+const MEASURES: RoundMeasures = {
+  gradientNorm: 2,
+  seconds: 0.5,
+  coordinatorSeconds: 0.1,
+  workers: 3,
+  replayed: 4,
+  duplicates: 0,
+};
 const STATISTICS = { mean: 3, standardError: 0.5, median: 2 };
 const SCORES: Scores = { sum: STATISTICS, final: STATISTICS, divergenceRate: 0.25 };
 const PHI = new Float32Array(phiLength(NETWORK)).fill(0.5);

@@ -12,6 +12,7 @@ import { engines, problems } from './commands/lists.js';
 import { report as reportCommand } from './commands/report.js';
 import { status, stop } from './commands/runs.js';
 import { train } from './commands/train.js';
+import { up } from './commands/up.js';
 import { worker } from './commands/worker.js';
 import type { Flags } from './train-flags.js';
 
@@ -19,6 +20,7 @@ const COMMANDS: readonly Command[] = [
   train,
   evaluate,
   reportCommand,
+  up,
   coordinator,
   worker,
   status,

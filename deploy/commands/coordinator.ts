@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { checkNumber } from '../../shared/check.js';
 import { checkToken } from '../../shared/subjects.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
+import { followParent } from '../cluster/follow-parent.js';
 import { leadRun } from '../cluster/lead.js';
 import { compareRun } from '../compare-run.js';
 import { conductRun } from '../conduct.js';
@@ -53,6 +54,7 @@ async function runCoordinator(
   positionals: Readonly<Record<string, string | undefined>>,
   given: Flags,
 ): Promise<number> {
+  followParent();
   const known: GivenFlags['known'] = coordinator;
   const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known });
   const { nats, prefix } = natsFlags(TASK, flags);

@@ -5,6 +5,7 @@ import { createLogger } from '../../shared/logger.js';
 import { checkToken } from '../../shared/subjects.js';
 import { Pool } from '../../worker/pool.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
+import { followParent } from '../cluster/follow-parent.js';
 import { serveRuns } from '../cluster/serve.js';
 import { logFormat, metricsAddress, OPERATIONS_FLAGS } from '../operations/flags.js';
 import { watchBus } from '../operations/registry.js';
@@ -36,6 +37,7 @@ export const worker: Command = {
 };
 
 async function runWorker(_positionals: Readonly<Record<string, string | undefined>>, given: Flags): Promise<number> {
+  followParent();
   const flags = withModulePath(TASK, given);
   const { nats, prefix } = natsFlags(TASK, flags);
   const threads = threadsOf(TASK, flags);

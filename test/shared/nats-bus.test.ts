@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it, type TestContext } from 'node:test';
-import { encodePacket } from '../../shared/bus/packet.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
+import { encodePacket } from '../../shared/bus/packet.js';
 import { encode } from '../../shared/codec.js';
 import { type Logger, silentLogger } from '../../shared/logger.js';
 import { PROTOCOL, type ToCoordinator, type ToWorker } from '../../shared/messages.js';
@@ -26,7 +26,10 @@ async function ends(test: TestContext, at: TestServer, logger: Logger = silentLo
     const link = await connectTo(test, at, { logger });
     return { link, bus: new NatsBus({ link, subjects, logger, drainMs: 0 }) };
   };
-  const [{ link: coordinatorLink, bus: coordinator }, { link: workersLink, bus: workers }] = [await open(), await open()];
+  const [{ link: coordinatorLink, bus: coordinator }, { link: workersLink, bus: workers }] = [
+    await open(),
+    await open(),
+  ];
   const settle = async () => {
     // what one side has flushed lies before the answer to the other side's next flush
     for (const side of [coordinator, workers, coordinator, workers]) await side.flush();
@@ -169,7 +172,10 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
       [],
       new Set(['finished']),
       { type: 'phi', term: 1, round: 1, phi: Float32Array.of(1, Number.NaN) },
-      { ...resultOf('a', 1, 0), node: { ...resultOf('a', 1, 0).node, gradient: gradient.fill(Number.POSITIVE_INFINITY) } },
+      {
+        ...resultOf('a', 1, 0),
+        node: { ...resultOf('a', 1, 0).node, gradient: gradient.fill(Number.POSITIVE_INFINITY) },
+      },
       { type: 'hello', worker: 'a b', incarnation: 1 },
       { type: '__proto__' },
     ];
@@ -212,17 +218,26 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
     for (const [i, message] of [hello, { type: 'heartbeat', worker: 'a', incarnation: 1 }].entries()) {
       const payload = encode(message);
       const place = { session: '0123456789abcdef', message: i + 1, index: 0, count: 1, size: payload.length };
-      workersLink.control.publish(subjects.mail, encodePacket({ protocol: PROTOCOL + 1, kind: 'part', ...place, payload }));
+      workersLink.control.publish(
+        subjects.mail,
+        encodePacket({ protocol: PROTOCOL + 1, kind: 'part', ...place, payload }),
+      );
     }
     await settle();
     assert.deepEqual(got, [hello]);
-    assert.ok(lines.lines.some((line) => line.includes(`protocol ${PROTOCOL + 1}`)), lines.lines.join('\n'));
+    assert.ok(
+      lines.lines.some((line) => line.includes(`protocol ${PROTOCOL + 1}`)),
+      lines.lines.join('\n'),
+    );
   });
 
   it('refuses names that cannot be a part of a subject', async (test) => {
     const { coordinator, workers } = await ends(test, server!);
     for (const name of ['', 'a.b', 'a*', '>', 'a b', 'x'.repeat(65)]) {
-      assert.throws(() => coordinator.toWorker(name, { type: 'finished' }), /^UsageError: Cannot reach the worker: "worker" must/);
+      assert.throws(
+        () => coordinator.toWorker(name, { type: 'finished' }),
+        /^UsageError: Cannot reach the worker: "worker" must/,
+      );
       assert.throws(() => workers.onWorker(name, () => {}), /UsageError/);
     }
   });

@@ -1,0 +1,65 @@
+/** The runs that coordinators announce on a server: how a worker that belongs to none finds one. */
+import { decode } from '../codec.js';
+import { messageOf } from '../errors.js';
+import type { Logger } from '../logger.js';
+import { checkAnnouncement } from '../message-check.js';
+import type { AnnounceMessage } from '../messages.js';
+import type { NatsLink } from '../nats/link.js';
+import { ShapeError } from '../shape.js';
+import { clusterSubjects, runSubjects } from '../subjects.js';
+import type { Unsubscribe } from './bus.js';
+import { DropLog } from './drop-log.js';
+import { decodePacket } from './packet.js';
+import { Reassembler } from './reassembler.js';
+
+/** What is listened to. */
+export interface AnnouncementsOptions {
+  link: NatsLink;
+  /** @default 'lopt' */
+  prefix?: string;
+  logger: Logger;
+}
+
+/** Hands on every announcement of every run under a prefix: each coordinator sends one a second. */
+export function onAnnouncement(
+  { link, prefix, logger }: AnnouncementsOptions,
+  handler: (message: AnnounceMessage) => void,
+): Unsubscribe {
+  const drops = new DropLog(logger);
+  const reassembler = new Reassembler();
+  return link.control.subscribe(clusterSubjects(prefix).announcements, ({ subject, bytes }) => {
+    let message: AnnounceMessage | undefined;
+    try {
+      const whole = reassembler.add(decodePacket(bytes));
+      message = whole && checkAnnouncement(decode(whole));
+      if (message && runSubjects(message.run, prefix).announcement !== subject) {
+        throw new ShapeError(`it announces run ${message.run}`);
+      }
+    } catch (error) {
+      drops.drop(subject, messageOf(error));
+      return;
+    }
+    if (message) handler(message);
+  });
+}
+
+/** The next run that is announced and that `accept` takes. Rejects with the signal's reason where that comes first. */
+export function nextRun(
+  options: AnnouncementsOptions,
+  { accept = () => true, signal }: { accept?: (message: AnnounceMessage) => boolean; signal?: AbortSignal } = {},
+): Promise<AnnounceMessage> {
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      end();
+      reject(signal!.reason);
+    };
+    const end = onAnnouncement(options, (message) => {
+      if (!accept(message)) return;
+      end();
+      signal?.removeEventListener('abort', leave);
+      resolve(message);
+    });
+    signal?.addEventListener('abort', leave, { once: true });
+    if (signal?.aborted) leave();
+  });
+}

@@ -6,16 +6,45 @@ import { VERSION } from '../shared/config.js';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import { bench } from './commands/bench.js';
 import { type Command, EXIT } from './commands/command.js';
+import { coordinator } from './commands/coordinator.js';
 import { evaluate } from './commands/eval.js';
 import { engines, problems } from './commands/lists.js';
 import { report as reportCommand } from './commands/report.js';
+import { status, stop } from './commands/runs.js';
 import { train } from './commands/train.js';
+import { up } from './commands/up.js';
+import { worker } from './commands/worker.js';
 import type { Flags } from './train-flags.js';
 
-const COMMANDS: readonly Command[] = [train, evaluate, reportCommand, bench, problems, engines];
+const COMMANDS: readonly Command[] = [
+  train,
+  evaluate,
+  reportCommand,
+  up,
+  coordinator,
+  worker,
+  status,
+  stop,
+  bench,
+  problems,
+  engines,
+];
 
 /** Flags that name files: 1.10 stays 1.10. */
-const PATHS = new Set(['out', 'init', 'config', 'json', 'report', 'svg', 'problem-module']);
+const PATHS = new Set([
+  'out',
+  'init',
+  'config',
+  'json',
+  'report',
+  'svg',
+  'problem-module',
+  'phi',
+  'run',
+  'name',
+  'nats',
+  'nats-user',
+]);
 
 /** Runs `lopt` with these arguments; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {

@@ -133,7 +133,8 @@ function nodeShape({ phi, shards, problems }: Sizes): Shape<TreeNode> {
 
 function scoresShape({ functions }: Sizes): Shape<ChunkScores> {
   const values = doubles({ shortest: 1, longest: functions });
-  const fields = object<ChunkScores>({ chunk: count, initial: values, sum: values, final: values });
+  // curves are measured where they are drawn, and do not travel
+  const fields = object<Omit<ChunkScores, 'curve'>>({ chunk: count, initial: values, sum: values, final: values });
   return (value, at) => {
     const scores = fields(value, at);
     const { length } = scores.initial;

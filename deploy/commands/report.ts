@@ -1,6 +1,7 @@
 /** `lopt report`: the page of a run, made again. */
 import { existsSync } from 'node:fs';
-import { CheckpointFolder } from '../../coordinator/checkpoint.js';
+import { Checkpoints } from '../../coordinator/checkpoint.js';
+import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import { RunFolder } from '../run-folder.js';
 import { type ReportedState, writeRunCurves, writeRunReport } from '../run-report.js';
 import { type Command, EXIT } from './command.js';
@@ -15,7 +16,7 @@ export const report: Command = {
   async run(positionals, flags) {
     const folder = new RunFolder(positionals['run']!);
     const stored = folder.open('Cannot report on');
-    await writeRunReport(folder, stored, stateOf(folder, stored.digest));
+    await writeRunReport(folder, stored, await stateOf(folder, stored.digest));
     process.stdout.write(`${folder.report}\n`);
     if (flags['svg'] !== undefined) {
       await writeRunCurves(folder, String(flags['svg']));
@@ -26,8 +27,9 @@ export const report: Command = {
 };
 
 /** Where the run is by its last checkpoint. */
-function stateOf(folder: RunFolder, digest: string): ReportedState {
+async function stateOf(folder: RunFolder, digest: string): Promise<ReportedState> {
   const start = { round: 0, plannedRounds: null, fingerprint: null };
   if (!existsSync(folder.checkpoints)) return start;
-  return new CheckpointFolder(folder.checkpoints).read(digest).checkpoints[0]?.learner ?? start;
+  const { checkpoints } = await new Checkpoints(new FolderBlobs(folder.checkpoints)).read(digest);
+  return checkpoints[0]?.learner ?? start;
 }

@@ -86,7 +86,8 @@ describe('recover()', () => {
   it('tells of every round that it applies again, with the norm that the round had', async (test) => {
     const { journal, checkpoints, states, records } = await runFolder(test, 13, [9]);
     const told: [number, number][] = [];
-    await recover(journal, checkpoints.read('mine').checkpoints, initialVector(), CONFIG, (record, norm) => {
+    const found = (await checkpoints.read('mine')).checkpoints;
+    await recover(journal, found, initialVector(), CONFIG, (record, norm) => {
       assert.deepEqual(record, records[record.round]);
       told.push([record.round, norm]);
     });

@@ -1,0 +1,124 @@
+/** `lopt coordinator`: leads a run over NATS, or stands by to. */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { checkNumber } from '../../shared/check.js';
+import { checkToken } from '../../shared/subjects.js';
+import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
+import { followParent } from '../cluster/follow-parent.js';
+import { leadRun } from '../cluster/lead.js';
+import { compareRun } from '../compare-run.js';
+import { conductRun } from '../conduct.js';
+import { CoordinatorMetrics } from '../operations/coordinator-metrics.js';
+import { metricsAddress, OPERATIONS_FLAGS } from '../operations/flags.js';
+import { watchBus } from '../operations/registry.js';
+import { OperationsServer } from '../operations/server.js';
+import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../prepare-run.js';
+import { type Flags, threadsOf } from '../train-flags.js';
+import type { Command } from './command.js';
+
+const TASK = 'Cannot coordinate';
+
+/** Flags of a run on a cluster, beside those of every run. */
+export const CLUSTER_FLAGS = {
+  run: 'name of the run on the server (default: the name of the folder)',
+  'worker-timeout': 'seconds without any worker after which the run fails (default: never)',
+  'journal-bytes': 'bytes that the journal may take on the server (default 1 GiB)',
+  replicas: 'servers of a NATS cluster that hold a copy (default 1)',
+  'wait-seconds': 'seconds for which the first connection is tried again (default 30)',
+} as const;
+
+export const COMPARE_SWITCH = { compare: 'afterwards, hold φ against tuned hand-designed optimizers' } as const;
+
+export const coordinator: Command = {
+  name: 'coordinator',
+  usage: 'coordinator [problem]',
+  summary: 'lead a run over NATS: own φ, give out shards, add up what workers send',
+  flags: {
+    ...TRAINING_FLAGS,
+    ...CLUSTER_FLAGS,
+    ...NATS_FLAGS,
+    ...OPERATIONS_FLAGS,
+    name: 'name of this coordinator (default: the host)',
+    threads: 'threads of --compare (default: all processors)',
+  },
+  switches: {
+    ...TRAINING_SWITCHES,
+    ...COMPARE_SWITCH,
+    standby: 'take over when the coordinator that leads the run is gone',
+  },
+  problemOptions: true,
+  run: runCoordinator,
+};
+
+async function runCoordinator(
+  positionals: Readonly<Record<string, string | undefined>>,
+  given: Flags,
+): Promise<number> {
+  followParent();
+  const known: GivenFlags['known'] = coordinator;
+  const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known });
+  const { nats, prefix } = natsFlags(TASK, flags);
+  const address = metricsAddress(TASK, flags);
+  const threads = threadsOf(TASK, flags);
+  const limits = limitsOf(flags);
+  const prepared = await prepareRun(TASK, problem, flags);
+  const { folder, stored, configured } = prepared;
+  const run = checkToken(TASK, 'run', String(flags['run'] ?? runNameOf(folder.path)));
+  const metrics = new CoordinatorMetrics({ run, config: stored.config });
+  const server = address
+    ? await OperationsServer.start({ registry: metrics.registry, checks: { run: metrics.inCharge }, ...address })
+    : undefined;
+  try {
+    return await conductRun(prepared, {
+      how: `as run ${run} on a cluster`,
+      launch: (options) =>
+        leadRun(
+          {
+            nats,
+            prefix,
+            run,
+            holder: checkToken(TASK, 'name', String(flags['name'] ?? tokenOf(hostname()))),
+            standby: flags['standby'] === true,
+            ...limits,
+            onStandby: () => metrics.standBy(),
+            onLeading(leader, traffic) {
+              metrics.watch(leader);
+              watchBus(metrics.registry, traffic);
+            },
+          },
+          options,
+        ),
+      resumeCommand: `lopt coordinator --resume --out ${folder.path} --run ${run}`,
+      observers: [metrics],
+      ...(flags['compare'] === true ? { afterwards: () => compareRun(folder, configured, threads) } : {}),
+    });
+  } finally {
+    metrics.ended();
+    await server?.close();
+  }
+}
+
+/** The numbers among the cluster's flags. */
+function limitsOf(flags: Flags): { waitSeconds: number; workerTimeout?: number; maxBytes?: number; replicas?: number } {
+  const number = (name: string, rule: { minimum: number; integer?: boolean; maximum?: number }) =>
+    flags[name] === undefined ? undefined : checkNumber(TASK, name, flags[name], rule);
+  const workerTimeout = number('worker-timeout', { minimum: 1 });
+  const maxBytes = number('journal-bytes', { integer: true, minimum: 2 ** 20 });
+  const replicas = number('replicas', { integer: true, minimum: 1, maximum: 5 });
+  return {
+    waitSeconds: number('wait-seconds', { minimum: 0 }) ?? 30,
+    ...(workerTimeout === undefined ? {} : { workerTimeout }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(replicas === undefined ? {} : { replicas }),
+  };
+}
+
+/** The name of a run from its folder's. */
+export function runNameOf(path: string): string {
+  return tokenOf(join(process.cwd(), path).split(/[\\/]/).filter(Boolean).at(-1) ?? 'run');
+}
+
+/** A text with what a name on the server may not hold replaced. */
+export function tokenOf(text: string): string {
+  return text.replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, 64) || 'lopt';
+}

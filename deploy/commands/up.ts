@@ -1,0 +1,206 @@
+/** `lopt up`: a cluster on this machine: nats-server, coordinator and workers, each a process of its own. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { checkNumber } from '../../shared/check.js';
+import { ClusterError } from '../../shared/errors.js';
+import { makeFolder } from '../../shared/files.js';
+import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
+import type { KeeperMessage } from '../cluster/server-keeper.js';
+import { Supervised } from '../cluster/supervisor.js';
+import { findNatsServer } from '../nats-server.js';
+import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../prepare-run.js';
+import type { RunFolder } from '../run-folder.js';
+import type { Flags } from '../train-flags.js';
+import { type Command, EXIT } from './command.js';
+import { CLUSTER_FLAGS, COMPARE_SWITCH, runNameOf } from './coordinator.js';
+
+const TASK = 'Cannot bring a cluster up';
+const CLI = fileURLToPath(new URL('../cli.js', import.meta.url));
+const KEEPER = fileURLToPath(new URL('../cluster/server-keeper.js', import.meta.url));
+
+/** A worker that fails so often in a row, and was not killed, is not started again. */
+const MOST_FAILURES = 5;
+
+export const up: Command = {
+  name: 'up',
+  usage: 'up [problem]',
+  summary: 'train on a cluster of processes on this machine, over a real nats-server',
+  flags: {
+    ...TRAINING_FLAGS,
+    ...CLUSTER_FLAGS,
+    ...NATS_FLAGS,
+    workers: 'worker processes (default 2)',
+    threads: 'threads of each worker (default: the processors shared out)',
+  },
+  switches: { ...TRAINING_SWITCHES, ...COMPARE_SWITCH },
+  problemOptions: true,
+  run: runUp,
+};
+
+async function runUp(positionals: Readonly<Record<string, string | undefined>>, given: Flags): Promise<number> {
+  const known: GivenFlags['known'] = up;
+  const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known });
+  const count = (name: string, otherwise: number) =>
+    checkNumber(TASK, name, flags[name] ?? otherwise, { integer: true, minimum: 1, maximum: 1024 });
+  const workers = count('workers', 2);
+  const threads = count('threads', Math.max(1, Math.floor(availableParallelism() / workers)));
+  const { nats } = natsFlags(TASK, flags);
+  const external = flags['nats'] !== undefined || process.env['NATS_URL'];
+  const binary = external ? undefined : serverBinary();
+  // checked, and written into its folder: from there the coordinator goes on with it, now and whenever it is killed
+  const { folder } = await prepareRun(TASK, problem, flags);
+  const cluster = new Cluster(folder, flags);
+  return cluster.run(workers, threads, binary === undefined ? { url: nats.url } : { binary });
+}
+
+function serverBinary(): string {
+  const binary = findNatsServer();
+  if (binary !== undefined) return binary;
+  throw new ClusterError(
+    `${TASK}: nats-server must be on the PATH or in NATS_SERVER_BIN (Debian: apt install nats-server), or a running one named by --nats`,
+  );
+}
+
+class Cluster {
+  readonly #folder: RunFolder;
+  readonly #flags: Flags;
+  readonly #children: Supervised[] = [];
+  readonly #failures = new Map<string, number>();
+  #env: NodeJS.ProcessEnv = {};
+  #end: (code: number) => void = () => {};
+  #working = 0;
+
+  constructor(folder: RunFolder, flags: Flags) {
+    this.#folder = folder;
+    this.#flags = flags;
+  }
+
+  /** Returns the exit code of the run. */
+  async run(workers: number, threads: number, server: { url: string } | { binary: string }): Promise<number> {
+    makeFolder(this.#log(''));
+    const ended = new Promise<number>((resolve) => {
+      this.#end = resolve;
+    });
+    let coordinator: Supervised | undefined;
+    let signals = 0;
+    const onSignal = (signal: NodeJS.Signals) => {
+      signals += 1;
+      if (coordinator && signals < 3) coordinator.signal(signal);
+      else this.#end(EXIT.interrupted);
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+    try {
+      const url = 'url' in server ? server.url : await Promise.race([this.#serve(server.binary), ended]);
+      if (typeof url === 'number') return url;
+      this.#env = { NATS_URL: url };
+      this.#working = workers;
+      for (let i = 1; i <= workers; i++) this.#startWorker(i, threads);
+      coordinator = this.#startCoordinator();
+      process.stdout.write(
+        `${workers} worker${workers === 1 ? '' : 's'} of ${threads} thread${threads === 1 ? '' : 's'} on ${url}; logs in ${this.#log('')}\n`,
+      );
+      return await ended;
+    } finally {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+      // the server last: workers and coordinator take their leave over it
+      const [first, ...others] = this.#children;
+      await Promise.all(('binary' in server ? others : this.#children).map((child) => child.end()));
+      if ('binary' in server) await first?.end();
+    }
+  }
+
+  /** Starts the server's keeper; resolves to the server's address. */
+  #serve(binary: string): Promise<string> {
+    const store = join(this.#folder.path, 'nats');
+    return new Promise((resolve, reject) => {
+      let url: string | undefined;
+      const keeper = new Supervised({
+        name: 'the keeper of nats-server',
+        args: () => [KEEPER, binary, store, ...(url === undefined ? [] : [new URL(url).port])],
+        output: this.#log('nats-server.log'),
+        again: () => true,
+        onEnded: (child, code, signal, seconds) => this.#sayEnded(child.name, code, signal, seconds),
+        onMessage: (message) => {
+          const told = message as KeeperMessage;
+          if ('url' in told) {
+            if (url !== undefined) this.#say(`nats-server was killed, and is started again on ${told.url}`);
+            url = told.url;
+            resolve(url);
+          } else if (url === undefined) reject(new ClusterError(`${TASK}: ${told.failure}`));
+        },
+      });
+      this.#children.push(keeper);
+    });
+  }
+
+  #startCoordinator(): Supervised {
+    const path = this.#folder.path;
+    const run = String(this.#flags['run'] ?? runNameOf(path));
+    const passed = [...Object.keys(CLUSTER_FLAGS), ...Object.keys(NATS_FLAGS)].filter((name) => name !== 'run');
+    const own = passed.flatMap((name) =>
+      this.#flags[name] === undefined ? [] : [`--${name}`, String(this.#flags[name])],
+    );
+    const compare = this.#flags['compare'] === true ? ['--compare'] : [];
+    const child = new Supervised({
+      name: 'the coordinator',
+      args: () => [CLI, 'coordinator', '--resume', '--out', path, '--run', run, '--name', 'up', ...own, ...compare],
+      env: this.#env,
+      output: 'inherit',
+      again: (_code, signal) => signal !== null,
+      onEnded: (_child, code, signal, seconds) => {
+        if (signal === null) this.#end(code ?? EXIT.failed);
+        else this.#sayEnded('the coordinator', code, signal, seconds);
+      },
+    });
+    this.#children.push(child);
+    return child;
+  }
+
+  #startWorker(number: number, threads: number): void {
+    const name = `worker-${number}`;
+    const own = Object.keys(NATS_FLAGS).flatMap((flag) =>
+      this.#flags[flag] === undefined ? [] : [`--${flag}`, String(this.#flags[flag])],
+    );
+    const module = this.#flags['problem-module'];
+    const modules = module === undefined ? [] : ['--problem-module', String(module)];
+    const run = String(this.#flags['run'] ?? runNameOf(this.#folder.path));
+    const args = [CLI, 'worker', '--threads', String(threads), '--name', name, '--run', run, ...own, ...modules];
+    this.#children.push(
+      new Supervised({
+        name,
+        args: () => args,
+        env: this.#env,
+        output: this.#log(`${name}.log`),
+        again: (_code, signal) => {
+          const failures = signal === null ? (this.#failures.get(name) ?? 0) + 1 : 0;
+          this.#failures.set(name, failures);
+          return failures < MOST_FAILURES;
+        },
+        onEnded: (_child, code, signal, seconds) => {
+          this.#sayEnded(name, code, signal, seconds);
+          if (seconds !== undefined) return;
+          this.#working -= 1;
+          if (this.#working > 0) return;
+          this.#say(`No worker is left; what they said is in ${this.#log('')}`);
+          this.#end(EXIT.failed);
+        },
+      }),
+    );
+  }
+
+  #sayEnded(name: string, code: number | null, signal: NodeJS.Signals | null, seconds: number | undefined): void {
+    const how = signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`;
+    this.#say(`${name} ${how}${seconds === undefined ? '' : `, and is started again in ${seconds} s`}`);
+  }
+
+  #say(line: string): void {
+    process.stdout.write(`${process.stdout.isTTY ? '\r\x1b[2K' : ''}${line}\n`);
+  }
+
+  #log(name: string): string {
+    return join(this.#folder.path, 'logs', name);
+  }
+}

@@ -1,0 +1,91 @@
+/** Conducts a run from its start to its report, whatever computes it: progress, files, signals, closing lines. */
+import type { CoordinatorOptions, RunEnd } from '../coordinator/coordinator.js';
+import type { LearnerState } from '../coordinator/learner.js';
+import { EventFiles } from '../coordinator/report/event-files.js';
+import { MetricsFile } from '../coordinator/report/metrics.js';
+import { RunReport } from '../coordinator/report/report.js';
+import { initialPhiOf } from '../shared/config.js';
+import { EXIT } from './commands/command.js';
+import type { PreparedRun } from './prepare-run.js';
+import { observeAll, Progress } from './progress.js';
+import { repeatLines } from './repeat.js';
+import { writeRunReport } from './run-report.js';
+
+/** What every way of computing a run is given. */
+export type LaunchOptions = Required<
+  Pick<CoordinatorOptions, 'config' | 'phi' | 'goal' | 'logger' | 'observer' | 'signal'>
+>;
+
+/** How a run is computed. */
+export interface Conduct {
+  /** What the first line says of it, as in `with 2 threads`. */
+  how: string;
+  launch(options: LaunchOptions): Promise<RunEnd>;
+  /** The command that goes on with the run when it is interrupted. */
+  resumeCommand: string;
+  /** Done after the run, before its report: a comparison. */
+  afterwards?(): Promise<void>;
+  /** Told as the run goes, beside the screen and the files. */
+  observers?: readonly NonNullable<CoordinatorOptions['observer']>[];
+}
+
+/** Returns the exit code. */
+export async function conductRun(
+  { folder, stored, init }: PreparedRun,
+  { how, launch, resumeCommand, afterwards, observers = [] }: Conduct,
+): Promise<number> {
+  const { config, goal } = stored;
+  const progress = new Progress(process.stdout, config, goal);
+  const report = new RunReport([new MetricsFile(folder.metrics), new EventFiles(folder.path, config.network)]);
+  const saver = {
+    saved({ best, phi }: LearnerState): void {
+      const last = new Float32Array(phi);
+      folder.writePhis(config, best ?? { phi: last }, last);
+    },
+  };
+  const stop = new AbortController();
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(EXIT.interrupted);
+    progress.say('Finishing the round; press Ctrl-C again to stop at once.');
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  progress.say(`Training φ on ${config.problem} ${how}, into ${folder.path}`);
+  let end: RunEnd;
+  try {
+    end = await launch({
+      config,
+      phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
+      goal,
+      logger: {
+        info: (line) => progress.say(line),
+        warn: (line) => progress.say(line),
+        error: (line) => progress.say(line),
+      },
+      observer: observeAll(progress, report, saver, ...observers),
+      signal: stop.signal,
+    });
+  } finally {
+    report.close();
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+  const { state, best } = end;
+  if (end.interrupted) {
+    await writeRunReport(folder, stored, state);
+    progress.say(`Stopped after round ${state.round}; go on with: ${resumeCommand}`);
+    return EXIT.interrupted;
+  }
+  folder.writePhis(config, best, new Float32Array(state.phi));
+  progress.say(`Trained ${state.round} rounds; the best φ is that of round ${best.round}: ${folder.best}`);
+  for (const line of repeatLines(stored, state, folder.path)) progress.say(line);
+  // before the comparison, too: that may be interrupted
+  await writeRunReport(folder, stored, state);
+  if (afterwards) {
+    await afterwards();
+    await writeRunReport(folder, stored, state);
+  }
+  progress.say(`Curves, table and configuration: ${folder.report}`);
+  return EXIT.done;
+}

@@ -7,11 +7,12 @@ import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import { bench } from './commands/bench.js';
 import { type Command, EXIT } from './commands/command.js';
 import { evaluate } from './commands/eval.js';
+import { exportPhi } from './commands/export.js';
 import { engines, problems } from './commands/lists.js';
 import { train } from './commands/train.js';
 import type { Flags } from './train-flags.js';
 
-const COMMANDS: readonly Command[] = [train, evaluate, bench, problems, engines];
+const COMMANDS: readonly Command[] = [train, evaluate, exportPhi, bench, problems, engines];
 
 /** Flags that name files: 1.10 stays 1.10. */
 const PATHS = new Set(['out', 'init', 'config', 'json']);

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
-import { readPhi } from '../../shared/phi-file.js';
+import { encodeJson } from '../../deploy/export/json.js';
+import { encodeNpz } from '../../deploy/export/npz.js';
+import { encodeTorch } from '../../deploy/export/torch.js';
+import { phiLength } from '../../shared/phi.js';
+import { readPhi, writePhi } from '../../shared/phi-file.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { lopt, SMALL_FLAGS, sha256OfFile, wordsOf } from './harness.js';
 
@@ -99,6 +103,25 @@ test('lopt eval prints a table and writes the figures of the learned and of ever
   ]);
   assert.equal(repeated.code, 0, repeated.stderr);
   assert.deepEqual(JSON.parse(readFileSync(again, 'utf8')), report);
+});
+
+test('lopt export writes beside φ, or where it is told to, and the same bytes again', async (context) => {
+  const folder = temporaryFolder(context);
+  const network = { layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
+  const phi = new Float32Array(phiLength(network)).fill(0.5);
+  writePhi(join(folder, 'phi.safetensors'), network, phi);
+  for (const [to, name, bytes] of [
+    ['npz', 'phi.npz', encodeNpz(network, phi)],
+    ['json', 'phi.json', Buffer.from(encodeJson(network, phi))],
+    ['torch', 'phi.py', Buffer.from(encodeTorch(network, phi))],
+  ] as const) {
+    const args = ['export', 'phi.safetensors', '--to', to];
+    const { code, stdout, stderr } = await lopt(args, folder);
+    assert.deepEqual([code, stdout, stderr], [0, `Wrote the ${phi.length} numbers of φ to ${name}\n`, '']);
+    assert.equal((await lopt([...args, '--out', 'elsewhere'], folder)).code, 0);
+    for (const written of [name, 'elsewhere']) assert.ok(readFileSync(join(folder, written)).equals(bytes), written);
+  }
+  assert.deepEqual(readdirSync(folder).sort(), ['elsewhere', 'phi.json', 'phi.npz', 'phi.py', 'phi.safetensors']);
 });
 
 test('lopt eval takes another problem and a longer horizon than φ was trained for', async (context) => {

@@ -2,11 +2,11 @@
 import type { RunEnd } from '../../coordinator/coordinator.js';
 import type { LearnerState } from '../../coordinator/learner.js';
 import type { Goal } from '../../coordinator/pacer.js';
+import { writeEvaluation } from '../../coordinator/report/evaluation-report.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
 import { checkNumber, show } from '../../shared/check.js';
 import { digestOf, initialPhiOf } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
-import { writeFileWhole } from '../../shared/files.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { Pool } from '../../worker/pool.js';
 import { readConfigFile } from '../config-file.js';
@@ -25,7 +25,7 @@ import {
   WORD_FLAGS,
 } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
-import { compareAndPrint, jsonOf } from './eval.js';
+import { compareAndPrint } from './eval.js';
 
 const TASK = 'Cannot train';
 const DEFAULT_PROBLEM = 'quadratic';
@@ -233,7 +233,7 @@ async function compareTrained(folder: RunFolder, configured: Configured, threads
   const pool = new Pool(threads);
   try {
     const report = await compareAndPrint({ ...configured, phiFile: readPhi(folder.best), pool });
-    writeFileWhole(folder.evaluation, jsonOf(report));
+    writeEvaluation(folder.evaluation, report);
   } finally {
     await pool.close();
   }

@@ -46,7 +46,7 @@ test('lopt train writes what its folder is said to hold, a line a round and an e
   for (const name of ['phi.safetensors', 'last.safetensors']) {
     assert.deepEqual(readPhi(join(out, name)).network, config.network);
   }
-  assert.ok(existsSync(join(out, 'journal')) && existsSync(join(out, 'checkpoints')));
+  for (const name of ['journal', 'checkpoints', 'report.html']) assert.ok(existsSync(join(out, name)), name);
 });
 
 test('lopt train --init starts from the given φ', async (context) => {
@@ -82,12 +82,22 @@ test('lopt eval prints a table and writes the figures of the learned and of ever
     report.optimizers.map(({ name }) => name),
     names,
   );
-  for (const { name, sum, final, divergenceRate } of report.optimizers) {
+  for (const { name, sum, final, divergenceRate, curve } of report.optimizers) {
     assert.equal(sum.learningRate === null, name === 'learned');
     for (const { mean, standardError, median } of [sum, final]) {
       assert.ok(mean! > 0 && standardError! > 0 && median! > 0, name);
     }
     assert.ok(divergenceRate >= 0 && divergenceRate <= 1);
+    // the curve is that of the final loss, from θ_0, where all optimizers begin
+    assert.deepEqual(
+      curve!.steps,
+      Array.from({ length: 31 }, (_, t) => t),
+    );
+    assert.deepEqual([curve!.mean.at(-1), curve!.median.at(-1)], [final.mean, final.median]);
+    assert.equal(curve!.mean[0], report.optimizers[0]!.curve!.mean[0]);
+    curve!.median.forEach((median, t) => {
+      assert.ok(curve!.lowerQuartile[t]! <= median! && median! <= curve!.upperQuartile[t]!, `${name}, step ${t}`);
+    });
     assert.match(evaluated.stdout, new RegExp(`^${name} `, 'm'));
   }
   // the same functions again, whatever the number of threads

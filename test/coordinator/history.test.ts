@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type RunHistory, readHistory } from '../../coordinator/report/history.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
+import { RunReport } from '../../coordinator/report/report.js';
 import { thinned } from '../../coordinator/report/thin.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { recordOf } from '../fixtures/records.js';
@@ -11,7 +12,8 @@ import { recordOf } from '../fixtures/records.js';
 /** Episodes of three rounds. */
 const SHAPE = { horizon: 6, unroll: 2 };
 
-const MEASURES = { gradientNorm: 1, seconds: 0.5, coordinatorSeconds: 0, workers: 1, replayed: 0 };
+const MEASURES = { gradientNorm: 1, seconds: 0.5, coordinatorSeconds: 0, workers: 1, replayed: 0, duplicates: 0 };
+const PHI = new Float32Array(1);
 
 function statistics(mean: number | null) {
   return { mean, standardError: 0.5, median: mean };
@@ -20,7 +22,8 @@ function statistics(mean: number | null) {
 describe('readHistory()', () => {
   it('adds up the windows of an episode, counts what went bad, and reads evaluations in the order of rounds', async (context) => {
     const path = join(temporaryFolder(context), 'metrics.jsonl');
-    const metrics = new MetricsFile(path);
+    const metrics = new RunReport([new MetricsFile(path)]);
+    metrics.started(0, 1);
     // mean losses 1, 2, 4 | 8, 16, - | 64, 128, 256 | 512
     for (let round = 1; round <= 10; round++) {
       const bad = round === 6;
@@ -37,9 +40,9 @@ describe('readHistory()', () => {
       );
     }
     for (const round of [9, 0]) {
-      metrics.evaluated(round, { sum: statistics(100 - round), final: statistics(null), divergenceRate: 0 });
+      metrics.evaluated(round, { sum: statistics(100 - round), final: statistics(null), divergenceRate: 0 }, PHI);
     }
-    metrics.flush();
+    metrics.close();
     const evaluated = (round: number) => ({ round, sum: statistics(100 - round), final: statistics(null) });
     const expected: RunHistory = {
       round: 10,
@@ -66,10 +69,11 @@ describe('readHistory()', () => {
 
   it('has no meta-loss of an episode that misses a round', async (context) => {
     const path = join(temporaryFolder(context), 'metrics.jsonl');
-    const metrics = new MetricsFile(path);
+    const metrics = new RunReport([new MetricsFile(path)]);
+    metrics.started(0, 1);
     for (const round of [1, 3, 4, 5, 6, 8, 9])
       metrics.round({ ...recordOf(round), healthy: 1, problems: 1, loss: round }, MEASURES);
-    metrics.flush();
+    metrics.close();
     const { metaLoss } = await readHistory(path, SHAPE);
     assert.deepEqual(metaLoss, { rounds: [6], values: [15] });
   });

@@ -13,7 +13,7 @@ import type { AnnounceMessage } from '../../shared/messages.js';
 import { JetStream } from '../../shared/nats/jetstream.js';
 import type { NatsLink } from '../../shared/nats/link.js';
 import { ObjectBlobs } from '../../shared/nats/object-blobs.js';
-import { encodePhi } from '../../shared/phi-file.js';
+import { encodePhi } from '../../shared/phi-format.js';
 import { runSubjects } from '../../shared/subjects.js';
 import { Pool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';

@@ -14,21 +14,16 @@ export class ThreadLostError extends LoptError {
 /** Fixed in number; a thread that dies is replaced. */
 export class Pool {
   readonly threads: number;
-  readonly #piscina: Piscina;
+  #piscina: Piscina;
   #lost = 0;
+  #closed = false;
+  /** Settles when the threads of the piscinas before this one are gone. */
+  #retired: Promise<unknown> = Promise.resolve();
 
   /** @param threads at least 1 */
   constructor(threads: number) {
     this.threads = threads;
-    this.#piscina = new Piscina({
-      filename: fileURLToPath(new URL('./thread.js', import.meta.url)),
-      minThreads: threads,
-      maxThreads: threads,
-    });
-    // a thread that dies between two tasks holds nothing; piscina starts another
-    this.#piscina.on('error', () => {
-      this.#lost += 1;
-    });
+    this.#piscina = this.#start();
   }
 
   /** Threads that died so far. */
@@ -59,7 +54,30 @@ export class Pool {
 
   /** Ends all threads; idempotent. */
   async close(): Promise<void> {
-    await this.#piscina.destroy();
+    this.#closed = true;
+    await Promise.all([this.#retired, this.#piscina.destroy()]);
+  }
+
+  #start(): Piscina {
+    const piscina = new Piscina({
+      filename: fileURLToPath(new URL('./thread.js', import.meta.url)),
+      minThreads: this.threads,
+      maxThreads: this.threads,
+    });
+    // a thread that dies between two tasks holds nothing; piscina starts another
+    piscina.on('error', () => {
+      this.#lost += 1;
+    });
+    piscina.on('workerDestroy', () => queueMicrotask(() => this.#replaceShort(piscina)));
+    return piscina;
+  }
+
+  /** Piscina starts no thread any more once one has died while it was starting: then another takes its place. */
+  #replaceShort(piscina: Piscina): void {
+    if (this.#closed || piscina !== this.#piscina || piscina.threads.length === this.threads) return;
+    this.#piscina = this.#start();
+    // ends the tasks that it holds, as lost ones
+    this.#retired = Promise.all([this.#retired, piscina.destroy()]);
   }
 
   async #runAgain<Answer>(name: string, task: unknown): Promise<Answer> {

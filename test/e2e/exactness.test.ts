@@ -69,12 +69,8 @@ describe('a run of 13 shards gives the same φ to the last bit', () => {
     const undisturbed = await trainSmall(temporaryFolder(context), { threads: 1, goal });
     const random = seededRandom(7);
     let pool: Pool | undefined;
-    let timer: NodeJS.Timeout | undefined;
-    let rounds = 0;
-    function terminateOne(): void {
-      void pool!.terminateThread(Math.floor(random() * 3));
-      timer = setTimeout(terminateOne, 20 + random() * 120);
-    }
+    // told by rounds, not by the clock: threads that start slowly would do nothing but start
+    let next = 2;
     const hash = await trainSmall(temporaryFolder(context), {
       threads: 3,
       goal,
@@ -82,13 +78,13 @@ describe('a run of 13 shards gives the same φ to the last bit', () => {
         pool = created;
       },
       observer: {
-        round() {
-          rounds += 1;
-          if (rounds === 2) terminateOne();
+        round({ round }) {
+          if (round < next) return;
+          next = round + 1 + Math.floor(random() * 40);
+          setTimeout(() => void pool!.terminateThread(Math.floor(random() * 3)), random() * 20);
         },
       },
     });
-    clearTimeout(timer);
     assert.equal(hash, undisturbed);
     assert.ok(pool!.lost > 0, 'no thread was terminated while the run went on');
   });

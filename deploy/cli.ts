@@ -8,6 +8,7 @@ import { bench } from './commands/bench.js';
 import { type Command, EXIT } from './commands/command.js';
 import { coordinator } from './commands/coordinator.js';
 import { evaluate } from './commands/eval.js';
+import { exportPhi } from './commands/export.js';
 import { engines, problems } from './commands/lists.js';
 import { report as reportCommand } from './commands/report.js';
 import { status, stop } from './commands/runs.js';
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   train,
   evaluate,
   reportCommand,
+  exportPhi,
   up,
   coordinator,
   worker,

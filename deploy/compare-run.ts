@@ -1,8 +1,8 @@
 /** Holds a run's φ against hand-designed optimizers, and keeps the figures in its folder. */
-import { writeFileWhole } from '../shared/files.js';
+import { writeEvaluation } from '../coordinator/report/evaluation-report.js';
 import { readPhi } from '../shared/phi-file.js';
 import { Pool } from '../worker/pool.js';
-import { compareAndPrint, jsonOf } from './commands/eval.js';
+import { compareAndPrint } from './commands/eval.js';
 import type { RunFolder } from './run-folder.js';
 import type { Configured } from './train-flags.js';
 
@@ -11,7 +11,7 @@ export async function compareRun(folder: RunFolder, configured: Configured, thre
   const pool = new Pool(threads);
   try {
     const report = await compareAndPrint({ ...configured, phiFile: readPhi(folder.best), pool });
-    writeFileWhole(folder.evaluation, jsonOf(report));
+    writeEvaluation(folder.evaluation, report);
   } finally {
     await pool.close();
   }

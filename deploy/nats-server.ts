@@ -33,6 +33,8 @@ export interface NatsServerOptions {
   port?: number;
   /** A configuration file, for accounts and TLS. */
   config?: string;
+  /** @default true */
+  jetStream?: boolean;
   /** Told every line of its log. */
   onLine?: (line: string) => void;
 }
@@ -50,8 +52,10 @@ export class NatsServer {
   }
 
   /** Starts a server; resolves when it takes connections. Throws ClusterError where it ends before. */
-  static start({ binary, store, port = -1, config, onLine }: NatsServerOptions): Promise<NatsServer> {
-    const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store, ...(config ? ['-c', config] : [])];
+  static start(options: NatsServerOptions): Promise<NatsServer> {
+    const { binary, store, port = -1, config, jetStream = true, onLine } = options;
+    const storing = jetStream ? ['-js', '-sd', store] : [];
+    const args = ['-a', '127.0.0.1', '-p', String(port), ...storing, ...(config ? ['-c', config] : [])];
     const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     return new Promise((resolve, reject) => {
       let taken = port;

@@ -8,7 +8,6 @@ import type { ShardState } from './engines/engine.js';
 import { advanceShard, type ShardJob } from './episode.js';
 import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
 import { OPTIMIZERS, type OptimizerName } from './optimizers/registry.js';
-import { loadProblemModule } from './problems/modules.js';
 import { fingerprintOf, type Session, type SessionId, sessionOf } from './session.js';
 
 /** What a thread is started with. */
@@ -43,14 +42,20 @@ export interface EvaluateTask {
 /** A task's answer, or why there is none. */
 export type Outcome<Answer> = { answer: Answer } | { failure: string; usage: boolean };
 
-let modules: Promise<unknown> | undefined;
+let modules: Promise<void> | undefined;
 
 /** The session of a task, where the users' modules are loaded. */
 async function openSession(id: SessionId): Promise<Session> {
-  const { problemModules } = workerData as ThreadData;
-  modules ??= Promise.all(problemModules.map((path) => loadProblemModule(path, { trial: false })));
+  modules ??= loadModules(workerData as ThreadData);
   await modules;
   return sessionOf(id);
+}
+
+async function loadModules({ problemModules }: ThreadData): Promise<void> {
+  if (problemModules.length === 0) return;
+  // only where it is needed: a thread without modules starts sooner
+  const { loadProblemModule } = await import('./problems/modules.js');
+  for (const path of problemModules) await loadProblemModule(path, { trial: false });
 }
 
 export function computeWindows(task: WindowsTask): Promise<Outcome<WindowsAnswer>> {

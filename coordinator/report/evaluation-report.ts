@@ -1,7 +1,7 @@
 /** evaluation.json: a comparison of φ with hand-designed optimizers, and on what it was made. */
 import type { RunConfig } from '../../shared/config.js';
 import { FileError } from '../../shared/errors.js';
-import { readFileNamed } from '../../shared/files.js';
+import { readFileNamed, writeFileWhole } from '../../shared/files.js';
 import type { ComparedOptimizer } from '../comparison.js';
 
 /** What `lopt eval --json` writes. */
@@ -18,6 +18,11 @@ export interface EvaluationReport
   tuneFunctions: number;
   /** The learned one first. */
   optimizers: ComparedOptimizer[];
+}
+
+/** Writes a report, whole or not at all. */
+export function writeEvaluation(path: string, report: EvaluationReport): void {
+  writeFileWhole(path, `${JSON.stringify(report, null, 2)}\n`);
 }
 
 /** Reads a report that lopt wrote; throws FileError where the file is none. */

@@ -1,11 +1,11 @@
 /** Figures of a page: a chart with its caption, its description in words, and its numbers. */
 import { type ChartPoint, drawLineChart, type LineChart, type Size } from './line-chart.js';
 import { escapeText, html, Markup } from './markup.js';
-import { short } from './numbers.js';
+import { grouped, short } from './numbers.js';
 import { FROM_PAGE, LIGHT } from './palette.js';
 
 export interface Figure {
-  /** Its anchor in the page. */
+  /** Its anchor in the page: letters, digits and dashes. */
   id: string;
   title: string;
   /** What the chart shows, as people see it. */
@@ -18,7 +18,7 @@ export interface Figure {
 /** Sizes are in units of the viewBox: letters keep a readable size because a phone gets a chart of its own. */
 const FULL: Size = [960, 520];
 const PHONE: Size = [390, 430];
-const HALF: Size = [430, 290];
+const HALF: Size = [400, 270];
 const PANEL: Size = [310, 240];
 
 /** A figure over the whole width of the page. */
@@ -92,7 +92,7 @@ function numbersTable({ title, chart: { lines, xName } }: Figure): Markup {
   const heads = lines.map(({ name }) => html`<th scope="col">${name}</th>`);
   const rows = picked.map((place) => {
     const cells = lines.map(({ points }) => html`<td>${pointText(points[place])}</td>`);
-    return html`<tr><th scope="row">${short(first.points[place]!.x)}</th>${cells}</tr>\n`;
+    return html`<tr><th scope="row">${grouped(first.points[place]!.x)}</th>${cells}</tr>\n`;
   });
   return scrolling(
     `Numbers of the figure ${title}`,

@@ -34,11 +34,11 @@ export function learningCurves(report: EvaluationReport): LearningCurves | undef
     chart: { lines, ...axes },
   };
   const [first, ...others] = lines;
-  const pairs = others.map((other): Figure => {
+  const pairs = others.map((other, index): Figure => {
     const pair = [first!, other];
     return {
-      id: `learning-curves-${other.name}`,
-      title: other.name,
+      id: `learning-curves-${index + 1}`,
+      title: `${first!.name} and ${other.name}`,
       caption: `${first!.name} (thick) and ${other.name}`,
       description: descriptionOf(pair),
       chart: { lines: pair, ...axes, yName: '', labels: false },

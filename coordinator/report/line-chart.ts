@@ -1,5 +1,6 @@
 /** Draws lines with bands as SVG, by echarts on the server. */
 import type { CustomSeriesOption, EChartsOption, LineSeriesOption } from 'echarts';
+import { endLabels, endLabelsWidth, FONT, type Frame, LETTER, type LineEnd } from './end-labels.js';
 import { type LineStyle, lineStyle, type Palette } from './palette.js';
 import { linearScale, type Scale, valueScale } from './scale.js';
 
@@ -46,20 +47,6 @@ export interface Drawing {
 /** In units of the SVG's viewBox, letters being 13 high. */
 export type Size = readonly [width: number, height: number];
 
-/** Where the lines are, within the chart. */
-interface Frame {
-  left: number;
-  right: number;
-  top: number;
-  bottom: number;
-}
-
-const FONT = { family: 'system-ui, sans-serif', size: 13 };
-/** Generous: the widths of letters are not known here. */
-const LETTER = 0.72 * FONT.size;
-const LABEL_GAP = 1.25 * FONT.size;
-const LEADER = 18;
-
 /** Draws the chart; the SVG's root element has a viewBox and no size. */
 export async function drawLineChart(chart: LineChart, drawing: Drawing): Promise<string> {
   // one file of the package rather than its hundreds: loaded in 0.07 s, not in 0.6
@@ -96,10 +83,9 @@ export function yScaleOf(lines: readonly ChartLine[], cap?: number): Scale {
 function optionOf(chart: LineChart, { size: [width, height], palette }: Drawing): EChartsOption {
   const { lines, xName, yName = '', y = yScaleOf(chart.lines), labels = chart.lines.length > 1 } = chart;
   const x = linearScale(0, Math.max(1, ...lines.map(({ points }) => points.at(-1)?.x ?? 0)), true);
-  const longest = Math.max(...lines.map(({ name }) => name.length));
   const frame: Frame = {
     left: 10 + LETTER * Math.max(...y.ticks.map(({ label }) => label.length)),
-    right: width - (labels ? LEADER + 8 + LETTER * longest : 16),
+    right: width - (labels ? endLabelsWidth(lines) : 22),
     top: yName === '' ? 12 : 30,
     bottom: height - 44,
   };
@@ -120,7 +106,7 @@ function optionOf(chart: LineChart, { size: [width, height], palette }: Drawing)
       ...lines.map((line, index) => bandOf(line, y, styles[index]!, index > 0 && lines.length > 2 ? 0.09 : 0.2)),
       ...lines.map((line, index) => lineOf(line, y, styles[index]!, index === 0, chart.dots === true)),
     ],
-    ...(labels ? { graphic: labelsOf(lines, styles, y, frame, palette) } : {}),
+    ...(labels ? { graphic: endLabels(endsOf(lines, styles, y, frame), frame, palette.text) } : {}),
   };
 }
 
@@ -193,6 +179,21 @@ function bandOf({ points }: ChartLine, y: Scale, { colour }: LineStyle, opacity:
   };
 }
 
+/** Where the lines end, those that went off the chart at its edge. */
+function endsOf(
+  lines: readonly ChartLine[],
+  styles: readonly LineStyle[],
+  y: Scale,
+  { top, bottom }: Frame,
+): LineEnd[] {
+  const pixel = (value: number) => bottom - ((y.place(value) - y.min) / (y.max - y.min)) * (bottom - top);
+  return lines.map(({ name, points }, index) => {
+    // a line without a last value grew beyond all bounds
+    const last = points.at(-1)?.y ?? Number.POSITIVE_INFINITY;
+    return { name, style: styles[index]!, at: Math.min(bottom, Math.max(top, pixel(last))) };
+  });
+}
+
 type BandPoint = { x: number; low: number; high: number };
 
 /** Cuts the points into runs without a gap in their bands. */
@@ -203,70 +204,4 @@ function runsOf(points: readonly ChartPoint[]): BandPoint[][] {
     else runs.push([]);
   }
   return runs.filter((run) => run.length > 1);
-}
-
-/** The lines' names at their ends, each led to by a piece of its line. */
-function labelsOf(
-  lines: readonly ChartLine[],
-  styles: readonly LineStyle[],
-  y: Scale,
-  { right, top, bottom }: Frame,
-  { text }: Palette,
-): NonNullable<EChartsOption['graphic']> {
-  const pixel = (value: number) =>
-    Math.min(bottom, Math.max(top, bottom - ((y.place(value) - y.min) / (y.max - y.min)) * (bottom - top)));
-  // a line that ended before its last point went off the chart at the top
-  const ends = lines.map(({ points }) => points.at(-1)?.y ?? null).map((end) => (end === null ? top : pixel(end)));
-  const places = spread(ends, LABEL_GAP, top, bottom);
-  return lines.flatMap(({ name }, index) => {
-    const { colour, width, dash } = styles[index]!;
-    const place = places[index]!;
-    return [
-      {
-        type: 'polyline' as const,
-        silent: true,
-        shape: {
-          points: [
-            [right + 2, ends[index]!],
-            [right + 8, place],
-            [right + LEADER, place],
-          ],
-        },
-        style: { stroke: colour, lineWidth: width, fill: 'none', ...(dash.length > 0 ? { lineDash: [...dash] } : {}) },
-      },
-      {
-        type: 'text' as const,
-        silent: true,
-        x: right + LEADER + 4,
-        y: place,
-        style: {
-          text: name,
-          fill: text,
-          font: `${index === 0 ? 'bold ' : ''}${FONT.size}px ${FONT.family}`,
-          verticalAlign: 'middle' as const,
-        },
-      },
-    ];
-  });
-}
-
-/**
- * Moves places apart until neighbours are `gap` away from each other, in their order, from `low` to `high`; where there
- * is not room enough, evenly.
- */
-export function spread(places: readonly number[], gap: number, low: number, high: number): number[] {
-  const order = places.map((_, index) => index).sort((a, b) => places[a]! - places[b]! || a - b);
-  const room = Math.min(gap, (high - low) / Math.max(1, places.length - 1));
-  const result = [...places];
-  let floor = low;
-  for (const index of order) {
-    result[index] = Math.max(result[index]!, floor);
-    floor = result[index]! + room;
-  }
-  let ceiling = high;
-  for (const index of order.reverse()) {
-    result[index] = Math.min(result[index]!, ceiling);
-    ceiling = result[index]! - room;
-  }
-  return result;
 }

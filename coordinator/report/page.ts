@@ -1,6 +1,7 @@
 /** The page around a report: one file that asks for nothing else, from anywhere. */
 import { VERSION } from '../../shared/config.js';
-import { html, Markup } from './markup.js';
+import { scrolling } from './figure.js';
+import { escapeText, html, Markup } from './markup.js';
 import { STYLE } from './style.js';
 
 /** What every report has. */
@@ -43,9 +44,14 @@ export function commandBlock(lines: readonly string[]): Markup {
 /** Names and values, nested ones by dotted names, as a table. */
 export function settingsTable(caption: string, settings: object): Markup {
   const rows = flattened(settings, '').map(
-    ([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>\n`,
+    ([name, value]) => html`<tr><th scope="row">${breakable(name)}</th><td>${value}</td></tr>\n`,
   );
-  return html`<table class="settings" aria-label="${caption}"><tbody>${rows}</tbody></table>\n`;
+  return scrolling(caption, html`<table class="settings"><tbody>${rows}</tbody></table>`);
+}
+
+/** A dotted name that a narrow column breaks after a dot. */
+function breakable(name: string): Markup {
+  return new Markup(escapeText(name).replaceAll('.', '.<wbr>'));
 }
 
 function flattened(settings: object, prefix: string): [string, string][] {

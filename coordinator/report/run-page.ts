@@ -7,7 +7,7 @@ import { evaluationSection } from './evaluation-section.js';
 import { halfFigure } from './figure.js';
 import type { RunHistory } from './history.js';
 import { html, type Markup } from './markup.js';
-import { grouped, short } from './numbers.js';
+import { counted, grouped, short } from './numbers.js';
 import { commandBlock, pageOf, settingsTable } from './page.js';
 import { trainingFigures } from './training-figures.js';
 
@@ -57,7 +57,7 @@ ${settingsTable('Configuration', { ...config, digest, engineFingerprint: state.f
     ? html`${verdictOf(evaluation.optimizers)}`
     : html`Not compared yet: <code>${commands.compare}</code> holds φ against tuned hand-designed optimizers and draws their
 learning curves here.`;
-  return pageOf({ title: `φ trained on ${config.problem}, ${grouped(history.round)} rounds`, verdict, body });
+  return pageOf({ title: `φ trained on ${config.problem}, ${counted(history.round, 'round')}`, verdict, body });
 }
 
 /** The comparison may be of a φ that training has left behind. */
@@ -77,14 +77,14 @@ function factsOf({ config, history, state: { plannedRounds } }: RunReport): Mark
     [
       'Unhealthy problems',
       unhealthyWindows === 0
-        ? `none in ${grouped(windows)} windows`
-        : `left out of ${grouped(unhealthyWindows)} of ${grouped(windows)} windows, in ${grouped(unhealthyRounds)} rounds`,
+        ? `none in ${counted(windows, 'window')}`
+        : `left out of ${grouped(unhealthyWindows)} of ${counted(windows, 'window')}, in ${counted(unhealthyRounds, 'round')}`,
     ],
     ['Skipped rounds', skippedRounds === 0 ? 'none' : grouped(skippedRounds)],
     ['Windows computed again', replayed === 0 ? 'none' : `${grouped(replayed)}, after lost threads or workers`],
     ['Pace', seconds > 0 ? `${short(round / seconds)} rounds/s over ${short(seconds)} s` : 'not known'],
   ];
-  if (badLines > 0) facts.push(['Metrics', `${grouped(badLines)} lines could not be read and are left out`]);
+  if (badLines > 0) facts.push(['Left out', `${counted(badLines, 'line')} of the metrics that cannot be read`]);
   return html`<dl>${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>\n`)}</dl>`;
 }
 

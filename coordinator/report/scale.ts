@@ -90,9 +90,9 @@ function logTicks(min: number, max: number): number[] {
   return evenTicks(10 ** min, 10 ** max);
 }
 
-/** Multiples of 1, 2 or 5 times a power of ten, some five of them. */
+/** Multiples of 1, 2 or 5 times a power of ten, some six of them. */
 function evenTicks(min: number, max: number): number[] {
-  const rough = (max - min) / 5;
+  const rough = (max - min) / 6;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
   const ticks: number[] = [];

@@ -28,6 +28,7 @@ th:first-child, .settings td { text-align: left; }
 tbody th { font-weight: normal; }
 tr.learned > *, td.best { font-weight: bold; }
 .settings th, .settings td { white-space: normal; vertical-align: top; }
+.settings td { overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1rem; margin: 0.5rem 0 1.5rem; }
 dt { color: var(--muted); }
 dd { margin: 0; }

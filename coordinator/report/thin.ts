@@ -3,8 +3,8 @@ import { ascending, quantile } from '../quantiles.js';
 import type { Track } from './history.js';
 import type { ChartPoint } from './line-chart.js';
 
-/** Points of a chart of half a page's width. */
-const MOST_POINTS = 300;
+/** Points of a chart of half a page's width: more would not be seen. */
+export const MOST_POINTS = 300;
 
 /**
  * The points of a track: as they are where there are few, otherwise the median and the quartiles of equally many

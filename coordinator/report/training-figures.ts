@@ -1,10 +1,10 @@
 /** The figures of a run: what training did, round by round. */
-import type { Statistics } from '../evaluation.js';
+import type { Criterion } from '../comparison.js';
 import type { Figure } from './figure.js';
 import type { EvaluatedRound, RunHistory } from './history.js';
 import { type ChartPoint, type LineChart, yScaleOf } from './line-chart.js';
 import { grouped, short } from './numbers.js';
-import { thinned } from './thin.js';
+import { MOST_POINTS, thinned } from './thin.js';
 
 /** Those that there is anything to show of. */
 export function trainingFigures(history: RunHistory): Figure[] {
@@ -32,31 +32,44 @@ export function trainingFigures(history: RunHistory): Figure[] {
 }
 
 function heldOutFigures(evaluations: readonly EvaluatedRound[]): Figure[] {
-  const points = (of: (evaluated: EvaluatedRound) => Statistics) =>
-    evaluations.map((evaluated): ChartPoint => {
-      const { mean: y, standardError: error } = of(evaluated);
-      const x = evaluated.round;
-      if (y === null || error === null) return { x, y };
-      // an error larger than the mean is no reason to give up the logarithmic scale
-      return { x, y, low: y > 0 ? Math.max(0, y - error) : y - error, high: y + error };
-    });
-  const caption = (what: string) => `${what}, mean over held-out functions with its standard error.`;
+  const many = evaluations.length > MOST_POINTS;
+  const pointsOf = many ? thinnedMeans : meansWithErrors;
+  const caption = (what: string) =>
+    many
+      ? `${what}, mean over held-out functions; every point is the median of neighbouring evaluations, the band reaches from quartile to quartile.`
+      : `${what}, mean over held-out functions with its standard error.`;
   return [
     figureOf({
       id: 'held-out-sum',
       title: 'Held-out evaluation: sum',
       what: 'held-out sum',
       caption: caption('Sum of the losses over all steps'),
-      points: points(({ sum }) => sum),
+      points: pointsOf(evaluations, 'sum'),
     }),
     figureOf({
       id: 'held-out-final',
       title: 'Held-out evaluation: final loss',
       what: 'held-out final loss',
       caption: caption('Loss after the last step'),
-      points: points(({ final }) => final),
+      points: pointsOf(evaluations, 'final'),
     }),
   ];
+}
+
+function meansWithErrors(evaluations: readonly EvaluatedRound[], criterion: Criterion): ChartPoint[] {
+  return evaluations.map(({ round: x, [criterion]: { mean: y, standardError: error } }) => {
+    if (y === null || error === null) return { x, y };
+    // an error larger than the mean is no reason to give up the logarithmic scale
+    return { x, y, low: y > 0 ? Math.max(0, y - error) : y - error, high: y + error };
+  });
+}
+
+function thinnedMeans(evaluations: readonly EvaluatedRound[], criterion: Criterion): ChartPoint[] {
+  const finite = evaluations.filter((evaluated) => evaluated[criterion].mean !== null);
+  return thinned({
+    rounds: finite.map(({ round }) => round),
+    values: finite.map((evaluated) => evaluated[criterion].mean!),
+  });
 }
 
 interface Described extends Pick<Figure, 'id' | 'title' | 'caption'> {

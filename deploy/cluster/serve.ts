@@ -1,5 +1,5 @@
 /** A worker process: serves announced runs, one after another. */
-import { onAnnouncement } from '../../shared/bus/announcements.js';
+import { nextRun, onAnnouncement } from '../../shared/bus/announcements.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { JetStreamHistory } from '../../shared/journal/jetstream-history.js';
 import type { Logger } from '../../shared/logger.js';
@@ -44,8 +44,9 @@ export async function serveRuns(options: ServeOptions): Promise<void> {
     /** Runs, by digest, that this worker cannot serve. */
     const hopeless = new Set<string>();
     while (!signal.aborted) {
-      const announced = await nextRun(link, options, hopeless);
-      if (!announced) return;
+      const accept = ({ run, digest }: AnnounceMessage) =>
+        (options.run === undefined || run === options.run) && !hopeless.has(digest);
+      const announced = await nextRun({ link, prefix: options.prefix, logger }, { accept, signal });
       const bus = new NatsBus({
         link,
         subjects: runSubjects(announced.run, options.prefix),
@@ -63,29 +64,12 @@ export async function serveRuns(options: ServeOptions): Promise<void> {
         await bus.close();
       }
     }
+  } catch (error) {
+    // told to end while it had no run
+    if (!signal.aborted || error !== signal.reason) throw error;
   } finally {
     await link.close();
   }
-}
-
-/** The next announcement of a run that may be served; undefined where the signal comes first. */
-function nextRun(
-  link: NatsLink,
-  { run, prefix, logger, signal }: ServeOptions,
-  hopeless: ReadonlySet<string>,
-): Promise<AnnounceMessage | undefined> {
-  return new Promise((resolve) => {
-    const settle = (announced?: AnnounceMessage) => {
-      end();
-      signal.removeEventListener('abort', onAbort);
-      resolve(announced);
-    };
-    const onAbort = () => settle();
-    const end = onAnnouncement(link, prefix, logger, (announced) => {
-      if ((run === undefined || announced.run === run) && !hopeless.has(announced.digest)) settle(announced);
-    });
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 }
 
 /** Works for one run until the signal, or until it is silent and another one is not. Throws where it cannot go on. */
@@ -114,7 +98,7 @@ async function serveRun(
     ...(observer ? { observer } : {}),
   });
   let heardAt = performance.now();
-  const end = onAnnouncement(link, prefix, logger, (announced) => {
+  const end = onAnnouncement({ link, prefix, logger }, (announced) => {
     if (announced.run === run) heardAt = performance.now();
     else if (performance.now() - heardAt > FORGOTTEN_MS) leave();
   });

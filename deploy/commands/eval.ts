@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
 import { tableOf, verdictOf } from '../../coordinator/report/comparison-table.js';
 import { evaluationPage } from '../../coordinator/report/evaluation-page.js';
-import type { EvaluationReport } from '../../coordinator/report/evaluation-report.js';
+import { type EvaluationReport, writeEvaluation } from '../../coordinator/report/evaluation-report.js';
 import { checkNumber } from '../../shared/check.js';
 import type { RunConfig } from '../../shared/config.js';
 import { writeFileWhole } from '../../shared/files.js';
@@ -70,18 +70,13 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   } finally {
     await pool.close();
   }
-  if (json !== undefined) writeFileWhole(String(json), jsonOf(report));
+  if (json !== undefined) writeEvaluation(String(json), report);
   if (page !== undefined) {
     const command = evaluateCommand(path, positionals['problem'], rest, report);
     writeFileWhole(String(page), await evaluationPage(report, command));
   }
   if (svg !== undefined) await writeCurves(report, String(svg));
   return EXIT.done;
-}
-
-/** An evaluation as the text of a file. */
-export function jsonOf(report: EvaluationReport): string {
-  return `${JSON.stringify(report, null, 2)}\n`;
 }
 
 /** The run whose folder φ lies in. */

@@ -1,35 +1,65 @@
-/** The announcements of all runs on a server: how a worker that has no run finds one. */
+/** The runs that coordinators announce on a server: how a worker that belongs to none finds one. */
 import { decode } from '../codec.js';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { checkAnnouncement } from '../message-check.js';
 import type { AnnounceMessage } from '../messages.js';
 import type { NatsLink } from '../nats/link.js';
-import { clusterSubjects } from '../subjects.js';
+import { ShapeError } from '../shape.js';
+import { clusterSubjects, runSubjects } from '../subjects.js';
 import type { Unsubscribe } from './bus.js';
 import { DropLog } from './drop-log.js';
 import { decodePacket } from './packet.js';
 import { Reassembler } from './reassembler.js';
 
-/** Tells of every announcement, checked; what is none is dropped, counted, and said now and then. */
+/** What is listened to. */
+export interface AnnouncementsOptions {
+  link: NatsLink;
+  /** @default 'lopt' */
+  prefix?: string;
+  logger: Logger;
+}
+
+/** Hands on every announcement of every run under a prefix: each coordinator sends one a second. */
 export function onAnnouncement(
-  link: NatsLink,
-  prefix: string,
-  logger: Logger,
-  handler: (announcement: AnnounceMessage) => void,
+  { link, prefix, logger }: AnnouncementsOptions,
+  handler: (message: AnnounceMessage) => void,
 ): Unsubscribe {
   const drops = new DropLog(logger);
   const reassembler = new Reassembler();
   return link.control.subscribe(clusterSubjects(prefix).announcements, ({ subject, bytes }) => {
-    let announcement: AnnounceMessage;
+    let message: AnnounceMessage | undefined;
     try {
       const whole = reassembler.add(decodePacket(bytes));
-      if (!whole) return;
-      announcement = checkAnnouncement(decode(whole));
+      message = whole && checkAnnouncement(decode(whole));
+      if (message && runSubjects(message.run, prefix).announcement !== subject) {
+        throw new ShapeError(`it announces run ${message.run}`);
+      }
     } catch (error) {
       drops.drop(subject, messageOf(error));
       return;
     }
-    handler(announcement);
+    if (message) handler(message);
+  });
+}
+
+/** The next run that is announced and that `accept` takes. Rejects with the signal's reason where that comes first. */
+export function nextRun(
+  options: AnnouncementsOptions,
+  { accept = () => true, signal }: { accept?: (message: AnnounceMessage) => boolean; signal?: AbortSignal } = {},
+): Promise<AnnounceMessage> {
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      end();
+      reject(signal!.reason);
+    };
+    const end = onAnnouncement(options, (message) => {
+      if (!accept(message)) return;
+      end();
+      signal?.removeEventListener('abort', leave);
+      resolve(message);
+    });
+    signal?.addEventListener('abort', leave, { once: true });
+    if (signal?.aborted) leave();
   });
 }

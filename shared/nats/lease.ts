@@ -33,8 +33,10 @@ interface Held {
 
 const held = object<Held>({ holder: nullable(text(128)), token: text(64), renewals: integer() });
 
-/** Renewals, and looks of those who wait, in the time that makes a holder dead. */
-const LOOKS = 5;
+/** Milliseconds between two renewals, and between two looks of those who wait. */
+function intervalOf(seconds: number): number {
+  return Math.min(1000, (1000 * seconds) / 5);
+}
 
 export class Lease {
   readonly #values: KeyValues;
@@ -52,7 +54,7 @@ export class Lease {
     this.#holder = holder;
     this.#token = token;
     this.#revision = revision;
-    this.#renewing = this.#renew((1000 * seconds) / LOOKS);
+    this.#renewing = this.#renew(intervalOf(seconds));
   }
 
   /** Acquires the lease, as soon as nobody holds it or its holder is silent. Throws the signal's reason where that comes first. */
@@ -81,7 +83,7 @@ export class Lease {
           onWaiting?.(told);
         }
       }
-      await pause((1000 * seconds) / LOOKS, undefined, signal ? { signal } : {}).catch(() => {});
+      await pause(intervalOf(seconds), undefined, signal ? { signal } : {}).catch(() => {});
     }
   }
 

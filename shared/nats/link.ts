@@ -45,7 +45,7 @@ export class NatsLink {
       await control?.close();
       await bulk?.close();
       const failed = opened.find((each) => each.status === 'rejected')!;
-      const { error, mayPass } = connectFailure(nats, failed.reason);
+      const { error, mayPass } = await connectFailure(nats, failed.reason);
       if (!mayPass || performance.now() >= until || signal?.aborted) throw error;
       if (tries === 1) logger.warn(`${error.message}; trying again`);
       try {

@@ -1,7 +1,8 @@
 /** How to reach a NATS server, and the sentence for each way in which it cannot be reached. */
-import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from 'nats';
-import { ClusterError, messageOf, UsageError } from '../errors.js';
+import { type Authenticator, type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from 'nats';
+import { ClusterError, FileError, messageOf, UsageError } from '../errors.js';
 import { readFileNamed } from '../files.js';
+import { demandsCertificate } from './greeting.js';
 
 /** Where the server is, and who asks. Secrets are in no error and no log line. */
 export interface NatsOptions {
@@ -97,10 +98,23 @@ export function connectionOptions(options: NatsOptions): ConnectionOptions {
 function authenticatorOf({ nkeyFile, credsFile }: NatsOptions): Pick<ConnectionOptions, 'authenticator'> {
   if (nkeyFile !== undefined) {
     const seed = readFileNamed(nkeyFile, 'an nkey').toString('utf8').trim();
-    return { authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)) };
+    return checked(nkeyFile, "an nkey's seed", nkeyAuthenticator(new TextEncoder().encode(seed)));
   }
-  if (credsFile !== undefined) return { authenticator: credsAuthenticator(readFileNamed(credsFile, 'credentials')) };
+  if (credsFile !== undefined) {
+    return checked(credsFile, 'NATS credentials', credsAuthenticator(readFileNamed(credsFile, 'credentials')));
+  }
   return {};
+}
+
+/** The authenticator, where it can sign: what is wrong with a file shows at the first signature only. */
+function checked(path: string, what: string, authenticator: Authenticator): Pick<ConnectionOptions, 'authenticator'> {
+  try {
+    authenticator('nonce');
+  } catch {
+    // the error may hold a part of the secret
+    throw new FileError(path, `${TASK}: ${path} must hold ${what}, and it is damaged or something else`);
+  }
+  return { authenticator };
 }
 
 function tlsOf({ caFile, certFile, keyFile }: NatsOptions, demanded: boolean): Pick<ConnectionOptions, 'tls'> {
@@ -123,11 +137,21 @@ export interface ConnectFailure {
 }
 
 /** Why there is no connection, in a sentence that says what would be right. */
-export function connectFailure(options: NatsOptions, cause: unknown): ConnectFailure {
+export async function connectFailure(options: NatsOptions, cause: unknown): Promise<ConnectFailure> {
   const code = codeOf(cause);
   const text = messageOf(cause);
-  const [why, mayPass] = reasonOf(options, code, text);
+  // the client hears nothing of a server that misses its certificate: the refusal comes when TLS seems to be there
+  const unsigned =
+    code === 'TIMEOUT' && (await Promise.all(addressesOf(options).map(demandsCertificateAt))).includes(true);
+  const [why, mayPass] = unsigned ? ([WITHOUT_CERTIFICATE, false] as const) : reasonOf(options, code, text);
   return { error: new ClusterError(`${TASK} at ${serverNames(options)}: ${why}`, { cause }), mayPass };
+}
+
+const WITHOUT_CERTIFICATE = 'it demands a client certificate that it trusts';
+
+function demandsCertificateAt({ host }: Address): Promise<boolean | undefined> {
+  const { hostname, port } = new URL(`nats://${host}`);
+  return demandsCertificate(hostname.replace(/^\[|\]$/g, ''), Number(port));
 }
 
 function codeOf(cause: unknown): string {
@@ -136,7 +160,7 @@ function codeOf(cause: unknown): string {
   return own === 'TLS' && chainedError ? codeOf(chainedError) : own;
 }
 
-function reasonOf(options: NatsOptions, code: string, text: string): [string, boolean] {
+function reasonOf(options: NatsOptions, code: string, text: string): readonly [string, boolean] {
   const known = REASONS.find(({ codes }) => codes.test(code) || codes.test(text));
   if (!known) return [text === '' ? 'the connection was closed' : text, true];
   return [typeof known.why === 'string' ? known.why : known.why(options, text), known.mayPass];
@@ -156,11 +180,6 @@ const REASONS: { codes: RegExp; why: string | ((options: NatsOptions, text: stri
       hasCredentials(options) ? 'it refuses these credentials' : 'it demands credentials, and none were given',
     mayPass: false,
   },
-  {
-    codes: /BAD_CREDS|unable to parse credentials|invalid nkey|Invalid.*seed/i,
-    why: 'the nkey or credentials file is damaged',
-    mayPass: false,
-  },
   { codes: /^SERVER_OPT_NA$/, why: 'TLS was demanded, and the server does not offer it', mayPass: false },
   {
     codes: /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|CERT_|ALTNAME|CERTIFICATE_VERIFY/,
@@ -169,7 +188,7 @@ const REASONS: { codes: RegExp; why: string | ((options: NatsOptions, text: stri
   },
   {
     codes: /CERTIFICATE_REQUIRED|BAD_CERTIFICATE|alert number (42|116)/i,
-    why: 'it demands a client certificate that it trusts',
+    why: WITHOUT_CERTIFICATE,
     mayPass: false,
   },
   { codes: /unexpected response from server|JSON/, why: 'what listens there is no NATS server', mayPass: false },

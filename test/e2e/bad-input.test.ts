@@ -10,7 +10,7 @@ import { CLI, lopt, SMALL_FLAGS, startProcess, wordsOf } from './harness.js';
 /** Arguments, exit code, and the one sentence that is printed. */
 type Case = readonly [args: string, code: number, sentence: string];
 
-const COMMANDS = 'train, eval, bench, problems, engines';
+const COMMANDS = 'train, eval, report, export, up, coordinator, worker, status, stop, bench, problems, engines';
 
 const CASES: readonly Case[] = [
   ['', 2, `Cannot run lopt: a command must be given, one of ${COMMANDS}`],
@@ -71,6 +71,12 @@ const CASES: readonly Case[] = [
   ['problems --problem.dimension 3', 2, 'Cannot run lopt problems: it takes no options of a problem'],
   ['eval', 2, 'Cannot run lopt: an argument is missing; lopt COMMAND --help says which'],
   ['eval nowhere', 1, 'Cannot read φ from nowhere: there is no such file'],
+  ['export nowhere', 2, 'Cannot export: --to must be given, one of npz, json, torch'],
+  ['export nowhere --to onnx', 2, 'Cannot export: "to" must be one of npz, json, torch, got "onnx"'],
+  ['export nowhere --to npz', 1, 'Cannot read φ from nowhere: there is no such file'],
+  ['export x --to npz --out ./x', 2, 'Cannot export: "out" must be another file than that of φ, got "./x"'],
+  ['report', 2, 'Cannot run lopt: an argument is missing; lopt COMMAND --help says which'],
+  ['report nowhere', 2, 'Cannot report on nowhere: it must hold a run, and there is no config.json in it'],
   ['bench --seconds x', 2, 'Cannot measure: "seconds" must be a number greater than 0, got "x"'],
 ];
 
@@ -153,6 +159,7 @@ describe('lopt answers a damaged φ file with one sentence', () => {
       for (const args of [
         ['eval', 'x'],
         ['train', '--init', 'x'],
+        ['export', 'x', '--to', 'torch'],
       ]) {
         const ended = await lopt(args, folder);
         assert.ok(ended.stderr.startsWith(sentence), ended.stderr);

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
-import { readPhi } from '../../shared/phi-file.js';
+import { encodeJson } from '../../deploy/export/json.js';
+import { encodeNpz } from '../../deploy/export/npz.js';
+import { encodeTorch } from '../../deploy/export/torch.js';
+import { phiLength } from '../../shared/phi.js';
+import { readPhi, writePhi } from '../../shared/phi-file.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { lopt, SMALL_FLAGS, sha256OfFile, wordsOf } from './harness.js';
 
@@ -42,7 +46,7 @@ test('lopt train writes what its folder is said to hold, a line a round and an e
   for (const name of ['phi.safetensors', 'last.safetensors']) {
     assert.deepEqual(readPhi(join(out, name)).network, config.network);
   }
-  assert.ok(existsSync(join(out, 'journal')) && existsSync(join(out, 'checkpoints')));
+  for (const name of ['journal', 'checkpoints', 'report.html']) assert.ok(existsSync(join(out, name)), name);
 });
 
 test('lopt train --init starts from the given φ', async (context) => {
@@ -78,12 +82,22 @@ test('lopt eval prints a table and writes the figures of the learned and of ever
     report.optimizers.map(({ name }) => name),
     names,
   );
-  for (const { name, sum, final, divergenceRate } of report.optimizers) {
+  for (const { name, sum, final, divergenceRate, curve } of report.optimizers) {
     assert.equal(sum.learningRate === null, name === 'learned');
     for (const { mean, standardError, median } of [sum, final]) {
       assert.ok(mean! > 0 && standardError! > 0 && median! > 0, name);
     }
     assert.ok(divergenceRate >= 0 && divergenceRate <= 1);
+    // the curve is that of the final loss, from θ_0, where all optimizers begin
+    assert.deepEqual(
+      curve!.steps,
+      Array.from({ length: 31 }, (_, t) => t),
+    );
+    assert.deepEqual([curve!.mean.at(-1), curve!.median.at(-1)], [final.mean, final.median]);
+    assert.equal(curve!.mean[0], report.optimizers[0]!.curve!.mean[0]);
+    curve!.median.forEach((median, t) => {
+      assert.ok(curve!.lowerQuartile[t]! <= median! && median! <= curve!.upperQuartile[t]!, `${name}, step ${t}`);
+    });
     assert.match(evaluated.stdout, new RegExp(`^${name} `, 'm'));
   }
   // the same functions again, whatever the number of threads
@@ -99,6 +113,25 @@ test('lopt eval prints a table and writes the figures of the learned and of ever
   ]);
   assert.equal(repeated.code, 0, repeated.stderr);
   assert.deepEqual(JSON.parse(readFileSync(again, 'utf8')), report);
+});
+
+test('lopt export writes beside φ, or where it is told to, and the same bytes again', async (context) => {
+  const folder = temporaryFolder(context);
+  const network = { layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
+  const phi = new Float32Array(phiLength(network)).fill(0.5);
+  writePhi(join(folder, 'phi.safetensors'), network, phi);
+  for (const [to, name, bytes] of [
+    ['npz', 'phi.npz', encodeNpz(network, phi)],
+    ['json', 'phi.json', Buffer.from(encodeJson(network, phi))],
+    ['torch', 'phi.py', Buffer.from(encodeTorch(network, phi))],
+  ] as const) {
+    const args = ['export', 'phi.safetensors', '--to', to];
+    const { code, stdout, stderr } = await lopt(args, folder);
+    assert.deepEqual([code, stdout, stderr], [0, `Wrote the ${phi.length} numbers of φ to ${name}\n`, '']);
+    assert.equal((await lopt([...args, '--out', 'elsewhere'], folder)).code, 0);
+    for (const written of [name, 'elsewhere']) assert.ok(readFileSync(join(folder, written)).equals(bytes), written);
+  }
+  assert.deepEqual(readdirSync(folder).sort(), ['elsewhere', 'phi.json', 'phi.npz', 'phi.py', 'phi.safetensors']);
 });
 
 test('lopt eval takes another problem and a longer horizon than φ was trained for', async (context) => {

@@ -1,0 +1,51 @@
+/** `lopt export`: φ in the formats of other programs. */
+import { resolve } from 'node:path';
+import { checkChoice } from '../../shared/check.js';
+import { UsageError } from '../../shared/errors.js';
+import { writeFileWhole } from '../../shared/files.js';
+import type { Network } from '../../shared/phi.js';
+import { readPhi } from '../../shared/phi-file.js';
+import { encodeJson } from '../export/json.js';
+import { encodeNpz } from '../export/npz.js';
+import { encodeTorch } from '../export/torch.js';
+import type { Flags } from '../train-flags.js';
+import { type Command, EXIT } from './command.js';
+
+const TASK = 'Cannot export';
+
+/** What φ can be made into. */
+const FORMATS: Readonly<
+  Record<string, { extension: string; encode: (network: Network, phi: Float32Array) => Uint8Array | string }>
+> = {
+  npz: { extension: '.npz', encode: encodeNpz },
+  json: { extension: '.json', encode: encodeJson },
+  torch: { extension: '.py', encode: encodeTorch },
+};
+
+export const exportPhi: Command = {
+  name: 'export',
+  usage: 'export <phi>',
+  summary: 'write φ for numpy, as JSON, or as a PyTorch optimizer',
+  flags: {
+    to: 'npz for numpy, json, or torch: a Python file with a torch.optim.Optimizer',
+    out: 'file to write (default: beside φ, with the extension .npz, .json or .py)',
+  },
+  switches: {},
+  problemOptions: false,
+  run: runExport,
+};
+
+async function runExport(positionals: Readonly<Record<string, string | undefined>>, flags: Flags): Promise<number> {
+  const formats = Object.keys(FORMATS);
+  if (flags['to'] === undefined) throw new UsageError(`${TASK}: --to must be given, one of ${formats.join(', ')}`);
+  const { extension, encode } = FORMATS[checkChoice(TASK, 'to', flags['to'], formats)]!;
+  const path = positionals['phi']!;
+  const out = String(flags['out'] ?? `${path.replace(/\.safetensors$/, '')}${extension}`);
+  if (resolve(out) === resolve(path)) {
+    throw new UsageError(`${TASK}: "out" must be another file than that of φ, got ${JSON.stringify(out)}`);
+  }
+  const { network, phi } = readPhi(path);
+  writeFileWhole(out, encode(network, phi));
+  process.stdout.write(`Wrote the ${phi.length} numbers of φ to ${out}\n`);
+  return EXIT.done;
+}

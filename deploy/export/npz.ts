@@ -1,0 +1,47 @@
+/** φ for numpy: an archive of arrays, one a tensor and one a property of the network, that `numpy.load` reads by name. */
+import { type Network, phiTensors } from '../../shared/phi.js';
+import { encodeZip } from './zip.js';
+
+/** An array of one of numpy's types, as `dtype.str` names them. */
+interface NumpyArray {
+  type: string;
+  shape: readonly number[];
+  bytes: Uint8Array;
+}
+
+/** The archive's bytes: a function of φ and its network alone. */
+export function encodeNpz(network: Network, phi: Float32Array): Buffer {
+  const { layers, preprocessing, outputScale } = network;
+  const arrays: Record<string, NumpyArray> = {};
+  for (const { name, shape, offset, length } of phiTensors(network)) {
+    arrays[name] = { type: '<f4', shape, bytes: bytesOf(phi.slice(offset, offset + length)) };
+  }
+  arrays['layers'] = { type: '<i8', shape: [layers.length], bytes: bytesOf(BigInt64Array.from(layers, BigInt)) };
+  arrays['preprocessing'] = textArray(preprocessing);
+  arrays['output_scale'] = { type: '<f8', shape: [], bytes: bytesOf(Float64Array.of(outputScale)) };
+  return encodeZip(Object.entries(arrays).map(([name, array]) => ({ name: `${name}.npy`, bytes: encodeNpy(array) })));
+}
+
+/** A text as an array without dimensions: numpy stores 4 bytes a character. */
+function textArray(text: string): NumpyArray {
+  const points = Uint32Array.from(text, (character) => character.codePointAt(0)!);
+  return { type: `<U${points.length}`, shape: [], bytes: bytesOf(points) };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/**
+ * Version 1.0 of the format of numpy.lib.format: "\x93NUMPY", the version, 2 bytes of header length, a Python dict that is
+ * padded so that the data begins at a multiple of 64, then the data by rows.
+ */
+function encodeNpy({ type, shape, bytes }: NumpyArray): Buffer {
+  const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
+  const dict = `{'descr': '${type}', 'fortran_order': False, 'shape': ${tuple}, }`;
+  const start = 10;
+  const header = `${dict.padEnd(Math.ceil((start + dict.length + 1) / 64) * 64 - start - 1)}\n`;
+  const length = Buffer.alloc(2);
+  length.writeUInt16LE(header.length);
+  return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(header, 'latin1'), bytes]);
+}

@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { encodeJson } from '../../deploy/export/json.js';
+import { encodeNpz } from '../../deploy/export/npz.js';
+import { encodeTorch } from '../../deploy/export/torch.js';
+import { type Network, phiLength, phiTensors } from '../../shared/phi.js';
+import { writePhi } from '../../shared/phi-file.js';
+import { fillNormal, foldIn, seedKey } from '../../shared/random.js';
+import { lstmStep, zeroLstmState } from '../../worker/optimizers/lstm.js';
+import { networkOf, relativeError } from '../contracts/engine.js';
+import { temporaryFolder } from '../fixtures/folder.js';
+import { hasPython, runPython } from '../fixtures/python.js';
+import { loadWindowFixtures } from '../fixtures/window.js';
+
+const NETWORKS: readonly Network[] = [
+  { layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 },
+  { layers: [3], preprocessing: 'none', outputScale: 1 / 3 },
+  { layers: [5, 7, 4], preprocessing: 'log-and-sign', outputScale: 1e-7 },
+];
+
+/** Numbers that are easily lost on the way: subnormal, huge, −0, and such as need every digit. */
+function phiOf(network: Network): Float32Array {
+  const phi = new Float32Array(phiLength(network));
+  fillNormal(seedKey(1), phi, 0, 1);
+  phi.set([1e-45, -3.4028234663852886e38, -0, 0.1, 16777217]);
+  // a view into something larger, as φ may be
+  return new Float32Array([9, ...phi, 9]).subarray(1, phi.length + 1);
+}
+
+function assertBits(bytes: Uint8Array, values: Float32Array): void {
+  assert.ok(Buffer.from(values.buffer, values.byteOffset, values.byteLength).equals(bytes), 'other bits');
+}
+
+/** CRC-32 bit by bit (ISO 3309). */
+function slowCrc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** The files of an archive that are stored as they are, by its directory; throws where that and they do not agree. */
+function unzip(archive: Buffer): Map<string, Buffer> {
+  const end = archive.length - 22;
+  assert.equal(archive.readUInt32LE(end), 0x06054b50);
+  const files = new Map<string, Buffer>();
+  let at = archive.readUInt32LE(end + 16);
+  assert.equal(at + archive.readUInt32LE(end + 12), end);
+  for (let index = 0; index < archive.readUInt16LE(end + 10); index++) {
+    assert.equal(archive.readUInt32LE(at), 0x02014b50);
+    const [method, crc, size] = [
+      archive.readUInt16LE(at + 10),
+      archive.readUInt32LE(at + 16),
+      archive.readUInt32LE(at + 20),
+    ];
+    const nameLength = archive.readUInt16LE(at + 28);
+    const name = archive.toString('utf8', at + 46, at + 46 + nameLength);
+    const local = archive.readUInt32LE(at + 42);
+    assert.equal(archive.readUInt32LE(local), 0x04034b50);
+    // version to sizes and lengths: the file's own header says the same
+    assert.ok(archive.subarray(local + 4, local + 30).equals(archive.subarray(at + 6, at + 32)));
+    assert.equal(archive.toString('utf8', local + 30, local + 30 + nameLength), name);
+    const bytes = archive.subarray(local + 30 + nameLength, local + 30 + nameLength + size);
+    assert.equal(method, 0);
+    assert.equal(slowCrc32(bytes), crc);
+    files.set(name, bytes);
+    at += 46 + nameLength;
+  }
+  assert.equal(at, end);
+  return files;
+}
+
+/** An array of numpy: its type, shape and bytes (numpy.lib.format, version 1.0). */
+function parseNpy(bytes: Buffer): { type: string; shape: number[]; data: Buffer } {
+  assert.equal(bytes.toString('latin1', 0, 8), '\x93NUMPY\x01\x00');
+  const start = 10 + bytes.readUInt16LE(8);
+  assert.equal(start % 64, 0);
+  const header = bytes.toString('latin1', 10, start);
+  const [, type, shape] = /^\{'descr': '(.*)', 'fortran_order': False, 'shape': \((.*)\), \} *\n$/.exec(header)!;
+  return { type: type!, shape: shape!.split(',').filter(Boolean).map(Number), data: bytes.subarray(start) };
+}
+
+describe('encodeNpz()', () => {
+  for (const network of NETWORKS) {
+    it(`holds every tensor to the bit, and the network: ${network.layers}`, () => {
+      const phi = phiOf(network);
+      const files = unzip(encodeNpz(network, phi));
+      const tensors = phiTensors(network);
+      const names = [...tensors.map(({ name }) => name), 'layers', 'preprocessing', 'output_scale'];
+      assert.deepEqual(
+        [...files.keys()],
+        names.map((name) => `${name}.npy`),
+      );
+      for (const { name, shape, offset, length } of tensors) {
+        const { type, shape: stored, data } = parseNpy(files.get(`${name}.npy`)!);
+        assert.deepEqual([type, stored], ['<f4', shape]);
+        assertBits(data, phi.slice(offset, offset + length));
+      }
+      const layers = parseNpy(files.get('layers.npy')!);
+      assert.deepEqual([layers.type, layers.shape], ['<i8', [network.layers.length]]);
+      assert.deepEqual(
+        network.layers.map((_, i) => Number(layers.data.readBigInt64LE(8 * i))),
+        network.layers,
+      );
+      const text = parseNpy(files.get('preprocessing.npy')!);
+      assert.deepEqual([text.type, text.shape], [`<U${network.preprocessing.length}`, []]);
+      assert.equal(text.data.toString('utf16le').replaceAll('\0', ''), network.preprocessing);
+      const scale = parseNpy(files.get('output_scale.npy')!);
+      assert.deepEqual([scale.type, scale.shape, scale.data.readDoubleLE()], ['<f8', [], network.outputScale]);
+    });
+  }
+});
+
+describe('encodeJson()', () => {
+  for (const network of NETWORKS) {
+    it(`holds every tensor to the bit, and the network: ${network.layers}`, () => {
+      const phi = phiOf(network);
+      const { tensors, ...properties } = JSON.parse(encodeJson(network, phi)) as {
+        tensors: Record<string, { shape: number[]; values: number[] }>;
+      };
+      const { layers, preprocessing, outputScale } = network;
+      assert.deepEqual(properties, { format: 'lopt', layers, preprocessing, output_scale: outputScale });
+      assert.deepEqual(
+        Object.entries(tensors).map(([name, { shape }]) => [name, shape]),
+        phiTensors(network).map(({ name, shape }) => [name, shape]),
+      );
+      const stored = Float32Array.from(Object.values(tensors).flatMap(({ values }) => values));
+      assertBits(new Uint8Array(stored.buffer), phi);
+    });
+  }
+});
+
+describe('encodeTorch()', () => {
+  for (const network of NETWORKS) {
+    it(`holds φ to the bit, and the network: ${network.layers}`, () => {
+      const phi = phiOf(network);
+      const source = encodeTorch(network, phi);
+      const base64 = /^PHI = \(\n(.*?)^\)\n/ms.exec(source)![1]!.replaceAll(/[\s"]/g, '');
+      assertBits(Buffer.from(base64, 'base64'), phi);
+      assert.ok(source.includes(`\nLAYERS = [${network.layers.join(', ')}]\n`));
+      assert.ok(source.includes(`\nPREPROCESSING = "${network.preprocessing}"\n`));
+      const scale = /^OUTPUT_SCALE = (.*)$/m.exec(source)![1];
+      assert.equal(Number(scale), network.outputScale);
+      assert.ok(source.split('\n').every((line) => line.length <= 120));
+    });
+  }
+});
+
+/** Gradients [steps][coordinates], the updates that our definition makes of them, and what PyTorch is to do the same with. */
+interface TorchCase {
+  name: string;
+  network: Network;
+  phi: Float32Array;
+  gradients: number[][];
+  /** By layer; null for zeros. */
+  state: { hidden: Float32Array; cell: Float32Array }[] | null;
+}
+
+function torchCases(): TorchCase[] {
+  const windows = loadWindowFixtures().map((fixture): TorchCase => {
+    const { name, phi, coordinates, steps, gradients, initialState } = fixture;
+    const rows = Array.from({ length: steps }, (_, t) => [
+      ...gradients.subarray(t * coordinates, (t + 1) * coordinates),
+    ]);
+    return { name, network: networkOf(fixture), phi, gradients: rows, state: initialState };
+  });
+  // as in a minimisation: a hundred steps, from 10 to 1e-7
+  const falling = Array.from({ length: 100 }, (_, t) => {
+    const row = new Float32Array(8);
+    fillNormal(foldIn(seedKey(2), t), row, 0, 10 * 10 ** (-8 * (t / 99)));
+    return [...row];
+  });
+  const { phi, network } = windows[1]!;
+  return [...windows, { name: 'a hundred falling gradients', network, phi, gradients: falling, state: null }];
+}
+
+function ourUpdates({ network, phi, gradients, state }: TorchCase): number[][] {
+  let now = state
+    ? state.map(({ hidden, cell }) => ({ hidden: Float64Array.from(hidden), cell: Float64Array.from(cell) }))
+    : zeroLstmState(network, gradients[0]!.length);
+  return gradients.map((gradient) => {
+    const step = lstmStep(network, Float64Array.from(phi), Float64Array.from(gradient), now);
+    now = step.state;
+    return [...step.updates];
+  });
+}
+
+/** [coordinates × units] as rows, under the names that the exported optimizer has for them. */
+function namedState({ network, state }: TorchCase): Record<string, number[][]> | null {
+  if (!state) return null;
+  const rowsOf = (values: Float32Array, units: number) =>
+    Array.from({ length: values.length / units }, (_, row) => [...values.subarray(row * units, (row + 1) * units)]);
+  return Object.fromEntries(
+    state.flatMap(({ hidden, cell }, layer) => [
+      [`hidden_${layer + 1}`, rowsOf(hidden, network.layers[layer]!)],
+      [`cell_${layer + 1}`, rowsOf(cell, network.layers[layer]!)],
+    ]),
+  );
+}
+
+describe('PyTorch', () => {
+  it('makes our updates with the exported optimizer, also after it was saved and loaded', (test) => {
+    if (!hasPython(test, 'torch')) return;
+    const folder = temporaryFolder(test);
+    const cases = torchCases();
+    const asked = cases.flatMap((each, index) => {
+      const module = join(folder, `phi_${index}.py`);
+      writeFileSync(module, encodeTorch(each.network, each.phi));
+      const { gradients } = each;
+      return ['float32', 'float64'].map((dtype) => ({ module, dtype, gradients, state: namedState(each) }));
+    });
+    const path = join(folder, 'cases.json');
+    writeFileSync(path, JSON.stringify(asked));
+    const answers = runPython('torch_updates.py', path) as { updates: number[][]; resumed: number[][] }[];
+    assert.equal(answers.length, 2 * cases.length);
+    cases.forEach((each, index) => {
+      const expected = ourUpdates(each).flat();
+      for (const [dtype, bound] of [1e-5, 1e-12].entries()) {
+        const { updates, resumed } = answers[2 * index + dtype]!;
+        const error = relativeError(updates.flat(), expected);
+        assert.ok(error < bound, `${each.name}, ${asked[2 * index + dtype]!.dtype}: ${error}`);
+        assert.deepEqual(resumed, updates, each.name);
+      }
+    });
+  });
+
+  it('and numpy read the φ file and the .npz to the bit', (test) => {
+    if (!hasPython(test, 'numpy', 'torch', 'safetensors')) return;
+    const folders = NETWORKS.map((network) => {
+      const folder = temporaryFolder(test);
+      writePhi(join(folder, 'phi.safetensors'), network, phiOf(network));
+      writeFileSync(join(folder, 'phi.npz'), encodeNpz(network, phiOf(network)));
+      return folder;
+    });
+    const answers = runPython('phi_read.py', ...folders) as Record<string, Record<string, unknown>>[];
+    for (const [index, network] of NETWORKS.entries()) {
+      const phi = phiOf(network);
+      const { metadata, ...readers } = answers[index]!;
+      const { layers, preprocessing, outputScale } = network;
+      assert.deepEqual(metadata, {
+        format: 'lopt',
+        layers: layers.join(','),
+        preprocessing,
+        output_scale: String(outputScale),
+      });
+      const array = (dtype: string, shape: readonly number[], values: NodeJS.TypedArray) => ({
+        dtype,
+        shape,
+        bytes: Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64'),
+      });
+      const tensors = Object.fromEntries(
+        phiTensors(network).map(({ name, shape, offset, length }) => [
+          name,
+          array('float32', shape, phi.slice(offset, offset + length)),
+        ]),
+      );
+      assert.deepEqual(readers, {
+        'safetensors.numpy': tensors,
+        'safetensors.torch': tensors,
+        'numpy.load': {
+          ...tensors,
+          layers: array('int64', [layers.length], BigInt64Array.from(layers, BigInt)),
+          preprocessing,
+          output_scale: array('float64', [], Float64Array.of(outputScale)),
+        },
+      });
+    }
+  });
+});

@@ -14,7 +14,7 @@ after(() => server?.remove());
 
 function announcementOf(run: string): AnnounceMessage {
   const config = runConfig();
-  return { type: 'announce', run, term: 1, config, digest: digestOf(config) };
+  return { type: 'announce', run, term: 1, round: 0, config, digest: digestOf(config) };
 }
 
 describe('onAnnouncement() and nextRun()', { skip: WITHOUT_NATS }, () => {

@@ -20,7 +20,7 @@ export class Progress implements RunObserver {
   readonly #stream: LineStream;
   readonly #goal: Goal;
   readonly #metaLoss: EpisodeLoss;
-  readonly #startedAt = performance.now();
+  #startedAt = performance.now();
   #firstRound = 0;
   #target: number | undefined;
   #shownAt = 0;
@@ -35,6 +35,8 @@ export class Progress implements RunObserver {
 
   started(round: number): void {
     this.#firstRound = round;
+    // before, a coordinator may have stood by for long
+    this.#startedAt = performance.now();
     if (round > 0) this.say(`Going on after round ${round}.`);
   }
 

@@ -12,6 +12,7 @@ import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { Pool } from '../../worker/pool.js';
 import type { ProblemFamily, Problems } from '../../worker/problems/problem.js';
 import { compareOnPool } from '../compare.js';
+import { PRETRAINED_NAMES, pretrained } from '../pretrained.js';
 import { MODULE_FLAG, problemOf } from '../problem-module.js';
 import { evaluateCommand } from '../repeat.js';
 import { RunFolder, type StoredRun } from '../run-folder.js';
@@ -20,12 +21,13 @@ import { configure, type Flags, problemFlagsOf, threadsOf } from '../train-flags
 import { type Command, EXIT } from './command.js';
 
 const TASK = 'Cannot evaluate';
+const DEFAULT_PHI = 'quadratic';
 const DEFAULT_PROBLEM = 'quadratic';
 
 export const evaluate: Command = {
   name: 'eval',
-  usage: 'eval <phi> [problem]',
-  summary: 'hold φ against hand-designed optimizers, each at its best learning rates',
+  usage: 'eval [phi] [problem]',
+  summary: `hold φ, a file or one of ${PRETRAINED_NAMES.join(', ')}, against hand-designed optimizers at their best rates`,
   flags: {
     functions: 'fresh functions to compare on (default: 10000, fewer where functions are large)',
     'tune-functions': 'functions of the training distribution to tune learning rates on',
@@ -49,12 +51,16 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   const functions = count('functions');
   const tuneFunctions = count('tune-functions');
   const threads = threadsOf(TASK, flags);
-  const path = positionals['phi']!;
+  const named = positionals['phi'] ?? DEFAULT_PHI;
+  const ready = pretrained(named);
+  const path = ready?.path ?? named;
   const phiFile = readPhi(path);
-  const run = runOf(path);
+  const run = ready ? undefined : runOf(path);
   const trained = run?.config;
-  const problem = (await evaluatedProblem(positionals['problem'], flags, run)) ?? DEFAULT_PROBLEM;
-  const options = trained && trained.problem === problem ? problemFlagsOf(trained) : {};
+  const problem = (await evaluatedProblem(positionals['problem'], flags, run)) ?? ready?.problem ?? DEFAULT_PROBLEM;
+  const own =
+    (ready?.problem === problem && ready.options) || (trained?.problem === problem && problemFlagsOf(trained));
+  const options = own || {};
   const { json, report: page, svg, functions: _functions, 'tune-functions': _tune, threads: _threads, ...rest } = flags;
   const horizon = rest['horizon'] ?? trained?.horizon;
   const configured = await configure(
@@ -72,7 +78,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   }
   if (json !== undefined) writeEvaluation(String(json), report);
   if (page !== undefined) {
-    const command = evaluateCommand(path, positionals['problem'], rest, report);
+    const command = evaluateCommand(named, positionals['problem'], rest, report);
     writeFileWhole(String(page), await evaluationPage(report, command));
   }
   if (svg !== undefined) await writeCurves(report, String(svg));

@@ -8,6 +8,7 @@ import { readPhi } from '../../shared/phi-file.js';
 import { encodeJson } from '../export/json.js';
 import { encodeNpz } from '../export/npz.js';
 import { encodeTorch } from '../export/torch.js';
+import { pretrained } from '../pretrained.js';
 import type { Flags } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 
@@ -44,7 +45,7 @@ async function runExport(positionals: Readonly<Record<string, string | undefined
   if (resolve(out) === resolve(path)) {
     throw new UsageError(`${TASK}: "out" must be another file than that of φ, got ${JSON.stringify(out)}`);
   }
-  const { network, phi } = readPhi(path);
+  const { network, phi } = readPhi(pretrained(path)?.path ?? path);
   writeFileWhole(out, encode(network, phi));
   process.stdout.write(`Wrote the ${phi.length} numbers of φ to ${out}\n`);
   return EXIT.done;

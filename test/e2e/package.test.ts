@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { temporaryFolder } from '../fixtures/folder.js';
-
-// from dist/test/e2e
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { install, manifestOf, ROOT, run } from '../fixtures/application.js';
 
 const APPLICATION = `
 import * as tf from '@tensorflow/tfjs';
@@ -31,44 +26,10 @@ const optimizer: LearnedOptimizer = await LearnedOptimizer.load('phi', { compute
 optimizer.learningRate = 1;
 `;
 
-/** Runs a program to its end and returns what it printed. */
-function run(cwd: string, command: string, ...args: string[]): { status: number | null; stdout: string } {
-  const { error, status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
-  if (error) throw error;
-  return { status, stdout: status === 0 ? stdout : stdout + stderr };
-}
-
-/**
- * An application's folder with lopt from its packed tarball, as npm would install it. The packages that lopt depends on
- * are links to those of this project, so that no network is needed.
- */
-function install(context: TestContext): { folder: string; lopt: string } {
-  const folder = temporaryFolder(context);
-  const packed = run(ROOT, 'npm', 'pack', '--ignore-scripts', '--silent', '--pack-destination', folder);
-  assert.equal(packed.status, 0, packed.stdout);
-  const unpacked = run(folder, 'tar', '-xzf', packed.stdout.trim());
-  assert.equal(unpacked.status, 0, unpacked.stdout);
-  const lopt = join(folder, 'node_modules', 'lopt');
-  mkdirSync(dirname(lopt));
-  renameSync(join(folder, 'package'), lopt);
-  const { dependencies } = manifestOf(lopt);
-  for (const name of Object.keys(dependencies)) {
-    const link = join(folder, 'node_modules', name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules', name), link);
-  }
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'application', type: 'module' }));
-  return { folder, lopt };
-}
-
 /** Compiles the application. */
 function compile(folder: string, ...flags: string[]): { status: number | null; stdout: string } {
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   return run(folder, process.execPath, compiler, '-p', '.', ...flags);
-}
-
-function manifestOf(folder: string): { bin: Record<string, string>; dependencies: Record<string, string> } {
-  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 }
 
 test('the packed tarball gives an application the command, LearnedOptimizer and its types', (context) => {

@@ -8,9 +8,10 @@ import { writeFileWhole } from '../../shared/files.js';
 import { readPhi } from '../../shared/phi-file.js';
 import { Pool } from '../../worker/pool.js';
 import type { ProblemFamily, Problems } from '../../worker/problems/problem.js';
+import { familyFor } from '../../worker/problems/registry.js';
 import { compareOnPool, tableOf, verdictOf } from '../compare.js';
 import { RunFolder } from '../run-folder.js';
-import { configure, type Flags, threadsOf } from '../train-flags.js';
+import { configure, type Flags, problemFlags, threadsOf } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 
 const TASK = 'Cannot evaluate';
@@ -44,7 +45,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   const phiFile = readPhi(path);
   const trained = trainedOn(path);
   const problem = positionals['problem'] ?? trained?.problem ?? DEFAULT_PROBLEM;
-  const options = trained && trained.problem === problem ? prefixed(trained.problemOptions) : {};
+  const options = trained && trained.problem === problem ? inheritedOptions(trained, flags) : {};
   const { json: jsonPath, functions: _functions, 'tune-functions': _tune, threads: _threads, ...rest } = flags;
   const horizon = rest['horizon'] ?? trained?.horizon;
   const configured = await configure(
@@ -79,8 +80,11 @@ function trainedOn(path: string): RunConfig | undefined {
   return existsSync(`${folder.path}/config.json`) ? folder.open().config : undefined;
 }
 
-function prefixed(options: RunConfig['problemOptions']): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).map(([name, value]) => [`problem.${name}`, value]));
+/** The options of the run's problem as flags, but for those that the problem does not have with the flags given. */
+function inheritedOptions({ problem, problemOptions }: RunConfig, flags: Flags): Flags {
+  const { options } = familyFor(problem, { ...problemOptions, ...problemFlags(flags) });
+  const kept = Object.entries(problemOptions).filter(([name]) => Object.hasOwn(options, name));
+  return Object.fromEntries(kept.map(([name, value]) => [`problem.${name}`, value]));
 }
 
 /** What is compared. */

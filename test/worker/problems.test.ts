@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { type Key, seedKey } from '../../shared/random.js';
-import type { Batch, OptionValues, Problems, Split } from '../../worker/problems/problem.js';
-import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import type { Key } from '../../shared/random.js';
+import type { Batch } from '../../worker/problems/problem.js';
+import { FAMILIES, familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { type Case, closedForm, drawCase, KEY, moments, norm, row } from '../fixtures/drawn-problems.js';
 import { referenceLoss } from './reference-losses.js';
 
-const key = seedKey(2016);
-
-interface Case {
-  family: string;
-  options: Record<string, unknown>;
-  split?: Split;
-}
+/** Components that differ in their number of coordinates. */
+const MIXED = {
+  families: 'lasso,rastrigin=2',
+  'lasso.dimension': 6,
+  'lasso.initial-scale': 1,
+  'rastrigin.dimension': 4,
+};
 
 const cases: Case[] = [
   { family: 'simple', options: {} },
@@ -25,36 +26,21 @@ const cases: Case[] = [
   { family: 'mlp', options: { hidden: [26], activation: 'sigmoid', batch: 64, 'initial-scale': 1 }, split: 'held-out' },
   { family: 'mlp', options: { hidden: [1], activation: 'tanh', batch: 1, 'initial-scale': 0.01 } },
   { family: 'mlp', options: { hidden: [], batch: 5, 'initial-scale': 0.1 } },
+  { family: 'lasso', options: { 'initial-scale': 1 } },
+  { family: 'lasso', options: { dimension: 7, rows: 9, lambda: 2, nonzero: 7, noise: 0.5, 'initial-scale': 0.1 } },
+  { family: 'lasso', options: { dimension: 1, rows: 1, lambda: 0, nonzero: 1, 'initial-scale': 1 } },
+  { family: 'rastrigin', options: {} },
+  { family: 'rastrigin', options: { dimension: 10, alpha: 3, 'initial-scale': 2 } },
+  { family: 'rastrigin', options: { dimension: 1, alpha: 0 } },
+  { family: 'rosenbrock', options: { 'initial-scale': 1 } },
+  { family: 'rosenbrock', options: { dimension: 9, steepness: 1, spread: 0, 'initial-scale': 0.5 } },
+  { family: 'logistic', options: {} },
+  { family: 'logistic', options: { dimension: 3, examples: 7, lambda: 0.1, 'initial-scale': 30 } },
+  { family: 'logistic', options: { dimension: 1, examples: 2, lambda: 0 } },
+  // one key for each component, as a test below makes sure
+  { family: 'mix', options: MIXED, key: [2, 0] },
+  { family: 'mix', options: MIXED, key: [1, 0] },
 ];
-
-interface Drawn {
-  problems: Problems;
-  options: OptionValues;
-  theta: Float32Array;
-  batch: Batch;
-}
-
-async function drawCase({ family, options: given, split = 'train' }: Case, count: number): Promise<Drawn> {
-  const options = optionValues(familyNamed(family), given);
-  const problems = await familyNamed(family).configure(options);
-  const { theta, data } = problems.draw(key, count, split);
-  return { problems, options, theta, batch: { count, data, key, split } };
-}
-
-function closedForm({ problems, theta, batch }: Drawn, step: number, gradientOf = problems.createGradient!()) {
-  const gradient = new Float32Array(theta.length).fill(7);
-  const losses = new Float64Array(batch.count).fill(7);
-  gradientOf(theta, batch, step, gradient, losses);
-  return { gradient, losses };
-}
-
-function row<T extends Float32Array | Float64Array>(values: T, p: number, width: number): T {
-  return values.subarray(p * width, (p + 1) * width) as T;
-}
-
-function norm(values: Float32Array): number {
-  return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
-}
 
 function assertSameBits(
   actual: Float32Array | Float64Array,
@@ -70,12 +56,11 @@ before(async () => {
 });
 
 for (const drawn of cases) {
-  describe(`${drawn.family} ${JSON.stringify(drawn.options)}`, () => {
+  describe(`${drawn.family} ${JSON.stringify(drawn.options)}${drawn.key ? `, key ${drawn.key}` : ''}`, () => {
     test('createGradient() agrees with loss() and its gradient on tensors within 1e-5', async () => {
       const one = await drawCase(drawn, 3);
-      const { problems, theta, batch } = one;
+      const { problems, theta, batch, coordinates: d } = one;
       const { gradient, losses } = closedForm(one, 4);
-      const d = problems.coordinates;
       const tensors = tf.memory().numTensors;
       const x = tf.tensor2d(theta, [3, d]);
       const values = problems.loss(tf, x, batch, 4);
@@ -92,14 +77,14 @@ for (const drawn of cases) {
 
     test('createGradient() agrees with finite differences of a float64 loss within 3e-6 of the norm', async () => {
       const one = await drawCase(drawn, 2);
-      const d = one.problems.coordinates;
+      const d = one.coordinates;
       const { gradient, losses } = closedForm(one, 3);
       const loss = referenceLoss(drawn.family, one.options);
       for (let p = 0; p < 2; p++) {
         const theta = Float64Array.from(row(one.theta, p, d));
         const slopes = row(gradient, p, d);
         const value = loss(theta, one.batch, 3, p);
-        assert.ok(Math.abs(losses[p]! - value) <= 1e-6 * value, `loss of problem ${p}`);
+        assert.ok(Math.abs(losses[p]! - value) <= 1e-6 * Math.abs(value), `loss of problem ${p}`);
         const scale = norm(slopes);
         // every coordinate of a small problem; of a large one a sample, and the last layers whole
         for (let j = 0; j < d; j += j < d - 60 ? Math.ceil(d / 150) : 1) {
@@ -118,7 +103,7 @@ for (const drawn of cases) {
 
     test('draw() and createGradient() give a problem the same bits whatever their number', async () => {
       const many = await drawCase(drawn, 3);
-      const d = many.problems.coordinates;
+      const d = many.coordinates;
       const all = closedForm(many, 2);
       for (const count of [1, 2]) {
         const few = await drawCase(drawn, count);
@@ -132,7 +117,7 @@ for (const drawn of cases) {
 
     test('createGradient() shows what is not finite in its own problem and nowhere else', async () => {
       const healthy = await drawCase(drawn, 3);
-      const d = healthy.problems.coordinates;
+      const d = healthy.coordinates;
       const gradientOf = healthy.problems.createGradient!();
       const expected = closedForm(healthy, 1, gradientOf);
       for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
@@ -153,21 +138,26 @@ for (const drawn of cases) {
 
     test('draw() is a function of the key', async () => {
       const one = await drawCase(drawn, 2);
-      const draws = ([key, key, [1, 2]] as Key[]).map((k) => one.problems.draw(k, 2, 'train'));
+      const draws = ([KEY, KEY, [1, 2]] as Key[]).map((k) => one.problems.draw(k, 2, 'train'));
       const [first, again, other] = draws.map(({ theta, data }) => [...theta, ...data]);
       assert.deepEqual(first, again);
       assert.notDeepEqual(first, other);
-      const d = one.problems.coordinates;
+      const d = one.coordinates;
       assert.notDeepEqual(row(one.theta, 0, d), row(one.theta, 1, d));
     });
   });
 }
 
+test('every family is among the cases, and the mix with each of its components', async () => {
+  assert.deepEqual(new Set(cases.map(({ family }) => family)), new Set(FAMILIES.keys()));
+  const mixed = await Promise.all(cases.filter(({ family }) => family === 'mix').map((one) => drawCase(one, 1)));
+  assert.deepEqual(
+    mixed.map(({ coordinates }) => coordinates),
+    [6, 4],
+  );
+});
+
 test('quadratic draws W and y from the distribution named, and θ_0 with the scale named', async () => {
-  const moments = (values: Float32Array) => {
-    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-    return [mean, Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length)] as const;
-  };
   const normal = await drawCase({ family: 'quadratic', options: {} }, 200);
   assert.ok(normal.theta.every((x) => x === 0));
   const [mean, deviation] = moments(normal.batch.data);
@@ -183,7 +173,7 @@ test('quadratic draws W and y from the distribution named, and θ_0 with the sca
 
 test('quadratic by hand: W = [1 2; 3 4], y = (5, 6), θ = (1, −1) has f = 85 and ∇f = (−54, −80)', async () => {
   const problems = await familyNamed('quadratic').configure(optionValues(familyNamed('quadratic'), { dimension: 2 }));
-  const batch: Batch = { count: 1, data: Float32Array.of(1, 2, 3, 4, 5, 6), key, split: 'train' };
+  const batch: Batch = { count: 1, data: Float32Array.of(1, 2, 3, 4, 5, 6), key: KEY, split: 'train' };
   const { gradient, losses } = closedForm({ problems, options: {}, theta: Float32Array.of(1, -1), batch }, 0);
   assert.deepEqual([losses[0], ...gradient], [85, -54, -80]);
 });
@@ -192,7 +182,7 @@ test('mlp at θ = 0 has the loss ln 10, and another minibatch at every step and 
   const zero = await drawCase({ family: 'mlp', options: { 'initial-scale': 0 } }, 2);
   const { losses, gradient } = closedForm(zero, 0);
   assert.ok(Math.abs(losses[0]! - Math.LN10) < 1e-7, `${losses[0]}`);
-  const d = zero.problems.coordinates;
+  const d = zero.coordinates;
   assert.equal(d, 784 * 20 + 20 + 20 * 10 + 10);
   assert.notDeepEqual(row(gradient, 0, d), row(gradient, 1, d));
   assert.notDeepEqual(gradient, closedForm(zero, 1).gradient);

@@ -1,14 +1,30 @@
 /** The problem families that lopt knows, and the checks of their options. */
-import { checkChoice, checkNumber, checkNumbers, type NumberRule, suggestion } from '../../shared/check.js';
+import {
+  checkChoice,
+  checkNumber,
+  checkNumbers,
+  checkWeights,
+  type NumberRule,
+  suggestion,
+  weightsText,
+} from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
+import { lasso } from './lasso.js';
+import { logistic } from './logistic.js';
+import { createMix } from './mix.js';
 import { mlp } from './mlp.js';
 import type { OptionSpec, OptionValues, ProblemFamily } from './problem.js';
 import { quadratic } from './quadratic.js';
+import { rastrigin } from './rastrigin.js';
+import { rosenbrock } from './rosenbrock.js';
 import { simple } from './simple.js';
 
 /** Every family by name; a new one is added here. */
 export const FAMILIES: ReadonlyMap<string, ProblemFamily> = new Map(
-  [simple, quadratic, mlp].map((family) => [family.name, family]),
+  [simple, quadratic, lasso, rastrigin, rosenbrock, logistic, mlp, createMix(familyNamed)].map((family) => [
+    family.name,
+    family,
+  ]),
 );
 
 /** The family of this name; throws UsageError that names the known ones and the nearest. */
@@ -19,6 +35,12 @@ export function familyNamed(name: string): ProblemFamily {
   throw new UsageError(
     `Cannot find problem "${name}": it must be one of ${known.join(', ')}${suggestion(name, known)}`,
   );
+}
+
+/** The family of this name, as the options given make it; throws UsageError as `familyNamed` does. */
+export function familyFor(name: string, given: Readonly<Record<string, unknown>>): ProblemFamily {
+  const family = familyNamed(name);
+  return family.forOptions?.(given) ?? family;
 }
 
 /**
@@ -55,6 +77,8 @@ function checkOption(task: string, name: string, spec: OptionSpec, value: unknow
       return checkNumber(task, name, value, { integer: true, ...ruleOf(spec) });
     case 'integers':
       return checkNumbers(task, name, value, { integer: true, ...ruleOf(spec) });
+    case 'weights':
+      return weightsText(checkWeights(task, name, value));
   }
 }
 

@@ -37,7 +37,7 @@ export const rosenbrock: ProblemFamily = {
       minimum: 1,
       describe: 'the largest b, which is log-uniform from 1 to it',
     },
-    spread: { type: 'number', default: 1, minimum: 0, describe: 'standard deviation of o, which is normal around 0' },
+    spread: { type: 'number', default: 0.5, minimum: 0, describe: 'standard deviation of o, which is normal around 0' },
     'initial-scale': {
       type: 'number',
       default: 0,

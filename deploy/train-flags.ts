@@ -8,7 +8,7 @@ import { MAXIMUM_LAYERS, type Network } from '../shared/phi.js';
 import type { PhiFile } from '../shared/phi-file.js';
 import { ENGINES } from '../worker/engines/select.js';
 import type { ProblemFamily, Problems, TrainingDefaults } from '../worker/problems/problem.js';
-import { familyNamed, optionValues, separateFolders } from '../worker/problems/registry.js';
+import { familyFor, optionValues, separateFolders } from '../worker/problems/registry.js';
 
 /** Flags as they were given, by name: from the command line or a file. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -104,7 +104,8 @@ export function problemFlagsOf({ problemOptions, folders }: Pick<RunConfig, 'pro
 
 /** Checks the flags and makes the configuration; loads the problems' data. Throws UsageError. */
 export async function configure(task: string, problem: string, flags: Flags, init?: PhiFile): Promise<Configured> {
-  const family = familyNamed(problem);
+  const given = problemFlags(flags);
+  const family = familyFor(problem, given);
   const number = (name: keyof typeof NUMBER_FLAGS) => numberFlag(task, name, flags, family);
   const outer: OuterConfig = {
     learningRate: number('learning-rate'),
@@ -117,7 +118,7 @@ export async function configure(task: string, problem: string, flags: Flags, ini
   };
   const network = networkOf(task, flags, number('output-scale'), init);
   const secondDerivatives = flags['second-derivatives'] === true;
-  const values = optionValues(family, problemFlags(flags));
+  const values = optionValues(family, given);
   const rest = {
     seed: number('seed'),
     shards: number('shards'),

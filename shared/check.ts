@@ -45,6 +45,33 @@ export function checkNumbers(task: string, name: string, value: unknown, rule: N
   throw new UsageError(`${task}: "${name}" must be a list such as 20,20 of ${items}, got ${show(value)}`);
 }
 
+/**
+ * Reads names with weights greater than 0, from text such as "quadratic=2,rastrigin=1" or a list of such parts; a name
+ * by itself has the weight 1. Returns them in the order of the names.
+ */
+export function checkWeights(task: string, name: string, value: unknown): [name: string, weight: number][] {
+  const parts: unknown[] = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : [];
+  const weights = parts.map((part): [string, number] | undefined => {
+    const match = typeof part === 'string' ? /^\s*([^\s=]+)\s*(?:=(.*))?$/.exec(part) : null;
+    const weight = match ? parseNumber(match[2] ?? 1, { minimum: 0, exclusive: true }) : undefined;
+    return weight === undefined ? undefined : [match![1]!, weight];
+  });
+  const named = weights.filter((entry) => entry !== undefined);
+  if (named.length === 0 || named.length < parts.length) {
+    const example = 'names with weights greater than 0, such as quadratic=2,rastrigin=1';
+    throw new UsageError(`${task}: "${name}" must be ${example}, got ${show(value)}`);
+  }
+  if (new Set(named.map(([key]) => key)).size < named.length) {
+    throw new UsageError(`${task}: "${name}" must name each one once, got ${show(value)}`);
+  }
+  return named.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The text of weights, as `checkWeights` reads it. */
+export function weightsText(weights: readonly (readonly [name: string, weight: number])[]): string {
+  return weights.map(([name, weight]) => `${name}=${weight}`).join(',');
+}
+
 /** Reads one of a few words. */
 export function checkChoice<Choice extends string>(
   task: string,

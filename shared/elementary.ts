@@ -1,5 +1,5 @@
 /**
- * exp, log, cos and tanh from + − × ÷ √ alone. ECMAScript leaves the accuracy of Math.exp and its kin to the
+ * exp, log, cos, sin and tanh from + − × ÷ √ alone. ECMAScript leaves the accuracy of Math.exp and its kin to the
  * implementation, so they may differ between versions of Node; these give the same bits wherever IEEE 754 holds.
  */
 
@@ -73,11 +73,11 @@ function sinSmall(x: number): number {
   return x * sum;
 }
 
-/** cos(2π·turns); the reduction to an eighth of a turn is exact. */
-export function cosTurns(turns: number): number {
+/** cos(2π·(turns − back/4)), back 0 or 1; the reduction to an eighth of a turn is exact, however many turns there are. */
+function cosTurnsBack(turns: number, back: number): number {
   const quarters = Math.round(turns * 4);
   const rest = (turns - quarters / 4) * (2 * Math.PI);
-  switch (((quarters % 4) + 4) % 4) {
+  switch (((quarters % 4) - back + 4) % 4) {
     case 0:
       return cosSmall(rest);
     case 1:
@@ -89,9 +89,14 @@ export function cosTurns(turns: number): number {
   }
 }
 
-/** sin(2π·turns). */
+/** cos(2π·turns). */
+export function cosTurns(turns: number): number {
+  return cosTurnsBack(turns, 0);
+}
+
+/** sin(2π·turns), with all its digits near 0, too. */
 export function sinTurns(turns: number): number {
-  return cosTurns(turns - 0.25);
+  return cosTurnsBack(turns, 1);
 }
 
 /** tanh x, without cancellation near 0. */

@@ -5,8 +5,9 @@ import { LoptError } from '../shared/errors.js';
 import { initialPhi } from '../shared/phi.js';
 import { deriveKey } from '../shared/random.js';
 import type { Engine } from './engines/engine.js';
-import { ENGINES } from './engines/select.js';
-import type { Gradient, Problems } from './problems/problem.js';
+import { MixEngine } from './engines/mix-engine.js';
+import { ENGINES, type EngineEntry } from './engines/select.js';
+import type { Gradient, Mixture, Problems } from './problems/problem.js';
 import { familyNamed } from './problems/registry.js';
 
 /** A configuration and its digest, as tasks carry them. */
@@ -42,7 +43,16 @@ async function open(config: RunConfig): Promise<Session> {
   const difference = dataDifference(config, problems.dataHashes ?? {});
   if (difference) throw new LoptError(`Cannot join the run: ${difference}`);
   const gradient = await gradientOf(problems);
-  return { config, problems, gradient, engine: await entry.create(config, problems, gradient) };
+  const engine = problems.mixture
+    ? await openMix(entry, config, problems.mixture)
+    : await entry.create(config, problems, gradient);
+  return { config, problems, gradient, engine };
+}
+
+/** An engine for each family of a mix. */
+async function openMix(entry: EngineEntry, config: RunConfig, { components, pick }: Mixture): Promise<Engine> {
+  const engines = components.map(async (problems) => entry.create(config, problems, await gradientOf(problems)));
+  return new MixEngine(await Promise.all(engines), pick);
 }
 
 /** A family's closed form where it has one, its differentiated tensor loss otherwise. */
@@ -53,16 +63,21 @@ export async function gradientOf(problems: Problems): Promise<Gradient> {
   return loadTensorGradient(problems);
 }
 
-/** Computes a small window of this configuration: two machines that agree on it compute the same bits. */
+/**
+ * Computes a small window of this configuration, one of each family of a mix: two machines that agree on it compute the
+ * same bits.
+ */
 export function fingerprintOf({ config, engine }: Session): string {
   const id = { seed: 0, member: 0, shard: 0, episode: 0, purpose: 'probe' } as const;
   const key = deriveKey(id);
-  engine.loadPhi(new Float32Array(initialPhi(config.network, key)));
-  const state = engine.begin(key, Math.min(2, config.problems), 'train');
-  const { phiGradient, state: after } = engine.window({ state, steps: Math.min(3, config.unroll) });
   const hash = createHash('sha256');
-  for (const array of [phiGradient, after.theta, after.gradient]) {
-    hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  engine.loadPhi(new Float32Array(initialPhi(config.network, key)));
+  for (const part of engine instanceof MixEngine ? engine.engines : [engine]) {
+    const state = part.begin(key, Math.min(2, config.problems), 'train');
+    const { phiGradient, state: after } = part.window({ state, steps: Math.min(3, config.unroll) });
+    for (const array of [phiGradient, after.theta, after.gradient]) {
+      hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    }
   }
   const device = config.strict ? 'any processor' : process.arch;
   return `lopt ${VERSION}, ${engine.description}, ${device}, probe ${hash.digest('hex').slice(0, 16)}`;

@@ -1,5 +1,6 @@
 /** `lopt bench`: how fast this machine computes windows. */
 import { checkNumber } from '../../shared/check.js';
+import { UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
 import { measureBench } from '../bench.js';
 import { MODULE_FLAG, problemOf } from '../problem-module.js';
@@ -36,6 +37,11 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
     givenSeconds === undefined ? 2 : checkNumber(TASK, 'seconds', givenSeconds, { minimum: 0, exclusive: true });
   const problem = (await problemOf(TASK, flags, positionals['problem'])) ?? 'quadratic';
   const { config, problems } = await configure(TASK, problem, { shards: threads, unroll: 20, ...rest });
+  if (problems.mixture) {
+    throw new UsageError(
+      `${TASK}: "problem" must be one family, since the families of a mix differ in what they compute, got "${problem}"`,
+    );
+  }
   const { rows, roundsPerSecond, coordinatorShare } = await measureBench({ config, problems, threads, seconds });
   process.stdout.write(
     `${problem}, engine ${config.engine}: ${config.shards} shards of ${config.problems} problems of ${problems.coordinates} coordinates, ` +

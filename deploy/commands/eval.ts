@@ -11,13 +11,14 @@ import { writeFileWhole } from '../../shared/files.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { Pool } from '../../worker/pool.js';
 import type { ProblemFamily, Problems } from '../../worker/problems/problem.js';
+import { familyFor } from '../../worker/problems/registry.js';
 import { compareOnPool } from '../compare.js';
 import { PRETRAINED_NAMES, pretrained } from '../pretrained.js';
 import { MODULE_FLAG, problemOf } from '../problem-module.js';
 import { evaluateCommand } from '../repeat.js';
 import { RunFolder, type StoredRun } from '../run-folder.js';
 import { writeCurves } from '../run-report.js';
-import { configure, type Flags, problemFlagsOf, threadsOf } from '../train-flags.js';
+import { configure, type Flags, problemFlags, problemFlagsOf, threadsOf } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 
 const TASK = 'Cannot evaluate';
@@ -59,7 +60,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   const trained = run?.config;
   const problem = (await evaluatedProblem(positionals['problem'], flags, run)) ?? ready?.problem ?? DEFAULT_PROBLEM;
   const own =
-    (ready?.problem === problem && ready.options) || (trained?.problem === problem && problemFlagsOf(trained));
+    (ready?.problem === problem && ready.options) || (trained?.problem === problem && inheritedOptions(trained, flags));
   const options = own || {};
   const { json, report: page, svg, functions: _functions, 'tune-functions': _tune, threads: _threads, ...rest } = flags;
   const horizon = rest['horizon'] ?? trained?.horizon;
@@ -100,6 +101,13 @@ function evaluatedProblem(
   const trained = run?.config.problem;
   if (flags['problem-module'] !== undefined || (named ?? trained) !== trained) return problemOf(TASK, flags, named);
   return problemOf(TASK, run?.flags ?? {}, trained);
+}
+
+/** The options of the run's problem as flags, but for those that the problem does not have with the flags given. */
+function inheritedOptions(trained: RunConfig, flags: Flags): Flags {
+  const { options } = familyFor(trained.problem, { ...trained.problemOptions, ...problemFlags(flags) });
+  const kept = Object.entries(problemFlagsOf(trained));
+  return Object.fromEntries(kept.filter(([name]) => Object.hasOwn(options, name.slice('problem.'.length))));
 }
 
 /** What is compared. */

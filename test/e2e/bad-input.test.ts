@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { phiLength } from '../../shared/phi.js';
 import { encodePhi } from '../../shared/phi-format.js';
+import { FAMILIES } from '../../worker/problems/registry.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { CLI, lopt, SMALL_FLAGS, startProcess, wordsOf } from './harness.js';
 
@@ -18,7 +19,7 @@ const CASES: readonly Case[] = [
   [
     'train quadratc',
     2,
-    'Cannot find problem "quadratc": it must be one of simple, quadratic, mlp, autoencoder, conv; did you mean "quadratic"?',
+    `Cannot find problem "quadratc": it must be one of ${[...FAMILIES.keys()].join(', ')}; did you mean "quadratic"?`,
   ],
   ['train quadratic more', 2, 'Cannot run lopt train: "more" is one word too many'],
   ['train --shrads 3', 2, 'Cannot run lopt train: there is no flag --shrads; did you mean "shards"?'],
@@ -63,6 +64,22 @@ const CASES: readonly Case[] = [
     'train mlp --problem.activation gelu',
     2,
     'Cannot configure mlp: "activation" must be one of sigmoid, tanh, relu, got "gelu"',
+  ],
+  [
+    'train mix --problem.families quadratic=0',
+    2,
+    'Cannot configure mix: "families" must be names with weights greater than 0, such as quadratic=2,rastrigin=1, got "quadratic=0"',
+  ],
+  ['train mix --problem.families simple,mix', 2, 'Cannot configure mix: "families" must not name mix itself'],
+  [
+    'train mix --problem.families lasso --problem.lasso.rows 0',
+    2,
+    'Cannot configure mix: "lasso.rows" must be an integer of at least 1, got "0"',
+  ],
+  [
+    'bench mix',
+    2,
+    'Cannot measure: "problem" must be one family, since the families of a mix differ in what they compute, got "mix"',
   ],
   ['train --resume', 2, 'Cannot train: --resume needs --out, the folder of the run to go on with'],
   ['train --resume --out nowhere', 2, 'Cannot resume nowhere: it must hold a run, and there is no config.json in it'],

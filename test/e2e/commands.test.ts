@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
@@ -9,7 +9,7 @@ import { encodeTorch } from '../../deploy/export/torch.js';
 import { phiLength } from '../../shared/phi.js';
 import { readPhi, writePhi } from '../../shared/phi-file.js';
 import { temporaryFolder } from '../fixtures/folder.js';
-import { lopt, SMALL_FLAGS, sha256OfFile, wordsOf } from './harness.js';
+import { lopt, SMALL_FLAGS, SMALL_SHAPE, sha256OfFile, wordsOf } from './harness.js';
 
 const FLAGS = wordsOf({ ...SMALL_FLAGS, shards: 2 });
 
@@ -144,6 +144,30 @@ test('lopt eval takes another problem and a longer horizon than φ was trained f
   assert.match(evaluated.stdout, /^Comparing on 4 fresh functions of simple, 45 steps;/);
 });
 
+test('lopt train mix takes families from a list in a file, and lopt eval others of its options', async (context) => {
+  const folder = temporaryFolder(context);
+  const lines = ['problem: mix', 'problem.families: [simple, lasso=2]', 'problem.lasso.dimension: 6'];
+  writeFileSync(join(folder, 'f.yaml'), `${lines.join('\n')}\n`);
+  const shape = wordsOf({ ...SMALL_SHAPE, shards: 3 });
+  const trained = await lopt(['train', '--config', 'f.yaml', ...shape, '--rounds', '6', '--out', 'run'], folder);
+  assert.equal(trained.code, 0, trained.stderr);
+  const last = sha256OfFile(join(folder, 'run', 'last.safetensors'));
+  const [, command] = /The same bits again: lopt (.*)/.exec(trained.stdout)!;
+  assert.equal((await lopt([...command!.split(' '), '--out', 'again'], folder)).code, 0);
+  assert.equal(sha256OfFile(join(folder, 'again', 'last.safetensors')), last);
+
+  const sizes = ['--functions', '8', '--tune-functions', '8', '--json'];
+  const figuresOf = async (file: string, ...args: string[]) => {
+    const evaluated = await lopt(['eval', 'run/phi.safetensors', ...args, ...sizes, file], folder);
+    assert.equal(evaluated.code, 0, evaluated.stderr);
+    return readFileSync(join(folder, file), 'utf8');
+  };
+  const all = await figuresOf('all.json');
+  const lasso = await figuresOf('lasso.json', '--problem.families', 'lasso');
+  assert.equal(lasso, await figuresOf('alone.json', 'lasso', '--problem.dimension', '6'));
+  assert.notEqual(all, lasso);
+});
+
 test('lopt train mlp trains on real MNIST', async (context) => {
   const out = join(temporaryFolder(context), 'run');
   const flags = wordsOf({ 'problem.hidden': 4, horizon: 6, unroll: 3, layers: 4, 'evaluate-functions': 1 });
@@ -183,7 +207,15 @@ test('lopt bench prints a rate for the kernel, for windows and for rounds', asyn
 
 test('lopt problems and lopt engines list what there is', async () => {
   const problems = await lopt(['problems']);
-  for (const text of ['simple', 'quadratic', '--problem.distribution', 'mlp', '--problem.activation']) {
+  for (const text of [
+    'simple',
+    'quadratic',
+    '--problem.distribution',
+    'mlp',
+    '--problem.activation',
+    'mix',
+    '--problem.families',
+  ]) {
     assert.ok(problems.stdout.includes(text), text);
   }
   const engines = await lopt(['engines']);

@@ -18,7 +18,7 @@ import { readEventFiles } from '../fixtures/event-reader.js';
 export const CLI = fileURLToPath(new URL('../../deploy/cli.js', import.meta.url));
 
 /** 13 shards, and windows of 7 steps that do not divide the episode's 30: the last one is short. */
-export const SMALL_FLAGS = {
+export const SMALL_SHAPE = {
   shards: 13,
   problems: 2,
   horizon: 30,
@@ -26,8 +26,9 @@ export const SMALL_FLAGS = {
   layers: '6,5',
   'evaluate-every': 9,
   'evaluate-functions': 8,
-  'problem.dimension': 3,
 } as const;
+
+export const SMALL_FLAGS = { ...SMALL_SHAPE, 'problem.dimension': 3 } as const;
 
 /** Rounds of the small run: eight episodes and a part of the ninth. */
 export const SMALL_ROUNDS = 43;
@@ -53,6 +54,15 @@ export async function trainSmall(
   flags: Record<string, unknown> = {},
 ): Promise<string> {
   const { config } = await smallRun(flags);
+  return trainConfig(folder, config, options);
+}
+
+/** Trains in this process as `trainSmall` does, whatever the configuration. */
+export async function trainConfig(
+  folder: string,
+  config: Configured['config'],
+  options: Partial<EmbeddedOptions> = {},
+): Promise<string> {
   const end = await trainEmbedded({
     folder,
     threads: 2,

@@ -4,10 +4,12 @@ import {
   checkChoice,
   checkNumber,
   checkNumbers,
+  checkWeights,
   editDistance,
   type NumberRule,
   show,
   suggestion,
+  weightsText,
 } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 
@@ -52,6 +54,55 @@ describe('checkNumber()', () => {
         () => checkNumber('Cannot train', 'rounds', value, rule),
         `Cannot train: "rounds" must be ${message}`,
       );
+    }
+  });
+});
+
+describe('checkWeights()', () => {
+  const read = (value: unknown) => checkWeights('Cannot configure mix', 'families', value);
+
+  it('reads text or a list, in the order of the names', () => {
+    const expected = [
+      ['mlp', 1],
+      ['quadratic', 2.5],
+    ];
+    for (const value of [
+      'quadratic=2.5,mlp=1',
+      'mlp,quadratic=2.5',
+      ' mlp , quadratic=2.5 ',
+      ['quadratic=25e-1', 'mlp'],
+    ]) {
+      assert.deepEqual(read(value), expected, JSON.stringify(value));
+    }
+  });
+
+  it('reads what weightsText() writes', () => {
+    const weights = read('quadratic=0.001,mlp=1e21,lasso');
+    assert.equal(weightsText(weights), 'lasso=1,mlp=1e+21,quadratic=0.001');
+    assert.deepEqual(read(weightsText(weights)), weights);
+  });
+
+  it('says what it must be', () => {
+    const kind = 'be names with weights greater than 0, such as quadratic=2,rastrigin=1';
+    const cases: [unknown, string][] = [
+      ['', `${kind}, got ""`],
+      [[], `${kind}, got []`],
+      ['=2', `${kind}, got "=2"`],
+      ['mlp=', `${kind}, got "mlp="`],
+      ['mlp=0', `${kind}, got "mlp=0"`],
+      ['mlp=-1', `${kind}, got "mlp=-1"`],
+      ['mlp=x', `${kind}, got "mlp=x"`],
+      ['mlp=Infinity', `${kind}, got "mlp=Infinity"`],
+      ['mlp=1=2', `${kind}, got "mlp=1=2"`],
+      ['mlp,,simple', `${kind}, got "mlp,,simple"`],
+      ['mlp simple', `${kind}, got "mlp simple"`],
+      [['mlp', 3], `${kind}, got ["mlp",3]`],
+      [{ mlp: 2 }, `${kind}, got {"mlp":2}`],
+      [3, `${kind}, got 3`],
+      ['mlp,mlp=2', 'name each one once, got "mlp,mlp=2"'],
+    ];
+    for (const [value, message] of cases) {
+      assertUsage(() => read(value), `Cannot configure mix: "families" must ${message}`);
     }
   });
 });

@@ -112,6 +112,21 @@ describe('cosTurns() and sinTurns()', () => {
     }
   });
 
+  it('are within 1e-15 of Math.cos and Math.sin of what is left of many turns', () => {
+    for (const turns of [...range(-1e3, 1e3), ...range(-1e12, 1e12), ...range(2 ** 50, 2 ** 51)]) {
+      const rest = 2 * Math.PI * (turns - Math.round(turns));
+      assert.ok(Math.abs(cosTurns(turns) - Math.cos(rest)) < 1e-15, `cos of ${turns}`);
+      assert.ok(Math.abs(sinTurns(turns) - Math.sin(rest)) < 1e-15, `sin of ${turns}`);
+    }
+    for (const turns of [2 ** 53, 2 ** 60, -(2 ** 53), 1e300]) {
+      assert.deepEqual([cosTurns(turns), sinTurns(turns) + 0], [1, 0], `${turns}`);
+    }
+  });
+
+  it('keep all digits of the sine near 0', () => {
+    assertWithin(3, sinTurns, (turns) => Math.sin(2 * Math.PI * turns), [...magnitudes(-300, -1), -1e-9, -1e-40]);
+  });
+
   it('are exact at quarters of a turn', () => {
     for (const [turns, cosine, sine] of [
       [0, 1, 0],

@@ -14,11 +14,23 @@ function assertUsage(action: () => unknown, sentence: string): void {
 }
 
 test('familyNamed() finds every family and names the nearest to a misspelt one', () => {
-  assert.deepEqual([...FAMILIES.keys()], ['simple', 'quadratic', 'mlp', 'autoencoder', 'conv']);
+  const names = [
+    'simple',
+    'quadratic',
+    'lasso',
+    'rastrigin',
+    'rosenbrock',
+    'logistic',
+    'mlp',
+    'autoencoder',
+    'conv',
+    'mix',
+  ];
+  assert.deepEqual([...FAMILIES.keys()], names);
   assert.equal(familyNamed('mlp').name, 'mlp');
-  const known = 'it must be one of simple, quadratic, mlp, autoencoder, conv';
+  const known = `it must be one of ${names.join(', ')}`;
   assertUsage(() => familyNamed('quadratc'), `Cannot find problem "quadratc": ${known}; did you mean "quadratic"?`);
-  assertUsage(() => familyNamed('rosenbrock'), `Cannot find problem "rosenbrock": ${known}`);
+  assertUsage(() => familyNamed('salesman'), `Cannot find problem "salesman": ${known}`);
 });
 
 test('editDistance() counts insertions, deletions, substitutions and exchanges', () => {
@@ -68,10 +80,33 @@ test('optionValues() says what is wrong and what would be right', () => {
     ['mlp', { folder: '' }, '"folder" must be a path, got ""'],
     ['conv', { folder: 7 }, '"folder" must be a path, got 7'],
     ['simple', { dimension: 3 }, 'it has no options, got "dimension"'],
+    ['lasso', { dimension: 0 }, '"dimension" must be an integer of at least 1, got 0'],
+    ['lasso', { rows: 0 }, '"rows" must be an integer of at least 1, got 0'],
+    ['lasso', { lambda: -1 }, '"lambda" must be a number of at least 0, got -1'],
+    ['lasso', { nonzero: 0 }, '"nonzero" must be an integer of at least 1, got 0'],
+    ['lasso', { noise: '-0.1' }, '"noise" must be a number of at least 0, got "-0.1"'],
+    ['lasso', { 'initial-scale': -1 }, '"initial-scale" must be a number of at least 0, got -1'],
+    ['rastrigin', { dimension: 0 }, '"dimension" must be an integer of at least 1, got 0'],
+    ['rastrigin', { alpha: -1 }, '"alpha" must be a number of at least 0, got -1'],
+    ['rastrigin', { 'initial-scale': 'x' }, '"initial-scale" must be a number of at least 0, got "x"'],
+    ['rosenbrock', { dimension: 1 }, '"dimension" must be an integer of at least 2, got 1'],
+    ['rosenbrock', { steepness: 0.5 }, '"steepness" must be a number of at least 1, got 0.5'],
+    ['rosenbrock', { spread: -1 }, '"spread" must be a number of at least 0, got -1'],
+    ['rosenbrock', { 'initial-scale': -1 }, '"initial-scale" must be a number of at least 0, got -1'],
+    ['logistic', { dimension: 0 }, '"dimension" must be an integer of at least 1, got 0'],
+    ['logistic', { examples: 1 }, '"examples" must be an integer of at least 2, got 1'],
+    ['logistic', { lambda: -1 }, '"lambda" must be a number of at least 0, got -1'],
+    ['logistic', { 'initial-scale': -1 }, '"initial-scale" must be a number of at least 0, got -1'],
   ];
   for (const [family, given, sentence] of wrong) {
     assertUsage(() => optionValues(familyNamed(family), given), `Cannot configure ${family}: ${sentence}`);
   }
+});
+
+test('lasso.configure() refuses more coordinates that are not 0 than there are', async () => {
+  const options = optionValues(familyNamed('lasso'), { dimension: 3, nonzero: 4 });
+  const message = 'Cannot configure lasso: "nonzero" must be at most the dimension, 3, got 4';
+  await assert.rejects(familyNamed('lasso').configure(options), new UsageError(message));
 });
 
 test('mlp.configure() refuses a network that would not fit into memory', async () => {

@@ -4,16 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { type Key, seedKey } from '../../shared/random.js';
+import type { Key } from '../../shared/random.js';
 import { loadImages } from '../../worker/problems/images/load.js';
 import { gatherMinibatches } from '../../worker/problems/images/minibatch.js';
-import type { Batch, Gradient, OptionValues, Problems, Split } from '../../worker/problems/problem.js';
-import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import type { Batch, Gradient } from '../../worker/problems/problem.js';
+import { FAMILIES, familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { gradientOf } from '../../worker/session.js';
+import {
+  type Case,
+  type Drawn as DrawnProblems,
+  drawCase as drawProblems,
+  KEY,
+  norm,
+  row,
+} from '../fixtures/drawn-problems.js';
 import { cifarFiles, mnistFiles, writeFiles } from '../fixtures/image-folders.js';
 import { referenceLoss } from './reference-losses.js';
-
-const key = seedKey(2016);
 
 const folders = mkdtempSync(join(tmpdir(), 'lopt-test-'));
 /** Four digits, cut to 9 × 7 pixels: not a multiple of what a SIMD instruction takes. */
@@ -28,11 +34,13 @@ function folderOf(name: string, files: ReadonlyMap<string, Buffer>): string {
   return writeFiles(join(folders, name), files);
 }
 
-interface Case {
-  family: string;
-  options: Record<string, unknown>;
-  split?: Split;
-}
+/** Components that differ in their number of coordinates. */
+const MIXED = {
+  families: 'lasso,rastrigin=2',
+  'lasso.dimension': 6,
+  'lasso.initial-scale': 1,
+  'rastrigin.dimension': 4,
+};
 
 const cases: Case[] = [
   { family: 'simple', options: {} },
@@ -56,22 +64,28 @@ const cases: Case[] = [
   { family: 'conv', options: { filters: [3, 2, 4], kernel: 4, batch: 5, folder: SMALL }, split: 'held-out' },
   { family: 'conv', options: { filters: [2], kernel: 5, batch: 2, folder: COLOUR } },
   { family: 'conv', options: { filters: [], batch: 4, folder: SMALL }, split: 'test' },
+  { family: 'lasso', options: { 'initial-scale': 1 } },
+  { family: 'lasso', options: { dimension: 7, rows: 9, lambda: 2, nonzero: 7, noise: 0.5, 'initial-scale': 0.1 } },
+  { family: 'lasso', options: { dimension: 1, rows: 1, lambda: 0, nonzero: 1, 'initial-scale': 1 } },
+  { family: 'rastrigin', options: {} },
+  { family: 'rastrigin', options: { dimension: 10, alpha: 3, 'initial-scale': 2 } },
+  { family: 'rastrigin', options: { dimension: 1, alpha: 0 } },
+  { family: 'rosenbrock', options: { 'initial-scale': 1 } },
+  { family: 'rosenbrock', options: { dimension: 9, steepness: 1, spread: 0, 'initial-scale': 0.5 } },
+  { family: 'logistic', options: {} },
+  { family: 'logistic', options: { dimension: 3, examples: 7, lambda: 0.1, 'initial-scale': 30 } },
+  { family: 'logistic', options: { dimension: 1, examples: 2, lambda: 0 } },
+  // one key for each component, as a test below makes sure
+  { family: 'mix', options: MIXED, key: [2, 0] },
+  { family: 'mix', options: MIXED, key: [1, 0] },
 ];
 
-interface Drawn {
-  problems: Problems;
-  options: OptionValues;
-  theta: Float32Array;
-  batch: Batch;
-  /** The closed form, or where there is none the gradient of the tensor loss. */
-  gradientOf: Gradient;
-}
+/** What was drawn, and the closed form, or where there is none the gradient of the tensor loss. */
+type Drawn = DrawnProblems & { gradientOf: Gradient };
 
-async function drawCase({ family, options: given, split = 'train' }: Case, count: number): Promise<Drawn> {
-  const options = optionValues(familyNamed(family), given);
-  const problems = await familyNamed(family).configure(options);
-  const { theta, data } = problems.draw(key, count, split);
-  return { problems, options, theta, batch: { count, data, key, split }, gradientOf: await gradientOf(problems) };
+async function drawCase(drawn: Case, count: number): Promise<Drawn> {
+  const problems = await drawProblems(drawn, count);
+  return { ...problems, gradientOf: await gradientOf(problems.problems) };
 }
 
 function gradientAt({ theta, batch, gradientOf }: Drawn, step: number) {
@@ -79,14 +93,6 @@ function gradientAt({ theta, batch, gradientOf }: Drawn, step: number) {
   const losses = new Float64Array(batch.count).fill(7);
   gradientOf(theta, batch, step, gradient, losses);
   return { gradient, losses };
-}
-
-function row<T extends Float32Array | Float64Array>(values: T, p: number, width: number): T {
-  return values.subarray(p * width, (p + 1) * width) as T;
-}
-
-function norm(values: Float32Array): number {
-  return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 }
 
 function assertSameBits(
@@ -103,13 +109,13 @@ before(async () => {
 });
 
 for (const drawn of cases) {
-  describe(`${drawn.family} ${JSON.stringify(drawn.options).replace(folders, '')}`, () => {
+  describe(`${drawn.family} ${JSON.stringify(drawn.options).replace(folders, '')}${drawn.key ? `, key ${drawn.key}` : ''}`, () => {
     test('gradientOf() agrees with loss() and its gradient on tensors within 1e-5', async () => {
       const one = await drawCase(drawn, 3);
       const { problems, theta, batch } = one;
       const tensors = tf.memory().numTensors;
       const { gradient, losses } = gradientAt(one, 4);
-      const d = problems.coordinates;
+      const d = one.coordinates;
       const x = tf.tensor2d(theta, [3, d]);
       const values = problems.loss(tf, x, batch, 4);
       const slopes = tf.grad((y) => tf.sum(problems.loss(tf, y as tf.Tensor2D, batch, 4)))(x);
@@ -125,14 +131,14 @@ for (const drawn of cases) {
 
     test('gradientOf() agrees with finite differences of a float64 loss within 3e-6 of the norm', async () => {
       const one = await drawCase(drawn, 2);
-      const d = one.problems.coordinates;
+      const d = one.coordinates;
       const { gradient, losses } = gradientAt(one, 3);
       const loss = referenceLoss(drawn.family, one.options);
       for (let p = 0; p < 2; p++) {
         const theta = Float64Array.from(row(one.theta, p, d));
         const slopes = row(gradient, p, d);
         const value = loss(theta, one.batch, 3, p);
-        assert.ok(Math.abs(losses[p]! - value) <= 1e-6 * value, `loss of problem ${p}`);
+        assert.ok(Math.abs(losses[p]! - value) <= 1e-6 * Math.abs(value), `loss of problem ${p}`);
         const scale = norm(slopes);
         // every coordinate of a small problem; of a large one a sample, and the last layers whole
         for (let j = 0; j < d; j += j < d - 60 ? Math.ceil(d / 150) : 1) {
@@ -151,7 +157,7 @@ for (const drawn of cases) {
 
     test('draw() and gradientOf() give a problem the same bits whatever their number', async () => {
       const many = await drawCase(drawn, 3);
-      const d = many.problems.coordinates;
+      const d = many.coordinates;
       const all = gradientAt(many, 2);
       for (const count of [1, 2]) {
         const few = await drawCase(drawn, count);
@@ -165,7 +171,7 @@ for (const drawn of cases) {
 
     test('gradientOf() shows what is not finite in its own problem and nowhere else', async () => {
       const healthy = await drawCase(drawn, 3);
-      const d = healthy.problems.coordinates;
+      const d = healthy.coordinates;
       const expected = gradientAt(healthy, 1);
       for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
         for (const coordinate of new Set([0, d >> 1, d - 1])) {
@@ -185,15 +191,24 @@ for (const drawn of cases) {
 
     test('draw() is a function of the key', async () => {
       const one = await drawCase(drawn, 2);
-      const draws = ([key, key, [1, 2]] as Key[]).map((k) => one.problems.draw(k, 2, 'train'));
+      const draws = ([KEY, KEY, [1, 2]] as Key[]).map((k) => one.problems.draw(k, 2, 'train'));
       const [first, again, other] = draws.map(({ theta, data }) => [...theta, ...data]);
       assert.deepEqual(first, again);
       assert.notDeepEqual(first, other);
-      const d = one.problems.coordinates;
+      const d = one.coordinates;
       assert.notDeepEqual(row(one.theta, 0, d), row(one.theta, 1, d));
     });
   });
 }
+
+test('every family is among the cases, and the mix with each of its components', async () => {
+  assert.deepEqual(new Set(cases.map(({ family }) => family)), new Set(FAMILIES.keys()));
+  const mixed = await Promise.all(cases.filter(({ family }) => family === 'mix').map((one) => drawCase(one, 1)));
+  assert.deepEqual(
+    mixed.map(({ coordinates }) => coordinates),
+    [6, 4],
+  );
+});
 
 test('quadratic draws W and y from the distribution named, and θ_0 with the scale named', async () => {
   const moments = (values: Float32Array) => {
@@ -215,7 +230,7 @@ test('quadratic draws W and y from the distribution named, and θ_0 with the sca
 
 test('quadratic by hand: W = [1 2; 3 4], y = (5, 6), θ = (1, −1) has f = 85 and ∇f = (−54, −80)', async () => {
   const problems = await familyNamed('quadratic').configure(optionValues(familyNamed('quadratic'), { dimension: 2 }));
-  const batch: Batch = { count: 1, data: Float32Array.of(1, 2, 3, 4, 5, 6), key, split: 'train' };
+  const batch: Batch = { count: 1, data: Float32Array.of(1, 2, 3, 4, 5, 6), key: KEY, split: 'train' };
   const { gradient, losses } = gradientAt(
     { problems, options: {}, theta: Float32Array.of(1, -1), batch, gradientOf: problems.createGradient!() },
     0,

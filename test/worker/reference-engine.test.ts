@@ -168,6 +168,10 @@ describe('second derivatives', () => {
   const cases: [string, Record<string, unknown>][] = [
     ['simple', {}],
     ['quadratic', { 'initial-scale': 1 }],
+    ['lasso', { 'initial-scale': 1 }],
+    ['rastrigin', {}],
+    ['rosenbrock', { dimension: 3, 'initial-scale': 1 }],
+    ['logistic', {}],
     ['mlp', { hidden: [6], batch: 8, activation: 'sigmoid', 'initial-scale': 0.3 }],
     ['mlp', { hidden: [6, 5], batch: 8, activation: 'tanh', 'initial-scale': 0.3 }],
     ['mlp', { hidden: [6], batch: 8, activation: 'relu', 'initial-scale': 0.3 }],
@@ -216,6 +220,14 @@ describe('second derivatives', () => {
       );
       engine.close();
     }
+  });
+
+  it('checkHessian() accepts a family that starts on the kinks of its loss: lasso', async () => {
+    await tf.setBackend('cpu');
+    const problems = await configure('lasso');
+    const { theta, data } = problems.draw(key, 2, 'train');
+    assert.ok(theta.every((x) => x === 0));
+    checkHessian(tf, problems, theta, { count: 2, data, key, split: 'train' }, 0);
   });
 
   const operations: [string, (x: tf.Tensor2D) => tf.Tensor][] = [

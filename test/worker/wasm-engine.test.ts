@@ -4,6 +4,7 @@ import { LoptError } from '../../shared/errors.js';
 import type { Network } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import type { WindowResult } from '../../worker/engines/engine.js';
+import { MixEngine } from '../../worker/engines/mix-engine.js';
 import { Kernel } from '../../worker/engines/wasm/kernel-module.js';
 import { blocksOf } from '../../worker/engines/wasm/layout.js';
 import { WasmEngine, type WasmEngineOptions } from '../../worker/engines/wasm/wasm-engine.js';
@@ -69,6 +70,19 @@ function wasm(name: string, options: Partial<WasmEngineOptions>): EngineUnderTes
 testEngine(wasm('wasm', {}));
 testEngine(wasm('wasm strict', { strict: true }));
 testEngine(wasm('wasm replaying', { activationBudget: 0 }));
+
+const { encode, decode, create } = wasm('wasm', {});
+testEngine({
+  name: 'mix of wasm',
+  async create(problems, gradient, network) {
+    // the other family is never drawn from
+    const other = targetProblems(2);
+    const engines = [await create(other.problems, other.gradient, network), await create(problems, gradient, network)];
+    return new MixEngine(engines, () => 1);
+  },
+  encode,
+  decode,
+});
 
 /** What a wasm engine makes of three windows of quadratics with one problem that goes bad, and the records it may keep. */
 async function threeWindows(options: Partial<WasmEngineOptions>): Promise<WindowResult[]> {

@@ -40,9 +40,16 @@ export type Gradient = (
   losses: Float64Array,
 ) => void;
 
+/** Several distributions of problems, of which every episode draws one. */
+export interface Mixture {
+  readonly components: readonly Problems[];
+  /** The index of the component that an episode draws from: a function of its key alone. */
+  readonly pick: (key: Key) => number;
+}
+
 /** A family with its options fixed. */
 export interface Problems {
-  /** Parameters of one problem, d. */
+  /** Parameters of one problem, d; of a mixture, the most that a component has. */
   readonly coordinates: number;
   /** Draws P problems from a key; row p is a function of (key, p) alone. */
   draw(key: Key, count: number, split: Split): Draw;
@@ -52,6 +59,8 @@ export interface Problems {
   createGradient?(): Gradient;
   /** Hashes of the files behind the problems, by name: part of the configuration digest. */
   readonly dataHashes?: Readonly<Record<string, string>>;
+  /** Of a mixture: its components. What is above then does what the component of the key does. */
+  readonly mixture?: Mixture;
 }
 
 /** One option of a family, as the command line shows and checks it. */
@@ -61,7 +70,9 @@ export type OptionSpec =
   | { type: 'integers'; default: readonly number[]; minimum?: number; describe: string }
   | { type: 'choice'; default: string; choices: readonly string[]; describe: string }
   /** Where data lie: no part of the configuration digest, which holds the hashes of the data. No value by default. */
-  | { type: 'folder'; describe: string };
+  | { type: 'folder'; describe: string }
+  /** Names with weights, as text such as quadratic=2,rastrigin=1 in the order of the names. */
+  | { type: 'weights'; default: string; describe: string };
 
 /** The values of a family's options, by name (kebab-case). */
 export type OptionValues = Readonly<Record<string, number | string | readonly number[]>>;
@@ -85,6 +96,8 @@ export interface ProblemFamily {
   readonly summary: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
   readonly training: TrainingDefaults;
+  /** Where options and training defaults depend on the options given: the family as these make it. */
+  forOptions?(given: Readonly<Record<string, unknown>>): ProblemFamily;
   /** Fixes the options (already checked against `options`) and loads what data the problems need. */
   configure(options: OptionValues): Promise<Problems>;
 }

@@ -1,6 +1,7 @@
 /** Random linear least squares, f(θ) = ||Wθ − y||² (Andrychowicz et al. 2016, section 3.1). */
 import type * as tfjs from '@tensorflow/tfjs';
 import { fillNormal, fillUniform, type Key } from '../../shared/random.js';
+import { leastSquares, residuals } from './least-squares.js';
 import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 
@@ -58,53 +59,22 @@ function draw(
 
 function loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, dimension: number): tfjs.Tensor1D {
   return tf.tidy(() => {
-    const square = dimension * dimension;
-    const data = tf.tensor2d(batch.data, [batch.count, square + dimension]);
-    const w = data.slice([0, 0], [batch.count, square]).reshape([batch.count, dimension, dimension]);
-    const y = data.slice([0, square], [batch.count, dimension]);
-    const product = tf.matMul(w, theta.reshape([batch.count, dimension, 1])).reshape([batch.count, dimension]);
-    return tf.sum<tfjs.Tensor1D>(tf.square(tf.sub(product, y)), 1);
+    const r = residuals(tf, theta, batch, { rows: dimension, columns: dimension });
+    return tf.sum<tfjs.Tensor1D>(tf.square(r), 1);
   });
 }
 
-/** ∇f = 2·Wᵀ·(Wθ − y), with sums in double precision. */
+/** ∇f = 2·Wᵀ·(Wθ − y). */
 function createGradient(dimension: number): Gradient {
+  const shape = { rows: dimension, columns: dimension };
   const point = new Float64Array(dimension);
-  const sums = new Float64Array(dimension);
-  return (theta, batch, _step, gradient, losses) => {
-    const data = batch.data;
-    for (let p = 0; p < batch.count; p++) {
+  const slopes = new Float64Array(dimension);
+  return (theta, { count, data }, _step, gradient, losses) => {
+    for (let p = 0; p < count; p++) {
       const row = p * dimension;
-      const w = row * (dimension + 1);
-      const y = w + dimension * dimension;
-      for (let j = 0; j < dimension; j++) {
-        point[j] = theta[row + j]!;
-        sums[j] = 0;
-      }
-      let total = 0;
-      let i = 0;
-      // two rows at a time: their sums do not wait for each other
-      for (; i + 1 < dimension; i += 2) {
-        const upper = w + i * dimension;
-        const lower = upper + dimension;
-        let r = -data[y + i]!;
-        let q = -data[y + i + 1]!;
-        for (let j = 0; j < dimension; j++) {
-          r += data[upper + j]! * point[j]!;
-          q += data[lower + j]! * point[j]!;
-        }
-        for (let j = 0; j < dimension; j++) sums[j]! += data[upper + j]! * r + data[lower + j]! * q;
-        total += r * r + q * q;
-      }
-      if (i < dimension) {
-        const bottom = w + i * dimension;
-        let r = -data[y + i]!;
-        for (let j = 0; j < dimension; j++) r += data[bottom + j]! * point[j]!;
-        for (let j = 0; j < dimension; j++) sums[j]! += data[bottom + j]! * r;
-        total += r * r;
-      }
-      for (let j = 0; j < dimension; j++) gradient[row + j] = 2 * sums[j]!;
-      losses[p] = total;
+      for (let j = 0; j < dimension; j++) point[j] = theta[row + j]!;
+      losses[p] = leastSquares(data, row * (dimension + 1), point, slopes, shape);
+      for (let j = 0; j < dimension; j++) gradient[row + j] = 2 * slopes[j]!;
     }
   };
 }

@@ -1,16 +1,32 @@
 /** The problem families that lopt knows, and the checks of their options. */
 import { resolve } from 'node:path';
-import { checkChoice, checkNumber, checkNumbers, checkPath, type NumberRule, suggestion } from '../../shared/check.js';
+import {
+  checkChoice,
+  checkNumber,
+  checkNumbers,
+  checkPath,
+  checkWeights,
+  type NumberRule,
+  suggestion,
+  weightsText,
+} from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { autoencoder } from './autoencoder.js';
 import { conv } from './conv.js';
+import { lasso } from './lasso.js';
+import { logistic } from './logistic.js';
+import { createMix } from './mix.js';
 import { mlp } from './mlp.js';
 import type { OptionSpec, OptionValues, ProblemFamily } from './problem.js';
 import { quadratic } from './quadratic.js';
+import { rastrigin } from './rastrigin.js';
+import { rosenbrock } from './rosenbrock.js';
 import { simple } from './simple.js';
 
 const families = new Map<string, ProblemFamily>(
-  [simple, quadratic, mlp, autoencoder, conv].map((family) => [family.name, family]),
+  [simple, quadratic, lasso, rastrigin, rosenbrock, logistic, mlp, autoencoder, conv, createMix(familyNamed)].map(
+    (family) => [family.name, family],
+  ),
 );
 
 /** Every family by name; a new one is added above. */
@@ -31,6 +47,12 @@ export function familyNamed(name: string): ProblemFamily {
   throw new UsageError(
     `Cannot find problem "${name}": it must be one of ${known.join(', ')}${suggestion(name, known)}`,
   );
+}
+
+/** The family of this name, as the options given make it; throws UsageError as `familyNamed` does. */
+export function familyFor(name: string, given: Readonly<Record<string, unknown>>): ProblemFamily {
+  const family = familyNamed(name);
+  return family.forOptions?.(given) ?? family;
 }
 
 /**
@@ -80,6 +102,8 @@ export function checkOption(task: string, name: string, spec: OptionSpec, value:
       return checkNumbers(task, name, value, { integer: true, ...ruleOf(spec) });
     case 'folder':
       return resolve(checkPath(task, name, value));
+    case 'weights':
+      return weightsText(checkWeights(task, name, value));
   }
 }
 

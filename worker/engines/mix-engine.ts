@@ -1,0 +1,47 @@
+/** The engine of a mix of problem families: one engine a family, of which a shard's key picks its own. */
+import type { Key } from '../../shared/random.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
+import type { Split } from '../problems/problem.js';
+import type { Engine, ShardState, WindowRequest, WindowResult } from './engine.js';
+
+export class MixEngine implements Engine {
+  readonly name: string;
+  readonly description: string;
+  /** The engines of the families, in the order of the mixture's components; all of one kind. */
+  readonly engines: readonly Engine[];
+  readonly #pick: (key: Key) => number;
+
+  /** @param engines at least one, of one network; closed with this one */
+  constructor(engines: readonly Engine[], pick: (key: Key) => number) {
+    const { name, description } = engines[0]!;
+    this.name = name;
+    this.description = description;
+    this.engines = engines;
+    this.#pick = pick;
+  }
+
+  loadPhi(phi: Float32Array): void {
+    for (const engine of this.engines) engine.loadPhi(phi);
+  }
+
+  begin(key: Key, count: number, split: Split): ShardState {
+    return this.#engineOf(key).begin(key, count, split);
+  }
+
+  window(request: WindowRequest): WindowResult {
+    return this.#engineOf(request.state.key).window(request);
+  }
+
+  optimizer(): Optimizer<unknown> {
+    // φ works on any number of coordinates, whatever problems they are of
+    return this.engines[0]!.optimizer();
+  }
+
+  close(): void {
+    for (const engine of this.engines) engine.close();
+  }
+
+  #engineOf(key: Key): Engine {
+    return this.engines[this.#pick(key)]!;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * r = Wθ − y of every problem, the part that the families of random least squares share. The data of a problem begins
+ * with W [rows × columns], row by row, then y [rows]; what follows is the family's own.
+ */
+import type * as tfjs from '@tensorflow/tfjs';
+import type { Batch, Tf } from './problem.js';
+
+/** The shape of W. */
+export interface LeastSquaresShape {
+  rows: number;
+  /** Coordinates of θ. */
+  columns: number;
+}
+
+/** r of every problem on tensors: θ is [P, columns]; returns [P, rows]. */
+export function residuals(
+  tf: Tf,
+  theta: tfjs.Tensor2D,
+  { count, data }: Batch,
+  { rows, columns }: LeastSquaresShape,
+): tfjs.Tensor2D {
+  return tf.tidy(() => {
+    const all = tf.tensor2d(data, [count, data.length / count]);
+    const w = tf.reshape(tf.slice(all, [0, 0], [count, rows * columns]), [count, rows, columns]);
+    const y = tf.slice(all, [0, rows * columns], [count, rows]);
+    const product = tf.matMul(w, tf.reshape(theta, [count, columns, 1]));
+    return tf.sub<tfjs.Tensor2D>(tf.reshape(product, [count, rows]), y);
+  });
+}
+
+/**
+ * Writes Wᵀr of one problem to `out` [columns] and returns ||r||², with sums in double precision.
+ *
+ * @param from where the problem's data begins
+ * @param theta the problem's own, [columns]
+ */
+export function leastSquares(
+  data: Float32Array,
+  from: number,
+  theta: Float64Array,
+  out: Float64Array,
+  { rows, columns }: LeastSquaresShape,
+): number {
+  const y = from + rows * columns;
+  let total = 0;
+  let i = 0;
+  out.fill(0);
+  // two rows at a time: their sums do not wait for each other
+  for (; i + 1 < rows; i += 2) {
+    const upper = from + i * columns;
+    const lower = upper + columns;
+    let r = -data[y + i]!;
+    let q = -data[y + i + 1]!;
+    for (let j = 0; j < columns; j++) {
+      r += data[upper + j]! * theta[j]!;
+      q += data[lower + j]! * theta[j]!;
+    }
+    for (let j = 0; j < columns; j++) out[j]! += data[upper + j]! * r + data[lower + j]! * q;
+    total += r * r + q * q;
+  }
+  if (i < rows) {
+    const bottom = from + i * columns;
+    let r = -data[y + i]!;
+    for (let j = 0; j < columns; j++) r += data[bottom + j]! * theta[j]!;
+    for (let j = 0; j < columns; j++) out[j]! += data[bottom + j]! * r;
+    total += r * r;
+  }
+  return total;
+}

@@ -1,0 +1,157 @@
+/**
+ * Binary logistic regression on synthetic data, all of it at every step (after Li and Malik 2016, "Learning to
+ * Optimize", arXiv 1606.01885, section 5): with θ = (w, v) and labels s_i = ±1,
+ *
+ *     f(θ) = 1/m·Σ_i ln(1 + e^{−s_i·(x_iᵀw + v)}) + λ/2·||w||²
+ */
+import type * as tfjs from '@tensorflow/tfjs';
+import { exp, log } from '../../shared/elementary.js';
+import { fillNormal, foldIn, type Key } from '../../shared/random.js';
+import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+import { streamKey } from './streams.js';
+
+/** What a problem is drawn from. */
+interface LogisticOptions {
+  /** Features of an example; θ has one coordinate more. */
+  dimension: number;
+  /** m. */
+  examples: number;
+  /** λ. */
+  lambda: number;
+  /** Standard deviation of θ_0. */
+  initialScale: number;
+}
+
+/** The family `logistic`: the examples of each class are normal, with a random mean and covariance. */
+export const logistic: ProblemFamily = {
+  name: 'logistic',
+  summary: 'binary logistic regression on two random clouds of points, anew for every problem, with an ℓ2 penalty',
+  options: {
+    dimension: { type: 'integer', default: 10, minimum: 1, describe: 'features of an example; θ has a bias more' },
+    examples: { type: 'integer', default: 100, minimum: 2, describe: 'examples, every other one of the same class' },
+    lambda: { type: 'number', default: 5e-4, minimum: 0, describe: 'λ, twice the weight of the squared norm' },
+    'initial-scale': {
+      type: 'number',
+      default: 1,
+      minimum: 0,
+      describe: 'standard deviation of θ_0, which is normal around 0',
+    },
+  },
+  training: {
+    problems: 16,
+    shards: 2,
+    unroll: 5,
+    learningRate: 2e-3,
+    outputScale: 1,
+    evaluateEvery: 500,
+    evaluateFunctions: 512,
+  },
+  async configure(values: OptionValues): Promise<Problems> {
+    const options: LogisticOptions = {
+      dimension: values['dimension'] as number,
+      examples: values['examples'] as number,
+      lambda: values['lambda'] as number,
+      initialScale: values['initial-scale'] as number,
+    };
+    return {
+      coordinates: options.dimension + 1,
+      draw: (key, count) => draw(key, count, options),
+      loss: (tf, theta, batch) => loss(tf, theta, batch, options),
+      createGradient: () => createGradient(options),
+    };
+  },
+};
+
+/** The label of example i. */
+function labelOf(i: number): number {
+  return i % 2 === 0 ? 1 : -1;
+}
+
+/** `data` is [P × examples × dimension]: of each problem x_i, row by row. */
+function draw(key: Key, count: number, { dimension, examples, initialScale }: LogisticOptions): Draw {
+  const coordinates = dimension + 1;
+  const width = examples * dimension;
+  const theta = new Float32Array(count * coordinates);
+  const data = new Float32Array(count * width);
+  for (let p = 0; p < count; p++) {
+    drawExamples(streamKey(key, 'data', p), data.subarray(p * width, (p + 1) * width), dimension);
+    if (initialScale === 0) continue;
+    fillNormal(streamKey(key, 'theta', p), theta.subarray(p * coordinates, (p + 1) * coordinates), 0, initialScale);
+  }
+  return { theta, data };
+}
+
+/** x = μ + A·n of each class's own μ from N(0, 1) and A [d × d] from N(0, 1/d), n from N(0, 1). */
+function drawExamples(key: Key, out: Float32Array, dimension: number): void {
+  const classes = [0, 1].map((index) => {
+    const mean = new Float32Array(dimension);
+    const factor = new Float32Array(dimension * dimension);
+    fillNormal(foldIn(key, 2 * index + 1), mean);
+    fillNormal(foldIn(key, 2 * index + 2), factor, 0, 1 / Math.sqrt(dimension));
+    return { mean, factor };
+  });
+  fillNormal(foldIn(key, 0), out);
+  const x = new Float64Array(dimension);
+  for (let row = 0; row < out.length; row += dimension) {
+    const { mean, factor } = classes[(row / dimension) % 2]!;
+    for (let j = 0; j < dimension; j++) {
+      x[j] = mean[j]!;
+      for (let k = 0; k < dimension; k++) x[j]! += factor[j * dimension + k]! * out[row + k]!;
+    }
+    out.set(x, row);
+  }
+}
+
+function loss(
+  tf: Tf,
+  theta: tfjs.Tensor2D,
+  { count, data }: Batch,
+  { dimension, examples, lambda }: LogisticOptions,
+): tfjs.Tensor1D {
+  return tf.tidy(() => {
+    const x = tf.tensor3d(data, [count, examples, dimension]);
+    const w = tf.slice(theta, [0, 0], [count, dimension]);
+    const bias = tf.slice(theta, [0, dimension], [count, 1]);
+    const scores = tf.reshape(tf.matMul(x, tf.reshape(w, [count, dimension, 1])), [count, examples]);
+    const labels = tf.tensor1d(Array.from({ length: examples }, (_, i) => labelOf(i)));
+    const margins = tf.mul(labels, tf.add(scores, bias));
+    const penalty = tf.mul(tf.sum(tf.square(w), 1), lambda / 2);
+    return tf.add<tfjs.Tensor1D>(tf.mean(tf.softplus(tf.neg(margins)), 1), penalty);
+  });
+}
+
+/** ∂f/∂w = −1/m·Σ_i s_i·σ(−s_i·(x_iᵀw + v))·x_i + λw, and ∂f/∂v likewise without x_i and the penalty. */
+function createGradient({ dimension, examples, lambda }: LogisticOptions): Gradient {
+  const point = new Float64Array(dimension);
+  const slopes = new Float64Array(dimension);
+  return (theta, { count, data }, _step, gradient, losses) => {
+    for (let p = 0; p < count; p++) {
+      const row = p * (dimension + 1);
+      const bias = theta[row + dimension]!;
+      let penalty = 0;
+      for (let j = 0; j < dimension; j++) {
+        point[j] = theta[row + j]!;
+        penalty += point[j]! * point[j]!;
+      }
+      slopes.fill(0);
+      let biasSlope = 0;
+      let total = 0;
+      for (let i = 0; i < examples; i++) {
+        const x = (p * examples + i) * dimension;
+        let score = bias;
+        for (let j = 0; j < dimension; j++) score += data[x + j]! * point[j]!;
+        const label = labelOf(i);
+        const margin = label * score;
+        // one exponential, of a number that is never positive, gives ln(1 + e^−margin) and σ(−margin) without overflow
+        const e = exp(-Math.abs(margin));
+        total += Math.max(-margin, 0) + log(1 + e);
+        const slope = (-label * (margin > 0 ? e : 1)) / (1 + e);
+        for (let j = 0; j < dimension; j++) slopes[j]! += slope * data[x + j]!;
+        biasSlope += slope;
+      }
+      for (let j = 0; j < dimension; j++) gradient[row + j] = slopes[j]! / examples + lambda * point[j]!;
+      gradient[row + dimension] = biasSlope / examples;
+      losses[p] = total / examples + (lambda / 2) * penalty;
+    }
+  };
+}

@@ -1,0 +1,133 @@
+/**
+ * Several families at once: every episode of a shard draws one of them by its weight, and φ learns from all. Losses are
+ * averaged as they are, so that a family of large losses counts for more.
+ */
+import { checkWeights } from '../../shared/check.js';
+import { UsageError } from '../../shared/errors.js';
+import type { Key } from '../../shared/random.js';
+import type { Gradient, OptionSpec, OptionValues, ProblemFamily, Problems, TrainingDefaults } from './problem.js';
+import { streamKey } from './streams.js';
+
+const NAME = 'mix';
+const TASK = `Cannot configure ${NAME}`;
+
+const FAMILIES_OPTION = {
+  type: 'weights',
+  default: 'quadratic=1,rosenbrock=1',
+  describe:
+    'families and their weights; an option of one is --problem.FAMILY.NAME, as in --problem.quadratic.dimension 5',
+} as const satisfies OptionSpec;
+
+/** A family of the mix, and how often it is drawn, over the sum of all weights. */
+interface Component {
+  family: ProblemFamily;
+  weight: number;
+}
+
+/**
+ * The family `mix` of the families that `familyNamed` finds. Which options and defaults it has, beside `families`,
+ * depends on the families named. Throws UsageError where one is not known, or is a mix itself.
+ */
+export function createMix(familyNamed: (name: string) => ProblemFamily): ProblemFamily {
+  const general: ProblemFamily = {
+    name: NAME,
+    summary: 'several families, of which every episode draws one by its weight',
+    options: { families: FAMILIES_OPTION },
+    training: {},
+    forOptions(given) {
+      const weights = checkWeights(TASK, 'families', given['families'] ?? FAMILIES_OPTION.default);
+      const components = weights.map(([name, weight]): Component => {
+        if (name === NAME) throw new UsageError(`${TASK}: "families" must not name ${NAME} itself`);
+        return { family: familyNamed(name), weight };
+      });
+      return mixOf(general, components);
+    },
+    configure: (options) => general.forOptions!(options).configure(options),
+  };
+  return general;
+}
+
+/** The mix of these families. */
+function mixOf(general: ProblemFamily, components: readonly Component[]): ProblemFamily {
+  const own = components.flatMap(({ family: { name, options } }) =>
+    Object.entries(options).map(([option, spec]) => [`${name}.${option}`, spec] as const),
+  );
+  return {
+    name: general.name,
+    summary: general.summary,
+    options: { ...general.options, ...Object.fromEntries(own) },
+    training: trainingOf(components.map(({ family }) => family.training)),
+    async configure(options) {
+      const problems = components.map(({ family }) => family.configure(optionsOf(family, options)));
+      return mixedProblems(
+        await Promise.all(problems),
+        components.map(({ weight }) => weight),
+      );
+    },
+  };
+}
+
+/** The options of one family of the mix, without its name. */
+function optionsOf({ name }: ProblemFamily, options: OptionValues): OptionValues {
+  const prefix = `${name}.`;
+  const own = Object.entries(options).filter(([option]) => option.startsWith(prefix));
+  return Object.fromEntries(own.map(([option, value]) => [option.slice(prefix.length), value]));
+}
+
+/**
+ * How the defaults of several families become one, from those that state any: what the most demanding of them can do
+ * with.
+ */
+const COMBINED: Readonly<Record<keyof TrainingDefaults, (values: readonly number[]) => number>> = {
+  problems: (values) => Math.min(...values),
+  // an episode of a shard is of one family: with more shards a round has more of them
+  shards: (values) => values.reduce((sum, value) => sum + value),
+  unroll: (values) => Math.min(...values),
+  horizon: (values) => Math.max(...values),
+  learningRate: (values) => Math.min(...values),
+  outputScale: (values) => Math.min(...values),
+  evaluateEvery: (values) => Math.max(...values),
+  evaluateFunctions: (values) => Math.min(...values),
+};
+
+function trainingOf(all: readonly TrainingDefaults[]): TrainingDefaults {
+  const training: TrainingDefaults = {};
+  for (const [name, combine] of Object.entries(COMBINED) as [keyof TrainingDefaults, typeof COMBINED.problems][]) {
+    const values = all.map((defaults) => defaults[name]).filter((value) => value !== undefined);
+    if (values.length > 0) training[name] = combine(values);
+  }
+  return training;
+}
+
+/** Problems whose every draw is one of a component, with its number of coordinates: a function of the key. */
+function mixedProblems(components: readonly Problems[], weights: readonly number[]): Problems {
+  const pick = (key: Key) => pickByWeight(key, weights);
+  const componentOf = (key: Key) => components[pick(key)]!;
+  return {
+    coordinates: Math.max(...components.map(({ coordinates }) => coordinates)),
+    draw: (key, count, split) => componentOf(key).draw(key, count, split),
+    loss: (tf, theta, batch, step) => componentOf(batch.key).loss(tf, theta, batch, step),
+    ...(components.every(({ createGradient }) => createGradient) && {
+      createGradient: () => mixedGradient(components, pick),
+    }),
+    dataHashes: Object.assign({}, ...components.map(({ dataHashes }) => dataHashes)),
+    mixture: { components, pick },
+  };
+}
+
+function mixedGradient(components: readonly Problems[], pick: (key: Key) => number): Gradient {
+  const gradients = components.map((problems) => problems.createGradient!());
+  return (theta, batch, step, gradient, losses) => gradients[pick(batch.key)]!(theta, batch, step, gradient, losses);
+}
+
+/** An index, each with a probability in proportion to its weight. */
+function pickByWeight(key: Key, weights: readonly number[]): number {
+  const total = weights.reduce((sum, weight) => sum + weight);
+  let left = (streamKey(key, 'family', 0)[0] / 2 ** 32) * total;
+  const index = weights.findIndex((weight) => {
+    left -= weight;
+    return left < 0;
+  });
+  // rounding may leave nothing for the last one to take
+  return index === -1 ? weights.length - 1 : index;
+}

@@ -234,7 +234,9 @@ export class Coordinator {
 
   #announce(): void {
     const { bus, run, config, digest } = this.#options;
-    bus.toAllWorkers({ type: 'announce', run, term: this.#term, round: this.#state.round, config, digest });
+    // the φ that was sent, not the newest: after the last round there is one more
+    const round = this.#open ? this.#open.number - 1 : this.#state.round;
+    bus.toAllWorkers({ type: 'announce', run, term: this.#term, round, config, digest });
   }
 
   #receive(message: ToCoordinator): void {

@@ -40,9 +40,10 @@ export class OpenEvaluation {
     return true;
   }
 
-  /** Takes a chunk; one that is here already, or that was not asked for, changes nothing. */
+  /** Takes a chunk; one that is here already, or that was not asked for, or not with so many functions, changes nothing. */
   add(scores: ChunkScores): void {
-    if (this.#answers.has(scores.chunk) || !this.#chunks.some(({ chunk }) => chunk === scores.chunk)) return;
+    const asked = this.#chunks.find(({ chunk }) => chunk === scores.chunk);
+    if (this.#answers.has(scores.chunk) || asked?.count !== scores.sum.length) return;
     this.#answers.set(scores.chunk, scores);
     this.#progressAt = performance.now();
     if (this.#answers.size === this.#chunks.length) this.#resolve(scoresOf([...this.#answers.values()]));

@@ -41,6 +41,7 @@ const PATHS = new Set([
   'report',
   'svg',
   'problem-module',
+  'folder',
   'phi',
   'run',
   'name',

@@ -57,6 +57,7 @@ export class NatsServer {
     const storing = jetStream ? ['-js', '-sd', store] : [];
     const args = ['-a', '127.0.0.1', '-p', String(port), ...storing, ...(config ? ['-c', config] : [])];
     const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const task = `Cannot start ${binary}${config ? ` with ${config}` : ''}`;
     return new Promise((resolve, reject) => {
       let taken = port;
       let complaint = '';
@@ -64,14 +65,13 @@ export class NatsServer {
         child.on('close', () => {
           end();
           // no more than a late no-op where it was ready before
-          reject(new ClusterError(`Cannot start ${binary}: ${complaint || 'it ended before it was ready'}`));
+          reject(new ClusterError(`${task}: ${complaint || 'it ended before it was ready'}`));
         });
       });
-      child.on('error', (cause) => reject(new ClusterError(`Cannot start ${binary}: ${cause.message}`, { cause })));
+      child.on('error', (cause) => reject(new ClusterError(`${task}: ${cause.message}`, { cause })));
       forEachLine(child, (line) => {
         onLine?.(line);
-        complaint = /\[(?:FTL|ERR)\] (.*)/.exec(line)?.[1] ?? complaint;
-        if (/nats-server: /.test(line) && complaint === '') complaint = line;
+        complaint = /(?:\[(?:FTL|ERR)\]|^nats-server:) (.*)/.exec(line)?.[1] ?? complaint;
         const listening = /Listening for client connections on .*:(\d+)/.exec(line);
         if (listening) taken = Number(listening[1]);
         if (line.includes('Server is ready')) resolve(new NatsServer(child, taken, ended));

@@ -18,6 +18,8 @@ export class Pool {
   #piscina: Piscina;
   #lost = 0;
   #closed = false;
+  /** The threads that have computed something, by their ids. */
+  readonly #ready = new Set<number>();
 
   /** @param threads at least 1 */
   constructor(threads: number) {
@@ -45,10 +47,13 @@ export class Pool {
     return this.#runAgain('fingerprint', session);
   }
 
-  /** Ends one thread as a crash would, for tests of recovery. */
+  /**
+   * Ends one of the threads that have computed something, as a crash would, for tests of recovery. One that is still
+   * starting is left alone: Node 20 may abort the whole process where it is terminated while it links its modules.
+   */
   async terminateThread(index: number): Promise<void> {
-    const { threads } = this.#piscina;
-    await threads[index % threads.length]?.terminate();
+    const ready = this.#piscina.threads.filter(({ threadId }) => this.#ready.has(threadId));
+    await ready[index % ready.length]?.terminate();
   }
 
   /** Ends all threads; idempotent. */
@@ -103,7 +108,10 @@ export class Pool {
       this.#heal();
       throw new ThreadLostError(`A thread ended while it computed: ${messageOf(cause)}`, { cause });
     }
-    if ('answer' in outcome) return outcome.answer;
+    if ('answer' in outcome) {
+      this.#ready.add(outcome.thread);
+      return outcome.answer;
+    }
     throw outcome.usage ? new UsageError(outcome.failure) : new LoptError(outcome.failure);
   }
 }

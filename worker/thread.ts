@@ -1,5 +1,5 @@
 /** What runs in a thread of the pool. A failure is returned, not thrown: a task that is rejected has lost its thread. */
-import { workerData } from 'node:worker_threads';
+import { threadId, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
@@ -39,8 +39,8 @@ export interface EvaluateTask {
   request: EvaluationRequest;
 }
 
-/** A task's answer, or why there is none. */
-export type Outcome<Answer> = { answer: Answer } | { failure: string; usage: boolean };
+/** A task's answer and the thread that gave it, or why there is none. */
+export type Outcome<Answer> = { answer: Answer; thread: number } | { failure: string; usage: boolean };
 
 let modules: Promise<void> | undefined;
 
@@ -101,8 +101,8 @@ async function outcomeOf<Answer>(
 ): Promise<Outcome<Answer>> {
   try {
     const answer = await compute();
-    if (!transfers) return { answer };
-    const moved = { [transferableSymbol]: transfers(answer), [valueSymbol]: { answer } };
+    if (!transfers) return { answer, thread: threadId };
+    const moved = { [transferableSymbol]: transfers(answer), [valueSymbol]: { answer, thread: threadId } };
     return move(moved as unknown as ArrayBuffer) as unknown as Outcome<Answer>;
   } catch (error) {
     if (error instanceof LoptError) return { failure: error.message, usage: error instanceof UsageError };

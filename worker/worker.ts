@@ -32,6 +32,8 @@ export interface WorkerOptions {
   history: PhiHistory;
   logger: Logger;
   observer?: WorkerObserver;
+  /** Where the problems' data lie here, by option, instead of where the coordinator has them. */
+  folders?: Readonly<Record<string, string>>;
   /** Tells this start of the worker from others of its name. @default 1 */
   incarnation?: number;
   /** Told when the worker leaves for good, and why: it was refused, or what it computes failed. */
@@ -155,7 +157,7 @@ export class Worker {
   }
 
   async #join(run: AnnounceMessage): Promise<void> {
-    const { bus, id, pool, incarnation = 1 } = this.#options;
+    const { bus, id, pool, folders, incarnation = 1 } = this.#options;
     if (this.#draining || run.term < (this.#run?.term ?? 0)) return;
     const known = this.#run?.digest === run.digest && this.#run.term === run.term;
     if (known && this.#fingerprint !== '') {
@@ -166,8 +168,9 @@ export class Worker {
     if (known) return;
     const sameRun = this.#run?.digest === run.digest;
     if (!sameRun) this.#forgetRun();
-    this.#run = run;
-    if (!sameRun) this.#fingerprint = await pool.fingerprint({ digest: run.digest, config: run.config });
+    const config = { ...run.config, folders: { ...run.config.folders, ...folders } };
+    this.#run = { ...run, config };
+    if (!sameRun) this.#fingerprint = await pool.fingerprint({ digest: run.digest, config });
     if (this.#fingerprint !== '') this.#sayHello();
   }
 

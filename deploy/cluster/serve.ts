@@ -27,6 +27,8 @@ export interface ServeOptions {
   /** Ends the worker when it has sent what it computes. */
   signal: AbortSignal;
   observer?: WorkerObserver;
+  /** Where the problems' data lie here, by option. */
+  folders?: Readonly<Record<string, string>>;
   onConnected?: (traffic: () => BusFigures) => void;
 }
 
@@ -74,7 +76,7 @@ export async function serveRuns(options: ServeOptions): Promise<void> {
 
 /** Works for one run until the signal, or until it is silent and another one is not. Throws where it cannot go on. */
 async function serveRun(
-  { id, pool, prefix, logger, observer, signal }: ServeOptions,
+  { id, pool, prefix, logger, observer, folders, signal }: ServeOptions,
   link: NatsLink,
   jetStream: JetStream,
   bus: NatsBus,
@@ -96,6 +98,7 @@ async function serveRun(
     incarnation: process.pid,
     onFailed: fail,
     ...(observer ? { observer } : {}),
+    ...(folders ? { folders } : {}),
   });
   let heardAt = performance.now();
   const end = onAnnouncement({ link, prefix, logger }, (announced) => {

@@ -1,6 +1,7 @@
 /** `lopt worker`: computes for runs that are announced on a NATS server. */
 import { hostname } from 'node:os';
-import { checkNumber } from '../../shared/check.js';
+import { resolve } from 'node:path';
+import { checkNumber, checkPath } from '../../shared/check.js';
 import { createLogger } from '../../shared/logger.js';
 import { checkToken } from '../../shared/subjects.js';
 import { Pool } from '../../worker/pool.js';
@@ -28,6 +29,7 @@ export const worker: Command = {
     name: 'name of this worker (default: host and process)',
     threads: 'threads that compute (default: all processors)',
     'wait-seconds': 'seconds for which the first connection is tried again (default 30)',
+    folder: "where the run's data lie here (default: where they do for its coordinator)",
     ...MODULE_FLAG,
     ...OPERATIONS_FLAGS,
   },
@@ -44,6 +46,7 @@ async function runWorker(_positionals: Readonly<Record<string, string | undefine
   const address = metricsAddress(TASK, flags);
   const id = checkToken(TASK, 'name', String(flags['name'] ?? tokenOf(`${hostname()}-${process.pid}`)));
   const run = flags['run'] === undefined ? undefined : checkToken(TASK, 'run', String(flags['run']));
+  const folder = flags['folder'] === undefined ? undefined : checkPath(TASK, 'folder', flags['folder']);
   const waitSeconds = checkNumber(TASK, 'wait-seconds', flags['wait-seconds'] ?? 30, { minimum: 0 });
   const logger = createLogger({
     format: logFormat(TASK, flags),
@@ -76,6 +79,7 @@ async function runWorker(_positionals: Readonly<Record<string, string | undefine
       observer: metrics,
       onConnected: (traffic) => watchBus(metrics.registry, traffic),
       ...(run === undefined ? {} : { run }),
+      ...(folder === undefined ? {} : { folders: { folder: resolve(folder) } }),
     });
   } finally {
     process.off('SIGINT', onSignal);

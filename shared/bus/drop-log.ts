@@ -27,8 +27,8 @@ export class DropLog {
     this.#unsaid += 1;
     const now = this.#now();
     if (now - this.#saidAt < EVERY_MS) return;
-    const many = this.#unsaid === 1 ? 'A message' : `The last of ${this.#unsaid} messages that were dropped,`;
-    this.#logger.warn(`${many} on ${subject} is dropped: ${why}`);
+    const more = this.#unsaid > 1 ? ` (and ${this.#unsaid - 1} before it)` : '';
+    this.#logger.warn(`A message on ${subject} is dropped${more}: ${why}`);
     this.#saidAt = now;
     this.#unsaid = 0;
   }

@@ -48,8 +48,8 @@ export function encodePacket(packet: PacketFields): Buffer {
   [message, index, count, size].forEach((field, i) => {
     bytes.writeUInt32LE(field, 12 + 4 * i);
   });
-  bytes.writeUInt32LE(crc32(payload, crc32(bytes.subarray(0, HEADER - 4))), HEADER - 4);
   bytes.set(payload, HEADER);
+  bytes.writeUInt32LE(checksumOf(bytes), HEADER - 4);
   return bytes;
 }
 
@@ -57,8 +57,7 @@ export function encodePacket(packet: PacketFields): Buffer {
 export function decodePacket(received: Uint8Array): Packet {
   const bytes = Buffer.from(received.buffer, received.byteOffset, received.byteLength);
   if (bytes.length < HEADER || bytes.readUInt16LE(0) !== MAGIC) throw new ShapeError('it is no packet of lopt');
-  const payload = bytes.subarray(HEADER);
-  if (crc32(payload, crc32(bytes.subarray(0, HEADER - 4))) !== bytes.readUInt32LE(HEADER - 4)) {
+  if (checksumOf(bytes) !== bytes.readUInt32LE(HEADER - 4)) {
     throw new ShapeError('its checksum must match, and it does not');
   }
   const kind = KINDS[bytes.readUInt8(3)];
@@ -81,8 +80,15 @@ export function decodePacket(received: Uint8Array): Packet {
     index,
     count,
     size,
-    payload,
+    payload: bytes.subarray(HEADER),
   };
+}
+
+/** CRC-32 of a packet without the field that holds it. */
+function checksumOf(bytes: Buffer): number {
+  const header = crc32(bytes.subarray(0, HEADER - 4));
+  // of no bytes at all, Node's crc32 forgets what it goes on from
+  return bytes.length === HEADER ? header : crc32(bytes.subarray(HEADER), header);
 }
 
 /** Bytes of a message that one packet may take, for a broker that takes `maxPayload` in one message. */

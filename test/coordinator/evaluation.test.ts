@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { chunksOf, heldOutChunks, scoresOf, statisticsOf } from '../../coordinator/evaluation.js';
+import { OpenEvaluation } from '../../coordinator/held-out.js';
 import type { ChunkScores } from '../../shared/messages.js';
 import { runConfig } from '../fixtures/run-config.js';
 
@@ -87,5 +88,25 @@ describe('scoresOf()', () => {
     ]);
     assert.equal(divergenceRate, 6 / 8);
     assert.deepEqual([sum.mean, final.mean], [null, null]);
+  });
+});
+
+describe('OpenEvaluation', () => {
+  it('add() takes every chunk that was asked for once, and with as many functions as were asked for', async () => {
+    const open = new OpenEvaluation(5, new Float32Array(1), chunksOf(3, 2));
+    const first = chunk(0, [
+      [1, 10, 0],
+      [1, 20, 0],
+    ]);
+    open.add(chunk(2, [[1, 1, 1]]));
+    open.add({ ...first, chunk: 1 });
+    assert.deepEqual(open.missing, chunksOf(3, 2));
+    open.add(first);
+    open.add({ ...first, sum: Float64Array.of(0, 0) });
+    assert.deepEqual(open.missing, [{ chunk: 1, count: 1 }]);
+    open.add(chunk(1, [[1, 30, 2]]));
+    const { sum, divergenceRate } = await open.scores;
+    assert.equal(sum.mean, 20);
+    assert.equal(divergenceRate, 1 / 3);
   });
 });

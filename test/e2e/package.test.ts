@@ -73,7 +73,7 @@ function manifestOf(folder: string): { bin: Record<string, string>; dependencies
 
 test('the packed tarball gives an application the command, LearnedOptimizer and its types', (context) => {
   const { folder, lopt } = install(context);
-  assert.deepEqual(readdirSync(lopt).sort(), ['LICENSE', 'README.md', 'dist', 'package.json']);
+  assert.deepEqual(readdirSync(lopt).sort(), ['LICENSE', 'README.md', 'deploy', 'dist', 'package.json', 'worker']);
   assert.ok(!existsSync(join(lopt, 'dist', 'test')));
 
   const command = join(lopt, manifestOf(lopt).bin['lopt']!);

@@ -171,3 +171,48 @@ describe('coverage()', () => {
     assert.deepEqual(coverage({ level: 4, index: 0 }, 13), { first: 0, end: 13 });
   });
 });
+
+describe('SumTree({ finite: true })', () => {
+  /** Leaves that are finite, while some sums of them are not. */
+  function largeLeaves(shards: number, changed: 'gradient' | 'loss'): TreeNode[] {
+    return leavesOf(shards).map((leaf, index) => {
+      const sign = index % 3 === 2 ? -1 : 1;
+      if (changed === 'loss') return { ...leaf, loss: sign * Number.MAX_VALUE };
+      const gradient = leaf.gradient.slice();
+      gradient[5] = sign * 3e38;
+      return { ...leaf, gradient };
+    });
+  }
+
+  it('keeps siblings apart whose sum overflows, and the receiver’s tree makes the bits that one tree makes', () => {
+    for (const changed of ['gradient', 'loss'] as const) {
+      for (const shards of [2, 7, 13]) {
+        const leaves = largeLeaves(shards, changed);
+        const expected = new SumTree(shards);
+        for (const leaf of leaves) expected.add(leaf);
+        for (let cutAt = 0; cutAt <= shards; cutAt++) {
+          const receiver = new SumTree(shards);
+          for (const host of [leaves.slice(0, cutAt), leaves.slice(cutAt)]) {
+            const sender = new SumTree(shards, { finite: true });
+            for (const leaf of host) sender.add(leaf);
+            const sent = sender.nodes();
+            assert.ok(sent.every(({ gradient, loss }) => gradient.every(Number.isFinite) && Number.isFinite(loss)));
+            for (const node of sent) assert.equal(receiver.add(node), true);
+          }
+          assert.deepEqual(receiver.root, expected.root);
+        }
+        assert.ok(
+          !expected.root!.gradient.every(Number.isFinite) || !Number.isFinite(expected.root!.loss),
+          'it must overflow',
+        );
+      }
+    }
+  });
+
+  it('adds as ever where nothing overflows', () => {
+    const leaves = leavesOf(13);
+    const [tree, plain] = [new SumTree(13, { finite: true }), new SumTree(13)];
+    for (const leaf of leaves) for (const each of [tree, plain]) each.add(leaf);
+    assert.deepEqual(tree.nodes(), plain.nodes());
+  });
+});

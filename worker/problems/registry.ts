@@ -35,7 +35,8 @@ export function familyNamed(name: string): ProblemFamily {
 
 /**
  * Checks the options given for a family and fills in the defaults. Numbers may come as text, lists as "20,20", as
- * arrays or as a single number; folders become absolute paths. Throws UsageError, one sentence that names the option and what it must be.
+ * arrays or as a single number; folders become absolute paths. Throws UsageError, one sentence that names the option
+ * and what it must be.
  */
 export function optionValues(family: ProblemFamily, given: Readonly<Record<string, unknown>>): OptionValues {
   const names = Object.keys(family.options);

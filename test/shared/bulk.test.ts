@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { BulkReceiver } from '../../shared/bus/bulk-receiver.js';
+import { BulkSender } from '../../shared/bus/bulk-sender.js';
+import { unbundle } from '../../shared/bus/bundle.js';
+import { Grants } from '../../shared/bus/grants.js';
+import { decodePacket } from '../../shared/bus/packet.js';
+import { silentLogger } from '../../shared/logger.js';
+import { seededRandom } from '../e2e/harness.js';
+import { Lines } from '../fixtures/lines.js';
+
+const LIMIT = 6000;
+
+describe('Grants', () => {
+  it('grants in turn, never more than the limit at a time', () => {
+    const grants = new Grants({ limit: 100, now: () => 0 });
+    const granted: string[] = [];
+    const ask = (holder: string, bytes: number) => grants.ask(holder, bytes, () => granted.push(holder));
+    ask('a', 60);
+    ask('b', 50);
+    ask('c', 30); // b is first, though c would fit
+    assert.deepEqual([granted, grants.total], [['a'], 60]);
+    grants.settle('a');
+    assert.deepEqual([granted, grants.total], [['a', 'b', 'c'], 80]);
+    grants.settle('a');
+    grants.settle('never');
+    assert.equal(grants.total, 80);
+  });
+
+  it('answers a holder that asks again at its last ask only, and counts it once', () => {
+    const grants = new Grants({ limit: 100, now: () => 0 });
+    const answers: string[] = [];
+    grants.ask('a', 90, () => answers.push('a'));
+    grants.ask('b', 20, () => answers.push('b, first'));
+    grants.ask('b', 20, () => answers.push('b, second'));
+    grants.settle('a');
+    grants.ask('b', 30, () => answers.push('b, third'));
+    assert.deepEqual([answers, grants.total], [['a', 'b, second', 'b, third'], 30]);
+  });
+
+  it('lets a grant lapse that nobody uses', () => {
+    let now = 0;
+    const grants = new Grants({ limit: 100, lapseMs: 10, now: () => now });
+    const answers: string[] = [];
+    grants.ask('dead', 80, () => answers.push('dead'));
+    now = 5;
+    grants.ask('a', 80, () => answers.push('a'));
+    now = 9;
+    grants.ask('b', 1, () => answers.push('b'));
+    assert.deepEqual(answers, ['dead']);
+    now = 10;
+    grants.ask('b', 1, () => answers.push('b'));
+    assert.deepEqual([answers, grants.total], [['dead', 'a', 'b'], 81]);
+  });
+
+  it('advance() gives half of the limit away at most, and nothing while others wait', () => {
+    const grants = new Grants({ limit: 100, now: () => 0 });
+    assert.deepEqual([grants.advance('a', 30), grants.advance('b', 30), grants.advance('c', 20)], [30, 0, 20]);
+    assert.equal(grants.advance('a', 25), 25);
+    grants.ask('d', 90, () => {});
+    assert.equal(grants.advance('e', 1), 0);
+    assert.equal(grants.total, 45);
+  });
+});
+
+/** A way to a receiver on which requests and answers get lost and come twice; nothing waits longer than 30 turns. */
+function faultyWay(random: () => number, receive: (bytes: Uint8Array, answer: (bytes: Uint8Array) => void) => void) {
+  return async (packet: Uint8Array): Promise<Uint8Array | undefined> => {
+    let answer: Uint8Array | undefined;
+    await nextTurn();
+    const fate = random();
+    if (fate < 0.15) return undefined;
+    for (let copies = fate < 0.25 ? 2 : 1; copies > 0; copies--) {
+      receive(packet, (bytes) => {
+        answer ??= bytes;
+      });
+    }
+    for (let turns = 0; turns < 30 && !answer; turns++) await nextTurn();
+    return fate > 0.9 ? undefined : answer;
+  };
+}
+
+/** A message that tells who sent it, and which it is. */
+function messageOf(sender: number, number: number, length: number): Buffer {
+  const bytes = Buffer.alloc(8 + length, sender * 31 + number);
+  bytes.writeUInt32LE(sender, 0);
+  bytes.writeUInt32LE(number, 4);
+  return bytes;
+}
+
+describe('BulkSender and BulkReceiver', () => {
+  it('bring every message once and in order, within the bound, whatever gets lost or comes twice', async () => {
+    for (const seed of [1, 2, 3]) {
+      const random = seededRandom(seed);
+      let turn = 0;
+      const now = () => turn;
+      const receiver = new BulkReceiver({ grants: { limit: LIMIT, lapseMs: 200, now } });
+      const received = new Map<number, Buffer[]>();
+      const request = faultyWay(random, (bytes, answer) => {
+        turn += 1;
+        const whole = receiver.receive(decodePacket(bytes), answer);
+        assert.ok(receiver.granted <= LIMIT);
+        for (const each of whole ? unbundle(whole) : []) {
+          const message = Buffer.from(each);
+          const sender = message.readUInt32LE(0);
+          received.set(sender, [...(received.get(sender) ?? []), message]);
+        }
+      });
+      const sent = new Map<number, Buffer[]>();
+      const senders = Array.from(
+        { length: 12 },
+        () => new BulkSender({ request, partBytes: () => 1000, logger: silentLogger, now, retryMs: 0 }),
+      );
+      for (let number = 1; number <= 15; number++) {
+        for (const [i, sender] of senders.entries()) {
+          const message = messageOf(i, number, Math.floor(3500 * random() ** 3));
+          sent.set(i, [...(sent.get(i) ?? []), message]);
+          sender.send(message);
+        }
+        for (let turns = Math.floor(6 * random()); turns > 0; turns--) await nextTurn();
+      }
+      await Promise.all(senders.map((sender) => sender.idle()));
+      assert.deepEqual([...received].sort(), [...sent].sort());
+    }
+  });
+
+  it('begin a message again with a receiver that has taken the place of another', async () => {
+    const random = seededRandom(7);
+    let receiver = new BulkReceiver();
+    const received: string[][] = [[]];
+    let packets = 0;
+    const request = faultyWay(random, (bytes, answer) => {
+      packets += 1;
+      if (packets % 17 === 0) {
+        receiver = new BulkReceiver();
+        received.push([]);
+      }
+      const whole = receiver.receive(decodePacket(bytes), answer);
+      for (const each of whole ? unbundle(whole) : []) received.at(-1)!.push(`${Buffer.from(each).readUInt32LE(4)}`);
+    });
+    const sender = new BulkSender({ request, partBytes: () => 100, logger: silentLogger, retryMs: 0 });
+    for (let number = 1; number <= 40; number++) {
+      sender.send(messageOf(0, number, 450));
+      await sender.idle();
+    }
+    const all = received.flat().map(Number);
+    // one whose answer was lost with its receiver comes to the next one too
+    assert.deepEqual(
+      [...new Set(all)],
+      Array.from({ length: 40 }, (_, i) => i + 1),
+    );
+    assert.deepEqual(
+      all,
+      all.toSorted((a, b) => a - b),
+    );
+    for (const each of received) assert.equal(new Set(each).size, each.length);
+  });
+
+  it('send small messages of one turn as one packet, and without asking once the receiver expects them', async () => {
+    const receiver = new BulkReceiver();
+    const kinds: string[] = [];
+    const bundles: number[] = [];
+    const request = async (bytes: Uint8Array) => {
+      const packet = decodePacket(bytes);
+      kinds.push(packet.kind);
+      let answer: Uint8Array | undefined;
+      const whole = receiver.receive(packet, (grant) => {
+        answer = grant;
+      });
+      if (whole) bundles.push(unbundle(whole).length);
+      return answer;
+    };
+    const sender = new BulkSender({ request, partBytes: () => 10_000, logger: silentLogger });
+    for (const count of [1, 3, 4, 2]) {
+      for (let number = 0; number < count; number++) sender.send(messageOf(0, number, 1000));
+      await sender.idle();
+    }
+    assert.deepEqual(kinds, ['ask', 'part', 'part', 'part', 'part']);
+    assert.deepEqual(bundles, [1, 3, 4, 2]);
+  });
+
+  it('lose the oldest messages where nobody takes them, with a sentence, and send nothing after close()', async () => {
+    const lines = new Lines();
+    let asked = 0;
+    let give: (answer: undefined) => void = () => {};
+    const request = () => {
+      asked += 1;
+      return new Promise<undefined>((resolve) => {
+        give = resolve;
+      });
+    };
+    const sender = new BulkSender({ request, partBytes: () => 10_000, logger: lines });
+    for (let number = 0; number < 5; number++) {
+      sender.send(messageOf(0, number, 20 * 2 ** 20));
+      await nextTurn();
+    }
+    assert.deepEqual(lines.lines, ['Nobody takes what this worker sends: 1 of its oldest results are lost']);
+    assert.equal(asked, 1);
+    const idle = sender.idle();
+    sender.close();
+    await idle;
+    give(undefined);
+    sender.send(messageOf(0, 9, 10));
+    for (let turns = 0; turns < 20; turns++) await nextTurn();
+    assert.equal(asked, 1);
+    await sender.idle();
+  });
+});

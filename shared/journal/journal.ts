@@ -45,7 +45,7 @@ export interface Journal extends PhiHistory {
   append(record: JournalRecord): Promise<void>;
   /** Reads a record; throws JournalError where it is not there. */
   read(round: number): Promise<JournalRecord>;
-  /** Makes what was appended survive a power loss. */
+  /** Makes what was appended survive a power loss, where that is the journal's to do. */
   sync(): Promise<void>;
   /** Allows records below `round` to be dropped. */
   purge(round: number): Promise<void>;

@@ -58,20 +58,21 @@ export class JetStream {
   /** Looks whether the server can store what a run needs; throws ClusterError, which says what it lacks, where not. */
   static async open(link: NatsLink, { logger, answerMs = 5000 }: JetStreamOptions): Promise<JetStream> {
     const { connection } = link.control;
-    const version = connection.info?.version ?? '';
+    const options = { timeout: answerMs };
+    const manager = await connection.jetstreamManager({ ...options, checkAPI: false });
+    const jetStream = new JetStream(link, { client: connection.jetstream(options), manager }, logger);
+    const patience = jetStream.patience('Cannot use NATS');
+    while (!connection.info) await patience('the connection is lost');
+    const { version, jetstream: enabled = false } = connection.info;
     if (!isRecent(version)) {
       throw new ClusterError(
         `Cannot use NATS at ${link.servers}: the server must be of version ${LEAST_VERSION.join('.')} or later, got ${version}`,
       );
     }
-    const options = { timeout: answerMs };
-    const manager = await connection.jetstreamManager({ ...options, checkAPI: false });
-    const jetStream = new JetStream(link, { client: connection.jetstream(options), manager }, logger);
     const outcome = await jetStream.attempt(({ manager }) => manager.getAccountInfo());
-    if ('refusal' in outcome && outcome.refusal.code !== REFUSALS.unavailable)
-      throw withoutJetStream(link, outcome.refusal);
-    // silence is that of a server that is being started, or of one without JetStream, whose information tells
-    if ('silence' in outcome && connection.info && !connection.info.jetstream) throw withoutJetStream(link);
+    // where JetStream is only being started, the server says that it has it, and does not answer yet
+    if ('refusal' in outcome) throw withoutJetStream(link, outcome.refusal);
+    if ('silence' in outcome && !enabled) throw withoutJetStream(link);
     return jetStream;
   }
 
@@ -141,7 +142,7 @@ export class JetStream {
       }
       const stop = new AbortController();
       const end = this.link.control.onReconnect(() => stop.abort());
-      await pause(waitMs, undefined, { signal: stop.signal }).catch(() => {});
+      await pause(waitMs, undefined, { signal: stop.signal }).catch(() => {}); // cut short
       end();
       waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS);
     };

@@ -71,7 +71,7 @@ export class Lane {
   }
 
   get connected(): boolean {
-    return this.#connected && !this.#closing;
+    return this.#connected && !this.closed;
   }
 
   get closed(): boolean {
@@ -121,14 +121,15 @@ export class Lane {
 
   /**
    * Asks, and resolves to the answer; to undefined where there is none: nobody subscribes to the subject, the connection
-   * is lost, or `timeoutMs` have passed.
+   * is lost, `timeoutMs` have passed, or the server forbids the subject, which is in the log then.
    */
   async request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array | undefined> {
     try {
       const answer = await this.whileConnected(() => this.connection.request(subject, bytes, { timeout: timeoutMs }));
       return answer.data;
     } catch (error) {
-      if (error instanceof CutOffError || isSilence(error)) return undefined;
+      const forbidden = (error as { code?: string }).code === ErrorCode.PermissionsViolation;
+      if (error instanceof CutOffError || isSilence(error) || forbidden) return undefined;
       throw error;
     }
   }
@@ -210,7 +211,10 @@ export class Lane {
           );
       }
     }
+    // the client gave up, or was closed
     for (const end of [...this.#cutOff]) end();
+    const error = await this.connection.closed();
+    if (!this.#closing) this.#logger.error(`${this.#name}: the connection to NATS is closed: ${error?.message}`);
   }
 
   #lost(): void {

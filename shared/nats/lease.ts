@@ -83,7 +83,7 @@ export class Lease {
           onWaiting?.(told);
         }
       }
-      await pause(intervalOf(seconds), undefined, signal ? { signal } : {}).catch(() => {});
+      await pause(intervalOf(seconds), undefined, signal ? { signal } : {}).catch(() => {}); // cut short
     }
   }
 
@@ -105,7 +105,7 @@ export class Lease {
   async #renew(everyMs: number): Promise<void> {
     const { signal } = this.#released;
     for (let renewals = 1; ; renewals++) {
-      await pause(everyMs, undefined, { signal }).catch(() => {});
+      await pause(everyMs, undefined, { signal }).catch(() => {}); // cut short
       if (signal.aborted || this.#values.jetStream.link.closed) return;
       const mine: Held = { holder: this.#holder, token: this.#token, renewals };
       const written = await this.#values.set(this.#key, mine, this.#revision);

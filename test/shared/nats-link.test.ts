@@ -204,7 +204,7 @@ describe('NatsLink', { skip: WITHOUT_NATS }, () => {
   it('says what the server forbids, once in a while, and goes on', async (test) => {
     const server = await configured(
       test,
-      `authorization { users: [ { user: worker, password: p, permissions: { publish: ["allowed"], subscribe: ["allowed"] } } ] }`,
+      `authorization { users: [ { user: worker, password: p, permissions: { publish: ["allowed"], subscribe: ["allowed", "_INBOX.>"] } } ] }`,
     );
     const logger = new Lines();
     const { control } = await connectTo(test, server, { user: 'worker', password: 'p', logger });
@@ -212,6 +212,7 @@ describe('NatsLink', { skip: WITHOUT_NATS }, () => {
     await control.flush();
     await until(() => logger.lines.length > 0);
     assert.deepEqual(logger.lines, ['The NATS server forbids the publish "forbidden"']);
+    assert.equal(await control.request('forbidden', Buffer.alloc(1), 10 ** 6), undefined);
     let received = 0;
     control.subscribe('allowed', () => {
       received += 1;

@@ -232,7 +232,14 @@ test('quadratic by hand: W = [1 2; 3 4], y = (5, 6), θ = (1, −1) has f = 85 a
   const problems = await familyNamed('quadratic').configure(optionValues(familyNamed('quadratic'), { dimension: 2 }));
   const batch: Batch = { count: 1, data: Float32Array.of(1, 2, 3, 4, 5, 6), key: KEY, split: 'train' };
   const { gradient, losses } = gradientAt(
-    { problems, options: {}, theta: Float32Array.of(1, -1), batch, gradientOf: problems.createGradient!() },
+    {
+      problems,
+      options: {},
+      coordinates: 2,
+      theta: Float32Array.of(1, -1),
+      batch,
+      gradientOf: problems.createGradient!(),
+    },
     0,
   );
   assert.deepEqual([losses[0], ...gradient], [85, -54, -80]);

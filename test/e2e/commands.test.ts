@@ -166,7 +166,7 @@ test('lopt train mix takes families from a list in a file, and lopt eval others 
   const all = await figuresOf('all.json');
   const lasso = await figuresOf('lasso.json', '--problem.families', 'lasso');
   assert.deepEqual(lasso, await figuresOf('alone.json', 'lasso', '--problem.dimension', '6'));
-  assert.notEqual(all, lasso);
+  assert.notDeepEqual(all, lasso);
 });
 
 test('lopt train mlp trains on real MNIST', async (context) => {

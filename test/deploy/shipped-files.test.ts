@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
@@ -179,6 +179,22 @@ describe('the shipped commands', () => {
       }
     }
   });
+});
+
+describe('the images', () => {
+  const { files } = JSON.parse(readFileSync(deployPath('../package.json'), 'utf8')) as { files: string[] };
+
+  for (const name of ['docker/Dockerfile', 'docker/Dockerfile.gpu']) {
+    it(`${name} holds what the package does, and runs it as a user of no rights`, () => {
+      const text = deployText(name);
+      for (const path of files.filter((each) => !each.startsWith('!'))) {
+        assert.ok(text.includes(`\nCOPY --from=build /lopt/${path} /lopt/${path}\n`), path);
+      }
+      const last = text.slice(text.lastIndexOf('\nFROM '));
+      assert.match(last, /\nUSER 1000:1000\n/);
+      assert.match(last, /\nHEALTHCHECK [^\n]*\\\n[^\n]*\/livez/);
+    });
+  }
 });
 
 describe('the systemd units', () => {

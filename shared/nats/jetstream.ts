@@ -26,6 +26,15 @@ export interface Refusal {
 /** How a request ended. */
 export type Outcome<Answer> = { answer: Answer } | { refusal: Refusal } | { silence: string };
 
+/** A message of a stream. */
+export interface StoredMessage {
+  sequence: number;
+  data: Uint8Array;
+}
+
+/** Which message is read: the last of a subject, that of a sequence, or the first of a subject from a sequence on. */
+export type MessageQuery = { last_by_subj: string } | { seq: number } | { seq: number; next_by_subj: string };
+
 /** The two halves of the client's API. */
 export interface JetStreamApi {
   client: JetStreamClient;
@@ -88,8 +97,6 @@ export class JetStream {
         if (err_code === REFUSALS.unavailable) return { silence: description };
         return { refusal: { code: err_code ?? api_error.code, description } };
       }
-      // a direct read has no number
-      if (code === '404') return { refusal: { code: REFUSALS.noMessage, description: message } };
       if (permissionContext) {
         const { operation, subject } = permissionContext;
         throw new ClusterError(`Cannot use NATS at ${this.link.servers}: it forbids the ${operation} "${subject}"`, {
@@ -122,6 +129,34 @@ export class JetStream {
     const outcome = await this.ask(task, request);
     if ('answer' in outcome) return outcome.answer;
     throw this.refused(task, outcome.refusal);
+  }
+
+  /**
+   * Reads a message of a stream that allows direct reads; undefined where there is none. The last of a subject is the
+   * leader's; others come from any server, as they are, and from the leader where that one has them not (yet).
+   */
+  async read(
+    task: string,
+    stream: string,
+    query: MessageQuery,
+  ): Promise<{ answer: StoredMessage | undefined } | { refusal: Refusal }> {
+    if ('seq' in query) {
+      const outcome = await this.attempt(() => this.#readDirectly(stream, query));
+      if ('answer' in outcome && outcome.answer) return { answer: outcome.answer };
+    }
+    const outcome = await this.ask(task, ({ manager }) => manager.streams.getMessage(stream, query));
+    if ('answer' in outcome) return { answer: { sequence: outcome.answer.seq, data: outcome.answer.data } };
+    return outcome.refusal.code === REFUSALS.noMessage ? { answer: undefined } : outcome;
+  }
+
+  /** The answer to a direct read is the message itself, which for large ones is ten times faster than one in JSON. */
+  async #readDirectly(stream: string, query: MessageQuery): Promise<StoredMessage | undefined> {
+    const { connection } = this.link.control;
+    const request = Buffer.from(JSON.stringify(query));
+    const timeout = this.#api.manager.getOptions().timeout ?? 5000;
+    const { headers, data } = await connection.request(`$JS.API.DIRECT.GET.${stream}`, request, { timeout });
+    const sequence = Number(headers?.get('Nats-Sequence'));
+    return sequence > 0 ? { sequence, data } : undefined;
   }
 
   /** The sentence for a refusal. */

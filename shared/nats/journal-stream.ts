@@ -30,6 +30,7 @@ export async function ensureJournalStream(options: JournalStreamOptions): Promis
     discard: DiscardPolicy.New,
     max_bytes: maxBytes,
     num_replicas: replicas,
+    allow_direct: true,
   };
   const found = await jetStream.ask(task, ({ manager }) => manager.streams.info(config.name));
   if ('refusal' in found) {

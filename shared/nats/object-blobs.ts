@@ -6,7 +6,7 @@
 import type { ObjectStore } from 'nats';
 import type { BlobStore } from '../blobs/blob-store.js';
 import { ClusterError } from '../errors.js';
-import { type JetStream, REFUSALS } from './jetstream.js';
+import { type JetStream, type MessageQuery, REFUSALS, type StoredMessage } from './jetstream.js';
 
 /** Options of a store. */
 export interface ObjectBlobsOptions {
@@ -58,7 +58,7 @@ export class ObjectBlobs implements BlobStore {
       const chunk = await this.#message(task, { seq: sequence, next_by_subj: subject });
       if (!chunk) break;
       chunks.push(chunk.data);
-      sequence = chunk.seq + 1;
+      sequence = chunk.sequence + 1;
     }
     return Buffer.concat(chunks);
   }
@@ -95,10 +95,10 @@ export class ObjectBlobs implements BlobStore {
     return meta.deleted ? undefined : meta;
   }
 
-  async #message(task: string, query: { seq: number; next_by_subj: string } | { last_by_subj: string }) {
-    const outcome = await this.#jetStream.ask(task, ({ manager }) => manager.streams.getMessage(this.#stream, query));
+  async #message(task: string, query: MessageQuery): Promise<StoredMessage | undefined> {
+    const outcome = await this.#jetStream.read(task, this.#stream, query);
     if ('answer' in outcome) return outcome.answer;
-    if (outcome.refusal.code === REFUSALS.noMessage || outcome.refusal.code === REFUSALS.noStream) return undefined;
+    if (outcome.refusal.code === REFUSALS.noStream) return undefined;
     throw this.#jetStream.refused(task, outcome.refusal);
   }
 

@@ -3,12 +3,11 @@
  * than a message may be is cut: its parts go to a subject of their own first, and the record names their sequence
  * numbers, so that it is there as a whole or not at all.
  */
-import type { MsgRequest } from 'nats';
 import { decodeFrame, encodeFrame } from '../codec.js';
 import { ClusterError, JournalError } from '../errors.js';
 import type { JournalRecord } from '../journal/journal.js';
 import type { RunSubjects } from '../subjects.js';
-import { type JetStream, type Outcome, REFUSALS } from './jetstream.js';
+import { type JetStream, type MessageQuery, type Outcome, REFUSALS, type StoredMessage } from './jetstream.js';
 
 /** A record, and where it is. */
 export interface StoredRecord {
@@ -51,6 +50,7 @@ export class RecordStream {
   readonly #partsSubject: string;
   /** Sequence numbers by round, as far as they are known. */
   readonly #sequences = new Map<number, number>();
+  #lastRead = -1;
 
   constructor(jetStream: JetStream, subjects: RunSubjects, member: number) {
     this.#jetStream = jetStream;
@@ -138,11 +138,11 @@ export class RecordStream {
     for (const round of this.#sequences.keys()) if (round < record.round) this.#sequences.delete(round);
   }
 
-  /** Where the record is known to be, or right after the one before it. */
+  /** Where the record is known to be, or would be if nothing but this member's records had followed one that is known. */
   async #findKnown(round: number): Promise<StoredEntry | undefined> {
-    const before = this.#sequences.get(round - 1);
-    const at = this.#sequences.get(round) ?? (before === undefined ? undefined : before + 1);
-    const found = at === undefined ? undefined : await this.#atOrAfter(at);
+    const near = this.#sequences.has(round) ? round : this.#sequences.has(round - 1) ? round - 1 : this.#lastRead;
+    const sequence = this.#sequences.get(near);
+    const found = sequence === undefined ? undefined : await this.#atOrAfter(sequence + round - near);
     // a stream that lost its end to a power failure may hold another record there now
     return found?.entry.round === round ? found : undefined;
   }
@@ -166,28 +166,27 @@ export class RecordStream {
 
   /** The member's first message of this sequence or later. */
   #atOrAfter(sequence: number): Promise<StoredEntry | undefined> {
-    // the client's types know next_by_subj for direct reads only; the server takes it here too
-    const query = { seq: Math.max(1, sequence), next_by_subj: this.#subject };
-    return this.#read(query);
+    return this.#read({ seq: Math.max(1, sequence), next_by_subj: this.#subject });
   }
 
-  async #read(query: MsgRequest): Promise<StoredEntry | undefined> {
+  async #read(query: MessageQuery): Promise<StoredEntry | undefined> {
     const found = await this.#message(query);
     if (!found) return undefined;
     const entry = decodeFrame(Buffer.from(found.data))?.value as Entry | undefined;
     if (!entry)
       throw new JournalError(`Cannot read message ${found.sequence} of ${this.name}: it is no journal record`);
     this.#sequences.set(entry.round, found.sequence);
+    this.#lastRead = entry.round;
     return { sequence: found.sequence, entry };
   }
 
-  /** One message, from the stream's leader: another server may not have the newest. */
-  async #message(query: MsgRequest): Promise<{ sequence: number; data: Uint8Array } | undefined> {
+  async #message(query: MessageQuery): Promise<StoredMessage | undefined> {
     const task = `Cannot read from ${this.name}`;
-    const outcome = await this.#jetStream.ask(task, ({ manager }) => manager.streams.getMessage(this.name, query));
-    if ('answer' in outcome) return { sequence: outcome.answer.seq, data: outcome.answer.data };
-    if (outcome.refusal.code === REFUSALS.noMessage) return undefined;
-    throw this.#refused(task, outcome.refusal);
+    const outcome = await this.#jetStream.read(task, this.name, query);
+    if ('answer' in outcome) return outcome.answer;
+    const { refusal } = outcome;
+    if (refusal.code !== REFUSALS.noStream) throw this.#jetStream.refused(task, refusal);
+    throw new ClusterError(`${task}: NATS at ${this.#jetStream.link.servers} holds no such stream`);
   }
 
   async #whole({ sequence, entry }: StoredEntry): Promise<StoredRecord> {
@@ -204,10 +203,5 @@ export class RecordStream {
     if (!whole)
       throw new JournalError(`Cannot read round ${round} from ${this.name}: parts of it are missing or damaged`);
     return { sequence, firstSequence: parts[0] ?? sequence, writer, record: whole };
-  }
-
-  #refused(task: string, refusal: { code: number; description: string }): ClusterError {
-    if (refusal.code !== REFUSALS.noStream) return this.#jetStream.refused(task, refusal);
-    return new ClusterError(`${task}: NATS at ${this.#jetStream.link.servers} holds no such stream`);
   }
 }

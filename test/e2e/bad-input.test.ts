@@ -86,7 +86,6 @@ const CASES: readonly Case[] = [
   ['train --init nowhere', 1, 'Cannot read φ from nowhere: there is no such file'],
   ['train --config nowhere', 1, 'Cannot read flags from nowhere: there is no such file'],
   ['problems --problem.dimension 3', 2, 'Cannot run lopt problems: it takes no options of a problem'],
-  ['eval', 2, 'Cannot run lopt: an argument is missing; lopt COMMAND --help says which'],
   ['eval nowhere', 1, 'Cannot read φ from nowhere: there is no such file'],
   ['export nowhere', 2, 'Cannot export: --to must be given, one of npz, json, torch'],
   ['export nowhere --to onnx', 2, 'Cannot export: "to" must be one of npz, json, torch, got "onnx"'],

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch } from '../../worker/problems/problem.js';
-import { closedForm, drawCase, KEY, moments, norm, row } from '../fixtures/drawn-problems.js';
+import { drawCase, gradientAt, KEY, moments, norm, row } from '../fixtures/drawn-problems.js';
 
 /** f and ∇f of one problem with this data. */
 async function closedFormOf(family: string, options: Record<string, unknown>, data: number[], theta: number[]) {
-  const { problems } = await drawCase({ family, options }, 1);
+  const one = await drawCase({ family, options }, 1);
   const batch: Batch = { count: 1, data: Float32Array.from(data), key: KEY, split: 'train' };
-  const { gradient, losses } = closedForm({ problems, options: {}, theta: Float32Array.from(theta), batch }, 0);
+  const { gradient, losses } = gradientAt({ ...one, theta: Float32Array.from(theta), batch }, 0);
   return [losses[0]!, ...gradient];
 }
 
@@ -20,7 +20,8 @@ test('lasso by hand: W = [1 2 3], y = 4, λ = 10 and θ = (1, −2, 0) have f = 
 
 test('lasso has the same subgradient at 0 on tensors', async () => {
   await tf.setBackend('cpu');
-  const { problems, theta, batch, coordinates } = await drawCase({ family: 'lasso', options: {} }, 2);
+  const one = await drawCase({ family: 'lasso', options: {} }, 2);
+  const { problems, theta, batch, coordinates } = one;
   assert.ok(theta.every((x) => x === 0));
   const slopes = tf.tidy(() => {
     const x = tf.tensor2d(theta, [2, coordinates]);
@@ -28,7 +29,7 @@ test('lasso has the same subgradient at 0 on tensors', async () => {
       .grad((y) => tf.sum(problems.loss(tf, y as tf.Tensor2D, batch, 0)))(x)
       .dataSync() as Float32Array;
   });
-  const { gradient } = closedForm({ problems, options: {}, theta, batch }, 0);
+  const { gradient } = gradientAt(one, 0);
   assert.ok(norm(gradient.map((slope, i) => slope - slopes[i]!)) <= 1e-6 * norm(gradient));
 });
 
@@ -86,7 +87,7 @@ test('rosenbrock has its minimum 0 at o, and draws o and b as named', async () =
   assert.ok(one.theta.every((x) => x === 0));
   const data = [...one.batch.data.keys()].map((i) => row(one.batch.data, i, 4)).slice(0, 500);
   const minima = Float32Array.from(data.flatMap((own) => [...own.subarray(0, 3)]));
-  const { gradient, losses } = closedForm({ ...one, theta: minima }, 0);
+  const { gradient, losses } = gradientAt({ ...one, theta: minima }, 0);
   assert.ok(losses.every((loss) => loss === 0) && gradient.every((slope) => Math.abs(slope) === 0));
   const [mean, deviation] = moments(minima);
   assert.ok(Math.abs(mean) < 0.15 && Math.abs(deviation - 2) < 0.15, `o: ${mean}, ${deviation}`);

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deriveKey, type Key, seedKey } from '../../shared/random.js';
 import type { Problems } from '../../worker/problems/problem.js';
-import { familyFor, familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { familyFor, familyNamed, optionValues, separateFolders } from '../../worker/problems/registry.js';
 import { fingerprintOf, sessionOf } from '../../worker/session.js';
+import { temporaryFolder } from '../fixtures/folder.js';
+import { mnistFiles, writeFiles } from '../fixtures/image-folders.js';
 import { runConfig } from '../fixtures/run-config.js';
 
 function configure(name: string, given: Record<string, unknown>): Promise<Problems> {
@@ -89,9 +91,22 @@ test('mix trains with what the most demanding of its families can do with', () =
   }
 });
 
-test('mix names the data files of all its families', async () => {
-  const mix = await configure('mix', { families: 'simple,mlp' });
-  assert.deepEqual(mix.dataHashes, (await configure('mlp', {})).dataHashes);
+test('mix names the data files of all its families, each with its own of a name', async (context) => {
+  const folder = writeFiles(temporaryFolder(context), mnistFiles({ training: 12, test: 2 }));
+  const given = { families: 'simple,mlp,conv', 'conv.folder': folder };
+  const mix = await configure('mix', given);
+  const [mlp, conv] = [await configure('mlp', {}), await configure('conv', { folder })];
+  const named = (family: string, hashes: Problems['dataHashes']) =>
+    Object.entries(hashes!).map(([file, hash]) => [`${family}.${file}`, hash]);
+  const expected = Object.fromEntries([...named('mlp', mlp.dataHashes), ...named('conv', conv.dataHashes)]);
+  assert.equal(Object.keys(expected).length, 8);
+  assert.deepEqual(mix.dataHashes, expected);
+  const family = familyFor('mix', given);
+  assert.deepEqual(separateFolders(family, optionValues(family, given)).folders, { 'conv.folder': folder });
+  // as a worker has them, whose folder is that of whatever reads one
+  const elsewhere = await familyNamed('mix').configure({ ...optionValues(family, given), folder });
+  const all = [...named('mlp', conv.dataHashes), ...named('conv', conv.dataHashes)];
+  assert.deepEqual(elsewhere.dataHashes, Object.fromEntries(all));
 });
 
 test('fingerprintOf() a mix tells a difference in any of its families', async () => {

@@ -7,17 +7,9 @@ import * as tf from '@tensorflow/tfjs';
 import type { Key } from '../../shared/random.js';
 import { loadImages } from '../../worker/problems/images/load.js';
 import { gatherMinibatches } from '../../worker/problems/images/minibatch.js';
-import type { Batch, Gradient } from '../../worker/problems/problem.js';
-import { FAMILIES, familyNamed, optionValues } from '../../worker/problems/registry.js';
-import { gradientOf } from '../../worker/session.js';
-import {
-  type Case,
-  type Drawn as DrawnProblems,
-  drawCase as drawProblems,
-  KEY,
-  norm,
-  row,
-} from '../fixtures/drawn-problems.js';
+import type { Batch } from '../../worker/problems/problem.js';
+import { FAMILIES } from '../../worker/problems/registry.js';
+import { type Case, drawCase, gradientAt, KEY, moments, norm, row } from '../fixtures/drawn-problems.js';
 import { cifarFiles, mnistFiles, writeFiles } from '../fixtures/image-folders.js';
 import { referenceLoss } from './reference-losses.js';
 
@@ -53,17 +45,6 @@ const cases: Case[] = [
   { family: 'mlp', options: { hidden: [26], activation: 'sigmoid', batch: 64, 'initial-scale': 1 }, split: 'held-out' },
   { family: 'mlp', options: { hidden: [1], activation: 'tanh', batch: 1, 'initial-scale': 0.01 } },
   { family: 'mlp', options: { hidden: [], batch: 5, 'initial-scale': 0.1 } },
-  { family: 'mlp', options: { hidden: [6], batch: 9, 'initial-scale': 0.3, folder: SMALL } },
-  { family: 'mlp', options: { hidden: [2], batch: 3, 'initial-scale': 0.03, folder: COLOUR } },
-  { family: 'autoencoder', options: { batch: 9 } },
-  { family: 'autoencoder', options: { hidden: [3], loss: 'cross-entropy', batch: 5, activation: 'sigmoid' } },
-  { family: 'autoencoder', options: { hidden: [9, 4, 9], loss: 'cross-entropy', batch: 70, folder: SMALL } },
-  { family: 'autoencoder', options: { hidden: [5, 2], activation: 'tanh', batch: 6, folder: SMALL }, split: 'test' },
-  { family: 'autoencoder', options: { hidden: [2], loss: 'cross-entropy', batch: 2, folder: COLOUR } },
-  { family: 'conv', options: { batch: 3 } },
-  { family: 'conv', options: { filters: [3, 2, 4], kernel: 4, batch: 5, folder: SMALL }, split: 'held-out' },
-  { family: 'conv', options: { filters: [2], kernel: 5, batch: 2, folder: COLOUR } },
-  { family: 'conv', options: { filters: [], batch: 4, folder: SMALL }, split: 'test' },
   { family: 'lasso', options: { 'initial-scale': 1 } },
   { family: 'lasso', options: { dimension: 7, rows: 9, lambda: 2, nonzero: 7, noise: 0.5, 'initial-scale': 0.1 } },
   { family: 'lasso', options: { dimension: 1, rows: 1, lambda: 0, nonzero: 1, 'initial-scale': 1 } },
@@ -75,25 +56,21 @@ const cases: Case[] = [
   { family: 'logistic', options: {} },
   { family: 'logistic', options: { dimension: 3, examples: 7, lambda: 0.1, 'initial-scale': 30 } },
   { family: 'logistic', options: { dimension: 1, examples: 2, lambda: 0 } },
+  { family: 'mlp', options: { hidden: [6], batch: 9, 'initial-scale': 0.3, folder: SMALL } },
+  { family: 'mlp', options: { hidden: [2], batch: 3, 'initial-scale': 0.03, folder: COLOUR } },
+  { family: 'autoencoder', options: { batch: 9 } },
+  { family: 'autoencoder', options: { hidden: [3], loss: 'cross-entropy', batch: 5, activation: 'sigmoid' } },
+  { family: 'autoencoder', options: { hidden: [9, 4, 9], loss: 'cross-entropy', batch: 70, folder: SMALL } },
+  { family: 'autoencoder', options: { hidden: [5, 2], activation: 'tanh', batch: 6, folder: SMALL }, split: 'test' },
+  { family: 'autoencoder', options: { hidden: [2], loss: 'cross-entropy', batch: 2, folder: COLOUR } },
+  { family: 'conv', options: { batch: 3 } },
+  { family: 'conv', options: { filters: [3, 2, 4], kernel: 4, batch: 5, folder: SMALL }, split: 'held-out' },
+  { family: 'conv', options: { filters: [2], kernel: 5, batch: 2, folder: COLOUR } },
+  { family: 'conv', options: { filters: [], batch: 4, folder: SMALL }, split: 'test' },
   // one key for each component, as a test below makes sure
   { family: 'mix', options: MIXED, key: [2, 0] },
   { family: 'mix', options: MIXED, key: [1, 0] },
 ];
-
-/** What was drawn, and the closed form, or where there is none the gradient of the tensor loss. */
-type Drawn = DrawnProblems & { gradientOf: Gradient };
-
-async function drawCase(drawn: Case, count: number): Promise<Drawn> {
-  const problems = await drawProblems(drawn, count);
-  return { ...problems, gradientOf: await gradientOf(problems.problems) };
-}
-
-function gradientAt({ theta, batch, gradientOf }: Drawn, step: number) {
-  const gradient = new Float32Array(theta.length).fill(7);
-  const losses = new Float64Array(batch.count).fill(7);
-  gradientOf(theta, batch, step, gradient, losses);
-  return { gradient, losses };
-}
 
 function assertSameBits(
   actual: Float32Array | Float64Array,
@@ -109,13 +86,13 @@ before(async () => {
 });
 
 for (const drawn of cases) {
-  describe(`${drawn.family} ${JSON.stringify(drawn.options).replace(folders, '')}${drawn.key ? `, key ${drawn.key}` : ''}`, () => {
+  const title = `${drawn.family} ${JSON.stringify(drawn.options).replace(folders, '')}`;
+  describe(drawn.key ? `${title}, key ${drawn.key}` : title, () => {
     test('gradientOf() agrees with loss() and its gradient on tensors within 1e-5', async () => {
       const one = await drawCase(drawn, 3);
-      const { problems, theta, batch } = one;
+      const { problems, theta, batch, coordinates: d } = one;
       const tensors = tf.memory().numTensors;
       const { gradient, losses } = gradientAt(one, 4);
-      const d = one.coordinates;
       const x = tf.tensor2d(theta, [3, d]);
       const values = problems.loss(tf, x, batch, 4);
       const slopes = tf.grad((y) => tf.sum(problems.loss(tf, y as tf.Tensor2D, batch, 4)))(x);
@@ -211,10 +188,6 @@ test('every family is among the cases, and the mix with each of its components',
 });
 
 test('quadratic draws W and y from the distribution named, and θ_0 with the scale named', async () => {
-  const moments = (values: Float32Array) => {
-    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-    return [mean, Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length)] as const;
-  };
   const normal = await drawCase({ family: 'quadratic', options: {} }, 200);
   assert.ok(normal.theta.every((x) => x === 0));
   const [mean, deviation] = moments(normal.batch.data);
@@ -229,19 +202,9 @@ test('quadratic draws W and y from the distribution named, and θ_0 with the sca
 });
 
 test('quadratic by hand: W = [1 2; 3 4], y = (5, 6), θ = (1, −1) has f = 85 and ∇f = (−54, −80)', async () => {
-  const problems = await familyNamed('quadratic').configure(optionValues(familyNamed('quadratic'), { dimension: 2 }));
+  const one = await drawCase({ family: 'quadratic', options: { dimension: 2 } }, 1);
   const batch: Batch = { count: 1, data: Float32Array.of(1, 2, 3, 4, 5, 6), key: KEY, split: 'train' };
-  const { gradient, losses } = gradientAt(
-    {
-      problems,
-      options: {},
-      coordinates: 2,
-      theta: Float32Array.of(1, -1),
-      batch,
-      gradientOf: problems.createGradient!(),
-    },
-    0,
-  );
+  const { gradient, losses } = gradientAt({ ...one, theta: Float32Array.of(1, -1), batch }, 0);
   assert.deepEqual([losses[0], ...gradient], [85, -54, -80]);
 });
 
@@ -249,7 +212,7 @@ test('mlp at θ = 0 has the loss ln 10, and another minibatch at every step and 
   const zero = await drawCase({ family: 'mlp', options: { 'initial-scale': 0 } }, 2);
   const { losses, gradient } = gradientAt(zero, 0);
   assert.ok(Math.abs(losses[0]! - Math.LN10) < 1e-7, `${losses[0]}`);
-  const d = zero.problems.coordinates;
+  const d = zero.coordinates;
   assert.equal(d, 784 * 20 + 20 + 20 * 10 + 10);
   assert.notDeepEqual(row(gradient, 0, d), row(gradient, 1, d));
   assert.notDeepEqual(gradient, gradientAt(zero, 1).gradient);
@@ -261,7 +224,7 @@ test('autoencoder at θ = 0 gives every pixel 1/2', async () => {
       drawCase({ family: 'autoencoder', options: { loss, 'initial-scale': 0 } }, 1),
     ),
   );
-  assert.equal(squared!.problems.coordinates, 784 * 8 + 8 + 8 * 784 + 784);
+  assert.equal(squared!.coordinates, 784 * 8 + 8 + 8 * 784 + 784);
   assert.ok(Math.abs(gradientAt(entropy!, 0).losses[0]! - Math.LN2) < 1e-7);
   const { pixels } = gatherMinibatches(loadImages(), squared!.batch, 0, 128);
   const expected = pixels.reduce((sum, x) => sum + (x - 0.5) ** 2, 0) / pixels.length;
@@ -270,10 +233,10 @@ test('autoencoder at θ = 0 gives every pixel 1/2', async () => {
 
 test('conv halves height and width in every layer, and at θ = 0 has the loss ln 10', async () => {
   const zero = await drawCase({ family: 'conv', options: { 'initial-scale': 0 } }, 2);
-  assert.equal(zero.problems.coordinates, 9 * 4 + 4 + 9 * 4 * 8 + 8 + 7 * 7 * 8 * 10 + 10);
+  assert.equal(zero.coordinates, 9 * 4 + 4 + 9 * 4 * 8 + 8 + 7 * 7 * 8 * 10 + 10);
   assert.ok(Math.abs(gradientAt(zero, 0).losses[1]! - Math.LN10) < 1e-6);
   const small = await drawCase({ family: 'conv', options: { filters: [5], folder: SMALL } }, 1);
-  assert.equal(small.problems.coordinates, 9 * 5 + 5 + 5 * 4 * 5 * 4 + 4);
+  assert.equal(small.coordinates, 9 * 5 + 5 + 5 * 4 * 5 * 4 + 4);
 });
 
 test('autoencoder and conv draw the parameters of a layer with deviation initial-scale/√inputs', async () => {

@@ -58,20 +58,31 @@ function mixOf(general: ProblemFamily, components: readonly Component[]): Proble
     options: { ...general.options, ...Object.fromEntries(own) },
     training: trainingOf(components.map(({ family }) => family.training)),
     async configure(options) {
-      const problems = components.map(({ family }) => family.configure(optionsOf(family, options)));
-      return mixedProblems(
-        await Promise.all(problems),
+      const problems = await Promise.all(components.map(({ family }) => family.configure(optionsOf(family, options))));
+      const mixed = mixedProblems(
+        problems,
         components.map(({ weight }) => weight),
       );
+      return { ...mixed, dataHashes: hashesOf(components, problems) };
     },
   };
 }
 
 /** The options of one family of the mix, without its name. */
-function optionsOf({ name }: ProblemFamily, options: OptionValues): OptionValues {
+function optionsOf({ name, options: specs }: ProblemFamily, options: OptionValues): OptionValues {
   const prefix = `${name}.`;
   const own = Object.entries(options).filter(([option]) => option.startsWith(prefix));
-  return Object.fromEntries(own.map(([option, value]) => [option.slice(prefix.length), value]));
+  // a worker says where its data lie before it knows of which families
+  const everywhere = Object.entries(options).filter(([option]) => specs[option]?.type === 'folder');
+  return Object.fromEntries([...own.map(([option, value]) => [option.slice(prefix.length), value]), ...everywhere]);
+}
+
+/** The hashes of all data files: each family may have its own of the same name. */
+function hashesOf(components: readonly Component[], problems: readonly Problems[]): Record<string, string> {
+  const named = components.flatMap(({ family: { name } }, i) =>
+    Object.entries(problems[i]!.dataHashes ?? {}).map(([file, hash]) => [`${name}.${file}`, hash] as const),
+  );
+  return Object.fromEntries(named);
 }
 
 /**
@@ -110,7 +121,6 @@ function mixedProblems(components: readonly Problems[], weights: readonly number
     ...(components.every(({ createGradient }) => createGradient) && {
       createGradient: () => mixedGradient(components, pick),
     }),
-    dataHashes: Object.assign({}, ...components.map(({ dataHashes }) => dataHashes)),
     mixture: { components, pick },
   };
 }

@@ -5,10 +5,12 @@ import { EventFiles } from '../coordinator/report/event-files.js';
 import { MetricsFile } from '../coordinator/report/metrics.js';
 import { RunReport } from '../coordinator/report/report.js';
 import { initialPhiOf } from '../shared/config.js';
+import type { Logger } from '../shared/logger.js';
 import { EXIT } from './commands/command.js';
 import type { PreparedRun } from './prepare-run.js';
 import { observeAll, Progress } from './progress.js';
 import { repeatLines } from './repeat.js';
+import { RunLog } from './run-log.js';
 import { writeRunReport } from './run-report.js';
 
 /** What every way of computing a run is given. */
@@ -25,6 +27,8 @@ export interface Conduct {
   resumeCommand: string;
   /** Done after the run, before its report: a comparison. */
   afterwards?(): Promise<void>;
+  /** Takes what is said instead of the screen: records for a program. */
+  logger?: Logger;
   /** Told as the run goes, beside the screen and the files. */
   observers?: readonly NonNullable<CoordinatorOptions['observer']>[];
 }
@@ -32,10 +36,12 @@ export interface Conduct {
 /** Returns the exit code. */
 export async function conductRun(
   { folder, stored, init }: PreparedRun,
-  { how, launch, resumeCommand, afterwards, observers = [] }: Conduct,
+  { how, launch, resumeCommand, afterwards, logger, observers = [] }: Conduct,
 ): Promise<number> {
   const { config, goal } = stored;
-  const progress = new Progress(process.stdout, config, goal);
+  const screen = new Progress(process.stdout, config, goal);
+  const say = (line: string) => (logger ? logger.info(line) : screen.say(line));
+  const progress = logger ? new RunLog({ logger, config }) : screen;
   const report = new RunReport([new MetricsFile(folder.metrics), new EventFiles(folder.path, config.network)]);
   const saver = {
     saved({ best, phi }: LearnerState): void {
@@ -46,23 +52,19 @@ export async function conductRun(
   const stop = new AbortController();
   const onSignal = () => {
     if (stop.signal.aborted) process.exit(EXIT.interrupted);
-    progress.say('Finishing the round; press Ctrl-C again to stop at once.');
+    say('Finishing the round; press Ctrl-C again to stop at once.');
     stop.abort();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  progress.say(`Training φ on ${config.problem} ${how}, into ${folder.path}`);
+  say(`Training φ on ${config.problem} ${how}, into ${folder.path}`);
   let end: RunEnd;
   try {
     end = await launch({
       config,
       phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
       goal,
-      logger: {
-        info: (line) => progress.say(line),
-        warn: (line) => progress.say(line),
-        error: (line) => progress.say(line),
-      },
+      logger: logger ?? { info: say, warn: say, error: say },
       observer: observeAll(progress, report, saver, ...observers),
       signal: stop.signal,
     });
@@ -74,18 +76,18 @@ export async function conductRun(
   const { state, best } = end;
   if (end.interrupted) {
     await writeRunReport(folder, stored, state);
-    progress.say(`Stopped after round ${state.round}; go on with: ${resumeCommand}`);
+    say(`Stopped after round ${state.round}; go on with: ${resumeCommand}`);
     return EXIT.interrupted;
   }
   folder.writePhis(config, best, new Float32Array(state.phi));
-  progress.say(`Trained ${state.round} rounds; the best φ is that of round ${best.round}: ${folder.best}`);
-  for (const line of repeatLines(stored, state, folder.path)) progress.say(line);
+  say(`Trained ${state.round} rounds; the best φ is that of round ${best.round}: ${folder.best}`);
+  for (const line of repeatLines(stored, state, folder.path)) say(line);
   // before the comparison, too: that may be interrupted
   await writeRunReport(folder, stored, state);
   if (afterwards) {
     await afterwards();
     await writeRunReport(folder, stored, state);
   }
-  progress.say(`Curves, table and configuration: ${folder.report}`);
+  say(`Curves, table and configuration: ${folder.report}`);
   return EXIT.done;
 }

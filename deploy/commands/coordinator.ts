@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { checkNumber } from '../../shared/check.js';
+import { createLogger } from '../../shared/logger.js';
 import { checkToken } from '../../shared/subjects.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import { followParent } from '../cluster/follow-parent.js';
@@ -9,7 +10,7 @@ import { leadRun } from '../cluster/lead.js';
 import { compareRun } from '../compare-run.js';
 import { conductRun } from '../conduct.js';
 import { CoordinatorMetrics } from '../operations/coordinator-metrics.js';
-import { metricsAddress, OPERATIONS_FLAGS } from '../operations/flags.js';
+import { logFormat, metricsAddress, OPERATIONS_FLAGS } from '../operations/flags.js';
 import { watchBus } from '../operations/registry.js';
 import { OperationsServer } from '../operations/server.js';
 import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../prepare-run.js';
@@ -61,6 +62,7 @@ async function runCoordinator(
   const address = metricsAddress(TASK, flags);
   const threads = threadsOf(TASK, flags);
   const limits = limitsOf(flags);
+  const format = logFormat(TASK, flags);
   const prepared = await prepareRun(TASK, problem, flags);
   const { folder, stored, configured } = prepared;
   const run = checkToken(TASK, 'run', String(flags['run'] ?? runNameOf(folder.path)));
@@ -90,6 +92,9 @@ async function runCoordinator(
         ),
       resumeCommand: `lopt coordinator --resume --out ${folder.path} --run ${run}`,
       observers: [metrics],
+      ...(format === 'json'
+        ? { logger: createLogger({ format, write: (text) => process.stdout.write(text), context: () => ({ run }) }) }
+        : {}),
       ...(flags['compare'] === true ? { afterwards: () => compareRun(folder, configured, threads) } : {}),
     });
   } finally {

@@ -5,7 +5,7 @@ import { createDenseGradient } from './dense-gradient.js';
 import { valuesOf } from './images/image-set.js';
 import { loadImages } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { IMAGE_OPTIONS } from './images/options.js';
+import { IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
 import { checkCoordinates, coordinatesOf, drawScaled } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
@@ -41,15 +41,7 @@ export const autoencoder: ProblemFamily = {
     },
     ...IMAGE_OPTIONS,
   },
-  training: {
-    problems: 1,
-    shards: 2,
-    unroll: 20,
-    learningRate: 1e-3,
-    outputScale: 0.01,
-    evaluateEvery: 200,
-    evaluateFunctions: 12,
-  },
+  training: IMAGE_TRAINING,
   async configure(options: OptionValues): Promise<Problems> {
     const images = loadImages(options['folder'] as string | undefined);
     const values = valuesOf(images.shape);

@@ -4,7 +4,7 @@ import { meanCrossEntropy } from './cross-entropy.js';
 import type { ImageShape } from './images/image-set.js';
 import { loadImages } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { IMAGE_OPTIONS } from './images/options.js';
+import { IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
 import { checkCoordinates, coordinatesOf, drawScaled, type LayerShape } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
@@ -30,15 +30,7 @@ export const conv: ProblemFamily = {
     ...IMAGE_OPTIONS,
     batch: { ...IMAGE_OPTIONS.batch, default: 32 },
   },
-  training: {
-    problems: 1,
-    shards: 2,
-    unroll: 20,
-    learningRate: 1e-3,
-    outputScale: 0.01,
-    evaluateEvery: 200,
-    evaluateFunctions: 8,
-  },
+  training: { ...IMAGE_TRAINING, evaluateFunctions: 8 },
   async configure(options: OptionValues): Promise<Problems> {
     const images = loadImages(options['folder'] as string | undefined);
     const filters = options['filters'] as readonly number[];

@@ -5,7 +5,7 @@ import { createDenseGradient } from './dense-gradient.js';
 import { valuesOf } from './images/image-set.js';
 import { loadImages } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { IMAGE_OPTIONS } from './images/options.js';
+import { IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
 import { checkCoordinates, coordinatesOf, drawNormal } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems } from './problem.js';
 
@@ -29,15 +29,7 @@ export const mlp: ProblemFamily = {
     },
     ...IMAGE_OPTIONS,
   },
-  training: {
-    problems: 1,
-    shards: 2,
-    unroll: 20,
-    learningRate: 1e-3,
-    outputScale: 0.01,
-    evaluateEvery: 200,
-    evaluateFunctions: 12,
-  },
+  training: IMAGE_TRAINING,
   async configure(options: OptionValues): Promise<Problems> {
     const images = loadImages(options['folder'] as string | undefined);
     const sizes = [valuesOf(images.shape), ...(options['hidden'] as readonly number[]), images.classes];

@@ -1,5 +1,5 @@
 /** The options of every family that reads images. */
-import type { OptionSpec } from '../problem.js';
+import type { OptionSpec, TrainingDefaults } from '../problem.js';
 
 export const IMAGE_OPTIONS = {
   batch: { type: 'integer', default: 128, minimum: 1, describe: 'images of a minibatch' },
@@ -8,3 +8,14 @@ export const IMAGE_OPTIONS = {
     describe: "folder with the files of MNIST's idx format or of CIFAR-10's binary format (default: MNIST itself)",
   },
 } as const satisfies Record<string, OptionSpec>;
+
+/** What such a family advises: networks of thousands of parameters, one a shard. */
+export const IMAGE_TRAINING = {
+  problems: 1,
+  shards: 2,
+  unroll: 20,
+  learningRate: 1e-3,
+  outputScale: 0.01,
+  evaluateEvery: 200,
+  evaluateFunctions: 12,
+} as const satisfies TrainingDefaults;

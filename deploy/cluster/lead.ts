@@ -29,6 +29,8 @@ export interface LeadOptions {
   waitSeconds: number;
   /** Seconds without any worker after which the run ends with an error. */
   workerTimeout?: number;
+  /** Seconds between two checkpoints. */
+  checkpointSeconds?: number;
   /** Bytes that the server may hold of the journal. */
   maxBytes?: number;
   /** Servers of a cluster that hold a copy. */
@@ -78,6 +80,7 @@ export async function leadRun(lead: LeadOptions, options: LaunchOptions): Promis
       journal,
       checkpoints: new Checkpoints(blobs),
       ...(lead.workerTimeout === undefined ? {} : { workerTimeout: lead.workerTimeout }),
+      ...(lead.checkpointSeconds === undefined ? {} : { checkpointSeconds: lead.checkpointSeconds }),
       ...options,
       observer: observeAll(options.observer, beats),
       signal: AbortSignal.any([signal, stop.signal]),

@@ -6,7 +6,7 @@ import { createLogger } from '../../shared/logger.js';
 import { checkToken } from '../../shared/subjects.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import { followParent } from '../cluster/follow-parent.js';
-import { leadRun } from '../cluster/lead.js';
+import { type LeadOptions, leadRun } from '../cluster/lead.js';
 import { compareRun } from '../compare-run.js';
 import { conductRun } from '../conduct.js';
 import { CoordinatorMetrics } from '../operations/coordinator-metrics.js';
@@ -23,6 +23,7 @@ const TASK = 'Cannot coordinate';
 export const CLUSTER_FLAGS = {
   run: 'name of the run on the server (default: the name of the folder)',
   'worker-timeout': 'seconds without any worker after which the run fails (default: never)',
+  'checkpoint-seconds': 'seconds between two checkpoints (default 5)',
   'journal-bytes': 'bytes that the journal may take on the server (default 1 GiB)',
   replicas: 'servers of a NATS cluster that hold a copy (default 1)',
   'wait-seconds': 'seconds for which the first connection is tried again (default 30)',
@@ -104,15 +105,19 @@ async function runCoordinator(
 }
 
 /** The numbers among the cluster's flags. */
-function limitsOf(flags: Flags): { waitSeconds: number; workerTimeout?: number; maxBytes?: number; replicas?: number } {
+function limitsOf(
+  flags: Flags,
+): Pick<LeadOptions, 'waitSeconds' | 'workerTimeout' | 'checkpointSeconds' | 'maxBytes' | 'replicas'> {
   const number = (name: string, rule: { minimum: number; integer?: boolean; maximum?: number }) =>
     flags[name] === undefined ? undefined : checkNumber(TASK, name, flags[name], rule);
   const workerTimeout = number('worker-timeout', { minimum: 1 });
+  const checkpointSeconds = number('checkpoint-seconds', { minimum: 0 });
   const maxBytes = number('journal-bytes', { integer: true, minimum: 2 ** 20 });
   const replicas = number('replicas', { integer: true, minimum: 1, maximum: 5 });
   return {
     waitSeconds: number('wait-seconds', { minimum: 0 }) ?? 30,
     ...(workerTimeout === undefined ? {} : { workerTimeout }),
+    ...(checkpointSeconds === undefined ? {} : { checkpointSeconds }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(replicas === undefined ? {} : { replicas }),
   };

@@ -71,6 +71,12 @@ export class RecordStream {
     return found && this.#whole(found);
   }
 
+  /** The record that follows another one in the stream; undefined where there is none. */
+  async after({ sequence }: StoredRecord): Promise<StoredRecord | undefined> {
+    const found = await this.#atOrAfter(sequence + 1);
+    return found && this.#whole(found);
+  }
+
   /** The record of a round; undefined where it is not there (yet). */
   async find(round: number): Promise<StoredRecord | undefined> {
     const known = await this.#findKnown(round);

@@ -1,0 +1,233 @@
+/** All that a chaos run consists of: a nats-server, coordinators and workers as processes, each behind a proxy of its own. */
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { CLI, SMALL_FLAGS, wordsOf } from '../e2e/harness.js';
+import { TestServer } from '../fixtures/nats-server.js';
+import { TcpProxy } from '../fixtures/tcp-proxy.js';
+import { Actor, type End } from './actor.js';
+import type { Schedule } from './schedule.js';
+import type { Treachery } from './treacherous-role.js';
+
+export const RUN = 'chaos';
+const ROLE = fileURLToPath(new URL('./treacherous-role.js', import.meta.url));
+/** A coordinator that was killed is started again so soon. */
+const AGAIN_MS = 300;
+/** A process that is asked to end has so long: a drain waits for a server that may be away. */
+const END_MS = 20_000;
+const LOOK_MS = 10;
+/** How a coordinator says that it is not the leader any more. */
+const TAKEN_OVER = /another coordinator has taken over|holds the lease of the run now/;
+
+/** Flags of the run but for its shards. */
+export const CHAOS_FLAGS = { ...SMALL_FLAGS, 'evaluate-every': 20 } as const;
+
+/** A process, and its way to the server. */
+interface Role {
+  actor: Actor;
+  proxy: TcpProxy;
+}
+
+/** One that leads the run or stands by. */
+export interface Coordinator extends Role {
+  folder: string;
+  /** `lost`: killed for good; `deposed`: another one has taken over, as it says itself. */
+  state: 'running' | 'done' | 'lost' | 'deposed';
+}
+
+export class Stage {
+  readonly schedule: Schedule;
+  readonly folder: string;
+  readonly server: TestServer;
+  readonly workers: Role[] = [];
+  readonly coordinators: Coordinator[] = [];
+  /** The one that leads, or would. */
+  leader = 0;
+  /** Aborted where a process ends as it must not. */
+  readonly failed: AbortSignal;
+  readonly #failure = new AbortController();
+  readonly #endings: (() => void)[] = [];
+  #serverIsFree: Promise<void> = Promise.resolve();
+  #workersStarted = 0;
+  #closing = false;
+
+  private constructor(schedule: Schedule, folder: string, server: TestServer) {
+    this.schedule = schedule;
+    this.folder = folder;
+    this.server = server;
+    this.failed = this.#failure.signal;
+  }
+
+  /** Starts all; the workers are connected before the run begins. */
+  static async open(schedule: Schedule, folder: string): Promise<Stage> {
+    const stage = new Stage(schedule, folder, await TestServer.start());
+    try {
+      for (let i = 0; i < schedule.workers; i++) await stage.addWorker();
+      // two connections each
+      await stage.until(() => stage.workers.every(({ proxy }) => proxy.connections === 2));
+      await stage.#addCoordinator('a');
+      if (schedule.standby) {
+        await stage.until(() => stage.round > 0);
+        await stage.#addCoordinator('b');
+      }
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+    return stage;
+  }
+
+  /** The newest round that stands in a coordinator's metrics; 0 before. */
+  get round(): number {
+    return Math.max(...this.coordinators.map(({ folder }) => lastRound(folder)));
+  }
+
+  /** The workers that are there, and are not ending. */
+  get present(): Role[] {
+    return this.workers.filter(({ actor }) => actor.alive);
+  }
+
+  /** Whether the run has come to its end. */
+  get done(): boolean {
+    return this.coordinators.some(({ state }) => state === 'done');
+  }
+
+  get roles(): Role[] {
+    return [...this.coordinators, ...this.workers];
+  }
+
+  async addWorker(): Promise<void> {
+    const name = `w${this.#workersStarted++}`;
+    const proxy = await this.#proxy();
+    const args = ['worker', '--run', RUN, '--name', name, '--threads', '1', '--nats', proxy.url];
+    const { seed, habits } = this.schedule;
+    const actor = this.#act(name, habits.includes('disturbed-results') ? { seed, habits } : undefined, () => args);
+    this.workers.push({ actor, proxy });
+  }
+
+  /** Ends a worker in order. */
+  async drain(worker: Role): Promise<void> {
+    this.workers.splice(this.workers.indexOf(worker), 1);
+    const end = await worker.actor.end(END_MS);
+    if (end.code !== 0) this.fail(`${worker.actor.name} was told to end, and ended with ${show(end)}`);
+  }
+
+  /** Waits until the condition holds, or the run fails. */
+  async until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    while (!(await condition())) {
+      this.failed.throwIfAborted();
+      await pause(LOOK_MS);
+    }
+  }
+
+  fail(sentence: string): void {
+    this.#failure.abort(new Error(sentence));
+  }
+
+  /** Does to the server what nothing else may be done to meanwhile. */
+  async withServer(work: (server: TestServer) => Promise<void>): Promise<void> {
+    const before = this.#serverIsFree;
+    let free = () => {};
+    this.#serverIsFree = new Promise((resolve) => {
+      free = resolve;
+    });
+    try {
+      await before;
+      this.failed.throwIfAborted();
+      await work(this.server);
+    } finally {
+      free();
+    }
+  }
+
+  /** Waits for the end of all coordinators, then ends the workers; each must end as it should. */
+  async finish(): Promise<void> {
+    await this.until(() => this.done && this.coordinators.every(({ state }) => state !== 'running'));
+    await Promise.all(this.present.map((worker) => this.drain(worker)));
+    this.failed.throwIfAborted();
+  }
+
+  /** Ends whatever is left; idempotent. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.roles.map(({ actor }) => actor.kill()));
+    for (const end of this.#endings.splice(0)) end();
+    await this.server.remove();
+  }
+
+  async #addCoordinator(name: string): Promise<void> {
+    const folder = join(this.folder, name);
+    const proxy = await this.#proxy();
+    const { shards, rounds, seed, habits, deaths } = this.schedule;
+    const isTreacherous = deaths.length > 0 || habits.includes('lost-acknowledgements');
+    const flags = ['quadratic', ...wordsOf({ ...CHAOS_FLAGS, shards, rounds })];
+    const where = ['--run', RUN, '--name', name, '--out', folder, '--nats', proxy.url, '--checkpoint-seconds', '0.5'];
+    const actor = this.#act(
+      name,
+      isTreacherous ? { seed, habits } : undefined,
+      (start) => [
+        'coordinator',
+        ...(start === 0 ? flags : ['--resume']),
+        ...where,
+        ...(name === 'b' ? ['--standby'] : []),
+      ],
+      (end) => this.#coordinatorEnded(name, end),
+    );
+    this.coordinators.push({ actor, proxy, folder, state: 'running' });
+  }
+
+  #coordinatorEnded(name: string, end: End): void {
+    if (this.#closing) return;
+    const coordinator = this.coordinators.find(({ actor }) => actor.name === name)!;
+    const { standby } = this.schedule;
+    if (end.code === 0) coordinator.state = 'done';
+    else if (standby && end.code === 1 && TAKEN_OVER.test(coordinator.actor.output)) coordinator.state = 'deposed';
+    else if (end.signal !== 'SIGKILL') this.fail(`coordinator ${name} ended with ${show(end)}`);
+    else if (coordinator.state !== 'lost') setTimeout(() => this.#closing || coordinator.actor.start(), AGAIN_MS);
+  }
+
+  #act(
+    name: string,
+    treachery: Treachery | undefined,
+    words: (start: number) => readonly string[],
+    onEnd?: (end: End) => void,
+  ): Actor {
+    const { deaths } = this.schedule;
+    return new Actor({
+      name,
+      args: (start) => [treachery ? ROLE : CLI, ...words(start)],
+      env: (start) => {
+        if (!treachery) return {};
+        const death = onEnd && deaths[start];
+        return { LOPT_CHAOS: JSON.stringify({ ...treachery, ...(death ? { death } : {}) }) };
+      },
+      log: join(this.folder, `${name}.log`),
+      ...(onEnd ? { onEnd } : {}),
+    });
+  }
+
+  async #proxy(): Promise<TcpProxy> {
+    return TcpProxy.start({ after: (work) => this.#endings.push(work) }, this.server.port);
+  }
+}
+
+function show(end: End): string {
+  return end.signal === null ? `exit code ${end.code}` : `signal ${end.signal}`;
+}
+
+/** The round of the last whole line of metrics.jsonl that has one, looking at its end alone. */
+function lastRound(folder: string): number {
+  const path = join(folder, 'metrics.jsonl');
+  if (!existsSync(path)) return 0;
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const bytes = Buffer.alloc(Math.min(size, 4096));
+    readSync(file, bytes, 0, bytes.length, size - bytes.length);
+    const rounds = [...bytes.toString('latin1').matchAll(/^\{"round":(\d+),.*\}$/gm)];
+    return Number(rounds.at(-1)?.[1] ?? 0);
+  } finally {
+    closeSync(file);
+  }
+}

@@ -75,7 +75,7 @@ export async function conductRun(
   }
   const { state, best } = end;
   if (end.interrupted) {
-    await writeRunReport(folder, stored, state);
+    await writeRunReport(folder, stored, state, say);
     say(`Stopped after round ${state.round}; go on with: ${resumeCommand}`);
     return EXIT.interrupted;
   }
@@ -83,10 +83,10 @@ export async function conductRun(
   say(`Trained ${state.round} rounds; the best φ is that of round ${best.round}: ${folder.best}`);
   for (const line of repeatLines(stored, state, folder.path)) say(line);
   // before the comparison, too: that may be interrupted
-  await writeRunReport(folder, stored, state);
+  await writeRunReport(folder, stored, state, say);
   if (afterwards) {
     await afterwards();
-    await writeRunReport(folder, stored, state);
+    await writeRunReport(folder, stored, state, say);
   }
   say(`Curves, table and configuration: ${folder.report}`);
   return EXIT.done;

@@ -5,6 +5,7 @@ import { dataDifference, digestOf } from '../shared/config.js';
 import { UsageError } from '../shared/errors.js';
 import { type PhiFile, readPhi } from '../shared/phi-file.js';
 import { readConfigFile } from './config-file.js';
+import { type LockOptions, lockFolder } from './folder-lock.js';
 import { MODULE_FLAG, problemOf, withModulePath } from './problem-module.js';
 import { RunFolder, type StoredRun } from './run-folder.js';
 import {
@@ -77,9 +78,17 @@ function goalGiven(fromFile: Flags, given: Flags): Flags {
   return hasGoal ? only(fromFile, (name) => name !== 'seconds' && name !== 'rounds') : fromFile;
 }
 
-/** The run that the flags start, or go on with where they say --resume. Throws UsageError and FileError. */
-export function prepareRun(task: string, problem: string | undefined, flags: Flags): Promise<PreparedRun> {
-  return flags['resume'] === true ? resumeRun(task, problem, flags) : startRun(task, problem, flags);
+/**
+ * The run that the flags start, or go on with where they say --resume; no other process works on its folder until `release`
+ * or the end of this one. Throws UsageError and FileError.
+ */
+export function prepareRun(
+  task: string,
+  problem: string | undefined,
+  flags: Flags,
+  patience: Omit<LockOptions, 'task'> = {},
+): Promise<PreparedRun> {
+  return flags['resume'] === true ? resumeRun(task, problem, flags, patience) : startRun(task, problem, flags);
 }
 
 /** A run that is ready to go on. */
@@ -88,6 +97,8 @@ export interface PreparedRun {
   stored: StoredRun;
   configured: Configured;
   init: PhiFile | undefined;
+  /** Lets another process work on the folder. */
+  release: () => void;
 }
 
 async function startRun(task: string, named: string | undefined, flags: Flags): Promise<PreparedRun> {
@@ -106,15 +117,23 @@ async function startRun(task: string, named: string | undefined, flags: Flags): 
     String(flags['out'] ?? `runs/${problem}-${new Date().toISOString().slice(0, 19).replace(/[-:]/g, '')}`),
   );
   folder.create(stored, init);
-  return { folder, stored, configured, init };
+  const release = await lockFolder(folder.path, { task: `${task} into` });
+  return { folder, stored, configured, init, release };
 }
 
-async function resumeRun(task: string, named: string | undefined, flags: Flags): Promise<PreparedRun> {
+async function resumeRun(
+  task: string,
+  named: string | undefined,
+  flags: Flags,
+  patience: Omit<LockOptions, 'task'>,
+): Promise<PreparedRun> {
   if (flags['out'] === undefined)
     throw new UsageError(`${task}: --resume needs --out, the folder of the run to go on with`);
   if (flags['init'] !== undefined)
     throw new UsageError(`${task}: --init starts a new run, and --resume goes on with one`);
   const folder = new RunFolder(String(flags['out']));
+  folder.open();
+  const release = await lockFolder(folder.path, { task: 'Cannot resume', ...patience });
   const stored = folder.open();
   const init = folder.init;
   const given = only(flags, configures);
@@ -133,7 +152,7 @@ async function resumeRun(task: string, named: string | undefined, flags: Flags):
     flags: { ...stored.flags, ...given },
   };
   folder.store(run);
-  return { folder, stored: run, configured, init };
+  return { folder, stored: run, configured, init, release };
 }
 
 /** Which part of the configuration is another one than the run's. */

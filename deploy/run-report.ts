@@ -6,7 +6,7 @@ import { svgFile } from '../coordinator/report/figure.js';
 import { readHistory } from '../coordinator/report/history.js';
 import { learningCurves } from '../coordinator/report/learning-curves.js';
 import { runPage } from '../coordinator/report/run-page.js';
-import { LoptError } from '../shared/errors.js';
+import { FileError, LoptError } from '../shared/errors.js';
 import { writeFileWhole } from '../shared/files.js';
 import { readPhi } from '../shared/phi-file.js';
 import { command, evaluateCommand, repeatCommands } from './repeat.js';
@@ -15,10 +15,18 @@ import type { RunFolder, StoredRun } from './run-folder.js';
 /** Where the run is. */
 export type ReportedState = Pick<LearnerState, 'round' | 'plannedRounds' | 'fingerprint'>;
 
-/** Writes the run's report.html. */
-export async function writeRunReport(folder: RunFolder, stored: StoredRun, state: ReportedState): Promise<void> {
+/**
+ * Writes the run's report.html. Throws FileError where the comparison in its folder is damaged; with `onDamaged`, which is
+ * told why, it writes the report without it.
+ */
+export async function writeRunReport(
+  folder: RunFolder,
+  stored: StoredRun,
+  state: ReportedState,
+  onDamaged?: (sentence: string) => void,
+): Promise<void> {
   const { config, digest } = stored;
-  const evaluation = evaluationOf(folder);
+  const evaluation = evaluationOf(folder, onDamaged);
   const { engine, strict } = config;
   const page = await runPage({
     config,
@@ -54,8 +62,14 @@ export async function writeCurves(evaluation: EvaluationReport, path: string): P
   writeFileWhole(path, await svgFile(curves.all));
 }
 
-function evaluationOf(folder: RunFolder): EvaluationReport | undefined {
-  return existsSync(folder.evaluation) ? readEvaluation(folder.evaluation) : undefined;
+function evaluationOf(folder: RunFolder, onDamaged?: (sentence: string) => void): EvaluationReport | undefined {
+  try {
+    return existsSync(folder.evaluation) ? readEvaluation(folder.evaluation) : undefined;
+  } catch (error) {
+    if (!onDamaged || !(error instanceof FileError)) throw error;
+    onDamaged(`${error.message}; the report is written without it`);
+    return undefined;
+  }
 }
 
 function compareCommand(folder: RunFolder): string {

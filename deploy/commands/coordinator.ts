@@ -52,6 +52,15 @@ export const coordinator: Command = {
   run: runCoordinator,
 };
 
+/** Holds what goes on with the run where that is not this command: `lopt up` sets it. */
+export const RESUME_VARIABLE = 'LOPT_RESUME_COMMAND';
+
+/** One whose `lopt up` was killed still saves its work for some seconds. */
+export const PATIENCE = {
+  patienceSeconds: 15,
+  onWaiting: (sentence: string) => void process.stdout.write(`${sentence}\n`),
+} as const;
+
 async function runCoordinator(
   positionals: Readonly<Record<string, string | undefined>>,
   given: Flags,
@@ -64,7 +73,7 @@ async function runCoordinator(
   const threads = threadsOf(TASK, flags);
   const limits = limitsOf(flags);
   const format = logFormat(TASK, flags);
-  const prepared = await prepareRun(TASK, problem, flags);
+  const prepared = await prepareRun(TASK, problem, flags, PATIENCE);
   const { folder, stored, configured } = prepared;
   const run = checkToken(TASK, 'run', String(flags['run'] ?? runNameOf(folder.path)));
   const metrics = new CoordinatorMetrics({ run, config: stored.config });
@@ -91,7 +100,7 @@ async function runCoordinator(
           },
           options,
         ),
-      resumeCommand: `lopt coordinator --resume --out ${folder.path} --run ${run}`,
+      resumeCommand: process.env[RESUME_VARIABLE] || `lopt coordinator --resume --out ${folder.path} --run ${run}`,
       observers: [metrics],
       ...(format === 'json'
         ? { logger: createLogger({ format, write: (text) => process.stdout.write(text), context: () => ({ run }) }) }

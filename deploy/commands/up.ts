@@ -13,7 +13,7 @@ import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITC
 import type { RunFolder } from '../run-folder.js';
 import type { Flags } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
-import { CLUSTER_FLAGS, COMPARE_SWITCH, runNameOf } from './coordinator.js';
+import { CLUSTER_FLAGS, COMPARE_SWITCH, PATIENCE, RESUME_VARIABLE, runNameOf } from './coordinator.js';
 
 const TASK = 'Cannot bring a cluster up';
 const CLI = fileURLToPath(new URL('../cli.js', import.meta.url));
@@ -49,7 +49,8 @@ async function runUp(positionals: Readonly<Record<string, string | undefined>>, 
   const external = flags['nats'] !== undefined || process.env['NATS_URL'];
   const binary = external ? undefined : serverBinary();
   // checked, and written into its folder: from there the coordinator goes on with it, now and whenever it is killed
-  const { folder } = await prepareRun(TASK, problem, flags);
+  const { folder, release } = await prepareRun(TASK, problem, flags, PATIENCE);
+  release();
   const cluster = new Cluster(folder, flags);
   return cluster.run(workers, threads, binary === undefined ? { url: nats.url } : { binary });
 }
@@ -147,7 +148,7 @@ class Cluster {
     const child = new Supervised({
       name: 'the coordinator',
       args: () => [CLI, 'coordinator', '--resume', '--out', path, '--run', run, '--name', 'up', ...own, ...compare],
-      env: this.#env,
+      env: { ...this.#env, [RESUME_VARIABLE]: `lopt up --resume --out ${path}` },
       output: 'inherit',
       again: (_code, signal) => signal !== null,
       onEnded: (_child, code, signal, seconds) => {

@@ -11,15 +11,15 @@ export interface End {
 
 export interface ActorOptions {
   name: string;
-  /** Node's arguments, for its n-th start, counted from 0. */
+  /** What is run, with its first arguments. @default Node */
+  program?: readonly string[];
+  /** The arguments of its n-th start, counted from 0. */
   args: (start: number) => readonly string[];
   env?: (start: number) => NodeJS.ProcessEnv;
   /** File that takes all that it prints, over all its starts. */
   log: string;
   /** Told of every end. */
   onEnd?: (end: End) => void;
-  /** Starts it through another program, such as `ip netns exec`. @default none */
-  through?: readonly string[];
 }
 
 export class Actor {
@@ -46,12 +46,12 @@ export class Actor {
 
   start(): void {
     if (this.#child) return;
-    const { args, env, log, onEnd, through = [] } = this.#options;
+    const { args, env, log, onEnd, program = [process.execPath] } = this.#options;
     const start = this.#starts++;
     appendFileSync(log, `--- start ${start} at ${new Date().toISOString()}\n`);
     const file = openSync(log, 'a');
-    const [program, ...words] = [...through, process.execPath, ...args(start)];
-    const child = spawn(program!, words, {
+    const [binary, ...words] = [...program, ...args(start)];
+    const child = spawn(binary!, words, {
       stdio: ['ignore', file, file],
       env: { ...process.env, ...env?.(start) },
     });

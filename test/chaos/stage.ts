@@ -80,7 +80,7 @@ export class Stage {
 
   /** The newest round that stands in a coordinator's metrics; 0 before. */
   get round(): number {
-    return Math.max(...this.coordinators.map(({ folder }) => lastRound(folder)));
+    return Math.max(...this.coordinators.map(({ folder }) => lastRow(folder)?.round ?? 0));
   }
 
   /** The workers that are there, and are not ending. */
@@ -216,17 +216,21 @@ function show(end: End): string {
   return end.signal === null ? `exit code ${end.code}` : `signal ${end.signal}`;
 }
 
-/** The round of the last whole line of metrics.jsonl that has one, looking at its end alone. */
-function lastRound(folder: string): number {
+/** The last round that stands whole in a run's metrics.jsonl, looking at its end alone. */
+export function lastRow(folder: string): { round: number; workers: number | null } | undefined {
   const path = join(folder, 'metrics.jsonl');
-  if (!existsSync(path)) return 0;
+  if (!existsSync(path)) return undefined;
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);
     const bytes = Buffer.alloc(Math.min(size, 4096));
     readSync(file, bytes, 0, bytes.length, size - bytes.length);
-    const rounds = [...bytes.toString('latin1').matchAll(/^\{"round":(\d+),.*\}$/gm)];
-    return Number(rounds.at(-1)?.[1] ?? 0);
+    const [line] =
+      bytes
+        .toString('utf8')
+        .match(/^\{"round":.*\}$/gm)
+        ?.slice(-1) ?? [];
+    return line === undefined ? undefined : (JSON.parse(line) as { round: number; workers: number | null });
   } finally {
     closeSync(file);
   }

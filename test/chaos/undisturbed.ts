@@ -1,6 +1,8 @@
 /** What the runs of the chaos schedules must come to: the embedded run of the same configuration, which nothing disturbs. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunObserver } from '../../coordinator/coordinator.js';
+import { observeAll } from '../../deploy/progress.js';
 import { reportInto, smallRun, trainConfig } from '../e2e/harness.js';
 import { CHAOS_FLAGS } from './stage.js';
 
@@ -11,11 +13,24 @@ export interface Undisturbed {
   rows: readonly string[];
 }
 
-/** Trains so many shards for so many rounds in this process, into an empty folder. */
-export async function trainUndisturbed(folder: string, shards: number, rounds: number): Promise<Undisturbed> {
+/** Trains so many shards for so many rounds in this process, into an empty folder; stops after round `last`. */
+export async function trainUndisturbed(
+  folder: string,
+  shards: number,
+  rounds: number,
+  last = rounds,
+): Promise<Undisturbed> {
   const { config } = await smallRun({ ...CHAOS_FLAGS, shards });
   const report = reportInto(folder, config);
-  const hash = await trainConfig(folder, config, { threads: 1, goal: { rounds }, observer: report });
+  const stop = new AbortController();
+  const stopper: RunObserver = {
+    round({ round }) {
+      // the next one is under way
+      if (round === last - 1) stop.abort();
+    },
+  };
+  const observer = observeAll(report, ...(last < rounds ? [stopper] : []));
+  const hash = await trainConfig(folder, config, { threads: 1, goal: { rounds }, observer, signal: stop.signal });
   report.close();
   return { hash, rows: rowsOf(folder) };
 }

@@ -274,3 +274,64 @@ describe('lopt leaves no half-written file', () => {
     assert.ok(existsSync(join(out, 'config.json')));
   });
 });
+
+describe('one process at a time works on a folder', () => {
+  const words = ['train', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, shards: 1 })];
+
+  it('another one is told so in a sentence, and changes nothing', async (context) => {
+    const out = join(temporaryFolder(context), 'run');
+    const { child, ended, printed } = startProcess([CLI, ...words, '--rounds', '100000', '--out', out]);
+    context.after(() => child.kill('SIGKILL'));
+    await printed('Training');
+    const config = readFileSync(join(out, 'config.json'), 'utf8');
+    const other = await lopt(['train', '--resume', '--rounds', '7', '--out', out]);
+    assert.deepEqual(
+      [other.stdout, other.stderr, other.code],
+      ['', `Cannot resume ${out}: process ${child.pid} works on it; wait for its end, or end it\n`, 1],
+    );
+    assert.equal(readFileSync(join(out, 'config.json'), 'utf8'), config);
+    child.kill('SIGINT');
+    assert.equal((await ended).code, 130);
+    assert.equal(existsSync(join(out, 'lock')), false);
+  });
+
+  it('one that was killed, or never wrote its name, is in nobody’s way', async (context) => {
+    const out = join(temporaryFolder(context), 'run');
+    const { child, ended, printed } = startProcess([CLI, ...words, '--rounds', '100000', '--out', out]);
+    await printed('Training');
+    child.kill('SIGKILL');
+    await ended;
+    const lock = join(out, 'lock');
+    const left = JSON.parse(readFileSync(lock, 'utf8')) as { pid: number };
+    assert.equal(left.pid, child.pid);
+    const stale = [
+      JSON.stringify(left),
+      // its number is another process's now
+      JSON.stringify({ ...left, pid: process.pid }),
+      JSON.stringify({ ...left, pid: process.pid, host: 'another' }),
+      '{"pid":',
+      '',
+    ];
+    for (const [index, content] of stale.entries()) {
+      writeFileSync(lock, content);
+      const resumed = await lopt(['train', '--resume', '--rounds', String(index + 1), '--out', out]);
+      assert.equal(resumed.code, 0, content + resumed.stderr);
+      assert.equal(existsSync(lock), false);
+    }
+  });
+});
+
+it('lopt train says that an evaluation.json is damaged, and reports without it', async (context) => {
+  const out = join(temporaryFolder(context), 'run');
+  const words = ['train', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, shards: 1 }), '--out', out];
+  assert.equal((await lopt([...words, '--rounds', '2'])).code, 0);
+  const evaluation = join(out, 'evaluation.json');
+  writeFileSync(evaluation, '{"phi":');
+  const { code, stdout, stderr } = await lopt(['train', '--resume', '--rounds', '3', '--out', out]);
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(stdout, /\nCannot read the evaluation from .*evaluation\.json: .*; the report is written without it\n/);
+  assert.ok(existsSync(join(out, 'report.html')));
+  const report = await lopt(['report', out]);
+  assert.equal(report.code, 1);
+  assert.match(report.stderr, /^Cannot read the evaluation from .*evaluation\.json: .*\n$/);
+});

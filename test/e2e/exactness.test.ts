@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +8,7 @@ import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import {
   CLI,
   lopt,
+  reaches,
   reportedIn,
   reportInto,
   SMALL_FLAGS,
@@ -18,6 +18,7 @@ import {
   smallRun,
   startProcess,
   trainSmall,
+  upTo,
   wordsOf,
 } from './harness.js';
 
@@ -27,24 +28,6 @@ const CRASHING = fileURLToPath(new URL('./crashing-run.js', import.meta.url));
 const LONG_ROUNDS = 900;
 
 const WORDS = ['train', 'quadratic', ...wordsOf(SMALL_FLAGS)];
-
-/** The rounds that stand in a metrics file, but for a line half written. */
-function roundsIn(metrics: string): number[] {
-  const lines = readFileSync(metrics, 'utf8').split('\n').slice(0, -1);
-  return lines.map((line) => (JSON.parse(line) as { round?: number }).round).filter((round) => round !== undefined);
-}
-
-/** Waits until a round stands in the metrics file, or the process that writes it is gone. */
-async function reaches(child: ChildProcess, metrics: string, round: number): Promise<void> {
-  while (child.exitCode === null && (!existsSync(metrics) || roundsIn(metrics).every((written) => written < round))) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-/** The whole numbers up to the last. */
-function upTo(last: number, first = 1): number[] {
-  return Array.from({ length: last + 1 - first }, (_, index) => first + index);
-}
 
 /** φ of the undisturbed run, by one thread. */
 let expected = '';

@@ -1,7 +1,7 @@
 /** What the end-to-end tests share: a small run, and the command line as a real process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EventFiles } from '../../coordinator/report/event-files.js';
@@ -115,9 +115,11 @@ export interface Ended {
 export function startProcess(
   args: readonly string[],
   cwd?: string,
+  env: NodeJS.ProcessEnv = {},
 ): { child: ChildProcess; ended: Promise<Ended>; printed(text: string): Promise<void> } {
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
   let stdout = '';
@@ -145,8 +147,26 @@ export function startProcess(
 }
 
 /** Runs `lopt` to its end. */
-export function lopt(args: readonly string[], cwd?: string): Promise<Ended> {
-  return startProcess([CLI, ...args], cwd).ended;
+export function lopt(args: readonly string[], cwd?: string, env?: NodeJS.ProcessEnv): Promise<Ended> {
+  return startProcess([CLI, ...args], cwd, env).ended;
+}
+
+/** The rounds that stand in a metrics file, but for a line half written. */
+function roundsIn(metrics: string): number[] {
+  const lines = readFileSync(metrics, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => (JSON.parse(line) as { round?: number }).round).filter((round) => round !== undefined);
+}
+
+/** Waits until a round stands in the metrics file, or the process that is to bring it there is gone. */
+export async function reaches(child: ChildProcess, metrics: string, round: number): Promise<void> {
+  while (child.exitCode === null && (!existsSync(metrics) || roundsIn(metrics).every((written) => written < round))) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The whole numbers up to the last. */
+export function upTo(last: number, first = 1): number[] {
+  return Array.from({ length: last + 1 - first }, (_, index) => first + index);
 }
 
 /** A small linear congruential generator in [0, 1), for the moments at which tests disturb a run. */

@@ -1,0 +1,26 @@
+/** A few of the chaos schedules; `npm run chaos` plays them all. */
+import { before, describe, it } from 'node:test';
+import { withFolder } from '../fixtures/folder.js';
+import { WITHOUT_NATS } from '../fixtures/nats-server.js';
+import { play } from './play.js';
+import { lineOf, scheduleOf } from './schedule.js';
+import { trainUndisturbed, type Undisturbed } from './undisturbed.js';
+
+/** Together: a kill and a stop of a worker, a death between two steps, a succession, a power failure, a partition, habits. */
+const SEEDS = [0, 17, 19];
+
+describe('a disturbed run of processes ends with the bits of the undisturbed one', { skip: WITHOUT_NATS }, () => {
+  const schedules = SEEDS.map(scheduleOf);
+  const undisturbed = new Map<number, Undisturbed>();
+
+  before(async () => {
+    for (const { shards, rounds } of schedules) {
+      if (undisturbed.has(shards)) continue;
+      undisturbed.set(shards, await withFolder((folder) => trainUndisturbed(folder, shards, rounds)));
+    }
+  });
+
+  for (const schedule of schedules) {
+    it(lineOf(schedule), () => play(schedule, undisturbed.get(schedule.shards)!));
+  }
+});

@@ -150,9 +150,11 @@ export class Coordinator {
     signal?.addEventListener('abort', onAbort);
     try {
       this.#announce();
-      return await Promise.race([this.#train(), failed]);
-    } finally {
+      const end = await Promise.race([this.#train(), failed]);
+      // where it fails, another coordinator may lead it, or soon will
       bus.toAllWorkers({ type: 'finished' });
+      return end;
+    } finally {
       signal?.removeEventListener('abort', onAbort);
       clearInterval(announcing);
       clearInterval(waiting);

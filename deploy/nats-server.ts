@@ -24,6 +24,9 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** A server was killed while it started: another try may go better. */
+export class ServerKilledError extends ClusterError {}
+
 /** How a server is started. */
 export interface NatsServerOptions {
   binary: string;
@@ -62,10 +65,14 @@ export class NatsServer {
       let taken = port;
       let complaint = '';
       const ended = new Promise<void>((end) => {
-        child.on('close', () => {
+        child.on('close', (_code, signal) => {
           end();
           // no more than a late no-op where it was ready before
-          reject(new ClusterError(`${task}: ${complaint || 'it ended before it was ready'}`));
+          reject(
+            signal === null
+              ? new ClusterError(`${task}: ${complaint || 'it ended before it was ready'}`)
+              : new ServerKilledError(`${task}: it was killed by ${signal} before it was ready`),
+          );
         });
       });
       child.on('error', (cause) => reject(new ClusterError(`${task}: ${cause.message}`, { cause })));

@@ -71,6 +71,8 @@ export class Worker {
   /** The chunks of the newest evaluations, computed or under way, by round. */
   readonly #scores = new Map<number, Map<number, Promise<ChunkScores>>>();
   #draining = false;
+  /** Whether the run is over: nobody is there who would take a goodbye. */
+  #finished = false;
   #computing = 0;
   #onIdle: () => void = () => {};
   #closed = false;
@@ -85,7 +87,7 @@ export class Worker {
     if (this.#closed) return;
     this.#closed = true;
     this.#unsubscribe();
-    this.#options.bus.toCoordinator({ type: 'goodbye', worker: this.#options.id });
+    if (!this.#finished) this.#options.bus.toCoordinator({ type: 'goodbye', worker: this.#options.id });
     this.#options.observer?.released?.();
   }
 
@@ -109,6 +111,7 @@ export class Worker {
   #receive(message: ToWorker): void {
     switch (message.type) {
       case 'announce':
+        this.#finished = false;
         this.#guard(this.#join(message));
         return;
       case 'rejoin':
@@ -133,6 +136,7 @@ export class Worker {
         this.#guard(this.#evaluate(message));
         return;
       case 'finished':
+        this.#finished = true;
         this.#ranges = [];
         this.#options.observer?.released?.();
     }

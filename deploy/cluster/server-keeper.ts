@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors.js';
 import { makeFolder } from '../../shared/files.js';
-import { NatsServer } from '../nats-server.js';
+import { NatsServer, ServerKilledError } from '../nats-server.js';
 
 /** What the keeper tells. */
 export type KeeperMessage = { url: string } | { failure: string };
@@ -16,6 +16,8 @@ export type KeeperMessage = { url: string } | { failure: string };
 const GRACE_MS = 5000;
 const LEAST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
+/** A server that is killed while it starts is told of after so many times in a row; what it complains of itself, at once. */
+const MOST_KILLS = 3;
 /** A server that lived for so long was well. */
 const WELL_MS = 10_000;
 
@@ -51,6 +53,7 @@ async function keep(): Promise<void> {
   endOrphan();
   let port: number | undefined = process.argv[4] === undefined ? undefined : Number(process.argv[4]);
   let pauseMs = LEAST_PAUSE_MS;
+  let kills = 0;
   while (!ending) {
     const startedAt = performance.now();
     try {
@@ -61,11 +64,13 @@ async function keep(): Promise<void> {
         onLine: (line) => process.stderr.write(`${line}\n`),
       });
     } catch (error) {
-      tell({ failure: messageOf(error) });
+      kills = error instanceof ServerKilledError ? kills + 1 : MOST_KILLS;
+      if (kills >= MOST_KILLS) tell({ failure: messageOf(error) });
       await pause(pauseMs);
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       continue;
     }
+    kills = 0;
     port = server.port;
     writeFileSync(pidFile, String(server.pid));
     tell({ url: server.url });

@@ -37,6 +37,7 @@ export class BulkSender {
   #running = false;
   #closed = false;
   #wake: () => void = () => {};
+  #abandon: () => void = () => {};
   #idle: (() => void)[] = [];
 
   constructor({ now = () => performance.now(), retryMs = 100, ...options }: BulkSenderOptions) {
@@ -63,6 +64,12 @@ export class BulkSender {
 
   /** Tries again at once, where it waits to try again. */
   wake(): void {
+    this.#wake();
+  }
+
+  /** The receiver has lost what is under way, or is another one: sends it again, and does not wait for an answer. */
+  again(): void {
+    this.#abandon();
     this.#wake();
   }
 
@@ -128,7 +135,10 @@ export class BulkSender {
     const packet = granted
       ? encodePacket({ kind: 'part', ...place, size, payload })
       : encodePacket({ kind: 'ask', ...place, size: payload.length });
-    const received = await this.#options.request(packet);
+    const abandoned = new Promise<undefined>((resolve) => {
+      this.#abandon = () => resolve(undefined);
+    });
+    const received = await Promise.race([this.#options.request(packet), abandoned]);
     if (!received) return undefined;
     try {
       return checkGrant(decodePacket(received), place);

@@ -51,7 +51,7 @@ export class NatsBus implements Bus {
   readonly #drops: DropLog;
   readonly #receiver = new BulkReceiver();
   readonly #sender: BulkSender;
-  readonly #session = randomBytes(8).toString('hex');
+  #session = newSession();
   readonly #inbox: string;
   readonly #coordinator = new Handlers<ToCoordinator>();
   readonly #workers = new Map<string, Handlers<ToWorker>>();
@@ -74,6 +74,11 @@ export class NatsBus implements Bus {
       logger,
     });
     this.#subscriptions.add(link.bulk.onReconnect(() => this.#sender.wake()));
+    this.#subscriptions.add(
+      link.onReconnect(() => {
+        this.#session = newSession();
+      }),
+    );
   }
 
   /** Messages that were dropped because they were not as they must be. */
@@ -106,8 +111,8 @@ export class NatsBus implements Bus {
     const reassembler = new Reassembler();
     return this.#coordinator.add(handler, () => [
       this.#listen(control, this.#subjects.mail, (incoming) => {
-        const message = this.#open(incoming, reassembler, (value) => this.#checker.toCoordinator(value));
-        if (message) this.#coordinator.call(message);
+        const opened = this.#open(incoming, reassembler, (value) => this.#checker.toCoordinator(value));
+        if (opened) this.#coordinator.call(opened.message);
       }),
       this.#listen(bulk, this.#subjects.bulk, (incoming) => this.#receiveBulk(incoming)),
     ]);
@@ -118,10 +123,15 @@ export class NatsBus implements Bus {
     const handlers = this.#workers.get(worker) ?? new Handlers<ToWorker>();
     this.#workers.set(worker, handlers);
     const reassembler = new Reassembler();
+    let coordinator: string | undefined;
     const receive = (incoming: Incoming) => {
-      const message = this.#open(incoming, reassembler, (value) => this.#checker.toWorker(value));
-      if (!message) return;
-      this.#sender.wake(); // the coordinator is there
+      const opened = this.#open(incoming, reassembler, (value) => this.#checker.toWorker(value));
+      if (!opened) return;
+      const { message, session } = opened;
+      // the coordinator is there; where it is another one, or was cut off, it has not what is under way
+      if (coordinator === undefined || session === coordinator) this.#sender.wake();
+      else this.#sender.again();
+      coordinator = session;
       handlers.call(message);
     };
     return handlers.add(handler, () =>
@@ -200,19 +210,19 @@ export class NatsBus implements Bus {
     }
   }
 
-  /** The checked message that a packet completes, if it does. */
+  /** The checked message that a packet completes, if it does, and the session of its sender. */
   #open<Message extends { type: string }>(
     { subject, bytes }: Incoming,
     reassembler: Reassembler,
     check: (value: unknown) => Message,
-  ): Message | undefined {
+  ): { message: Message; session: string } | undefined {
     return this.#checked(subject, () => {
       const packet = decodePacket(bytes);
       const whole = reassembler.add(packet);
       if (!whole) return undefined;
       const message = check(decode(whole));
       if (!ANY_PROTOCOL.has(message.type)) ofThisProtocol(packet);
-      return message;
+      return { message, session: packet.session };
     });
   }
 
@@ -225,6 +235,11 @@ export class NatsBus implements Bus {
       return undefined;
     }
   }
+}
+
+/** Names what a bus sends from its start, or from its connection's return, to the connection's loss. */
+function newSession(): string {
+  return randomBytes(8).toString('hex');
 }
 
 /** The packet, where it speaks as we do. */

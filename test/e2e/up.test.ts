@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
+import { findNatsServer } from '../../deploy/nats-server.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import { WITHOUT_NATS } from '../fixtures/nats-server.js';
 import { descendantsOf, isAlive, type SeenProcess, WITHOUT_PROC } from '../fixtures/processes.js';
@@ -140,6 +142,24 @@ describe('lopt up', { skip: WITHOUT_NATS || WITHOUT_PROC, timeout: 300_000 }, ()
         'Cannot bring a cluster up: nats-server must be on the PATH or in NATS_SERVER_BIN (Debian: apt install nats-server), or a running one named by --nats\n',
       ],
     );
+  });
+
+  it('starts a nats-server again that is killed while it starts, and says so where that does not help', async (test) => {
+    const folder = temporaryFolder(test);
+    /** A server that kills itself so many times before it begins. */
+    const killed = (times: number) => {
+      const path = join(folder, `killed-${times}`);
+      const script = `#!/bin/sh\necho >> ${path}.log\n[ $(wc -l < ${path}.log) -le ${times} ] && kill -9 $$\nexec ${findNatsServer()} "$@"\n`;
+      writeFileSync(path, script, { mode: 0o755 });
+      return path;
+    };
+    const words = (out: string) => [...WORDS.slice(0, -1), '2', '--workers', '1', '--threads', '1', '--out', out];
+    const twice = await lopt(words('twice'), folder, { NATS_SERVER_BIN: killed(2) });
+    assert.equal(twice.code, 0, twice.stdout + twice.stderr);
+    const always = killed(1000);
+    const { code, stderr } = await lopt(words('always'), folder, { NATS_SERVER_BIN: always });
+    const sentence = `Cannot bring a cluster up: Cannot start ${always}: it was killed by SIGKILL before it was ready\n`;
+    assert.deepEqual([code, stderr], [1, sentence]);
   });
 
   it('says in a sentence why nats-server cannot be started', async (test) => {

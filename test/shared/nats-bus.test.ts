@@ -12,6 +12,7 @@ import { seededRandom } from '../e2e/harness.js';
 import { Lines } from '../fixtures/lines.js';
 import { resultOf } from '../fixtures/messages.js';
 import { connectTo, startServer, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
+import { TcpProxy } from '../fixtures/tcp-proxy.js';
 import { until } from '../fixtures/until.js';
 
 const server = WITHOUT_NATS ? undefined : await TestServer.start();
@@ -129,6 +130,38 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
     const second = received((await open()).bus);
     await workers.flush();
     assert.deepEqual([first, second], [[], [sent]]);
+  });
+
+  it('sends a result again at once to a coordinator that was cut off while it was under way', async (test) => {
+    const { subjects, workers } = await ends(test, server!);
+    const proxy = await TcpProxy.start(test, server!.port);
+    const coordinatorLink = await connectTo(test, server!, { url: proxy.url });
+    const coordinator = new NatsBus({ link: coordinatorLink, subjects, logger: silentLogger, drainMs: 0 });
+    const got = received(coordinator);
+    coordinator.onReconnect(() => coordinator.toAllWorkers({ type: 'finished' }));
+    await coordinator.flush();
+    const link = await connectTo(test, server!);
+    // no answer is waited for in vain, for longer than any test may take
+    const worker = new NatsBus({ link, subjects, logger: silentLogger, drainMs: 0, answerMs: 10 ** 6 });
+    const heard = new Promise<void>((resolve) => {
+      worker.onWorker('a', () => resolve());
+    });
+    await worker.flush();
+    coordinator.toAllWorkers({ type: 'finished' });
+    await heard;
+    proxy.hold();
+    const sent = resultOf('a', 1, 0);
+    worker.toCoordinator(sent);
+    // the server has it, and passes it on to a connection that is lost
+    await new Promise((resolve) => setImmediate(resolve));
+    await link.bulk.flush();
+    proxy.cut();
+    await until(() => lost(coordinatorLink));
+    proxy.mend();
+    await worker.flush();
+    await until(() => got.length > 0);
+    assert.deepEqual(got, [sent]);
+    await workers.close();
   });
 
   it('delivers a packet that comes again no second time', async (test) => {

@@ -35,6 +35,11 @@ export class Actor {
     this.start();
   }
 
+  /** How often it was started. */
+  get starts(): number {
+    return this.#starts;
+  }
+
   get alive(): boolean {
     return this.#child !== undefined;
   }

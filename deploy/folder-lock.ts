@@ -118,12 +118,14 @@ function lives({ pid, started, host }: Holder): boolean {
   return startOf(pid) === started;
 }
 
-/** Clock ticks from the machine's start to a process's; '' where there is no /proc, or no such process. */
+/** Clock ticks from the machine's start to a process's; '' where there is no /proc, or the process has ended. */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // the second field is the program's name in brackets, and may hold anything
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // one whose end nobody has taken note of is still listed
+    return state === 'Z' ? '' : (fields[18] ?? '');
   } catch {
     return '';
   }

@@ -118,6 +118,7 @@ class Cluster {
     const store = join(this.#folder.path, 'nats');
     return new Promise((resolve, reject) => {
       let url: string | undefined;
+      let said: string | undefined;
       const keeper = new Supervised({
         name: 'the keeper of nats-server',
         args: () => [KEEPER, binary, store, ...(url === undefined ? [] : [new URL(url).port])],
@@ -131,6 +132,10 @@ class Cluster {
             url = told.url;
             resolve(url);
           } else if (url === undefined) reject(new ClusterError(`${TASK}: ${told.failure}`));
+          else if (told.failure !== said) {
+            said = told.failure;
+            this.#say(`${told.failure}; trying again`);
+          }
         },
       });
       this.#children.push(keeper);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { findNatsServer } from '../../deploy/nats-server.js';
@@ -98,6 +100,34 @@ describe('lopt up', { skip: WITHOUT_NATS || WITHOUT_PROC, timeout: 300_000 }, ()
       assert.match(stdout, new RegExp(`${name} was killed by SIGKILL, and is started again in .* s\n`));
     }
     assert.match(stdout, /nats-server was killed, and is started again on nats:/);
+  });
+
+  it('says that the port of a killed server is taken, and goes on when it is free', async (test) => {
+    const out = join(temporaryFolder(test), 'run');
+    const up = startUp(test, out, WORDS);
+    await up.reaches(40);
+    const pidOf = (name: keyof typeof PARTS) => up.parts().find(({ command }) => PARTS[name].test(command))!.pid;
+    const [keeper, server] = [pidOf('keeper'), pidOf('server')];
+    const port = Number(
+      readFileSync(join(out, 'logs', 'nats-server.log'), 'utf8').match(/connections on .*:(\d+)/)![1],
+    );
+    // the keeper does not see the end of its server until the port is another's
+    process.kill(keeper, 'SIGSTOP');
+    process.kill(server, 'SIGKILL');
+    const other = createServer((socket) => socket.destroy());
+    test.after(() => other.close());
+    await until(async () => {
+      other.listen(port, '127.0.0.1');
+      const [event] = await Promise.race([once(other, 'listening').then(() => ['listening']), once(other, 'error')]);
+      return event === 'listening';
+    });
+    process.kill(keeper, 'SIGCONT');
+    await up.printed('; trying again');
+    other.close();
+    const { code, stdout, stderr } = await up.ended;
+    assert.equal(code, 0, stdout + stderr);
+    assertWhole(out);
+    assert.deepEqual(up.left(), []);
   });
 
   it('saves at Ctrl-C, says how to go on, and goes on to the same φ', async (test) => {

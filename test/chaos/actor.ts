@@ -27,6 +27,7 @@ export class Actor {
   readonly #options: ActorOptions;
   #child: ChildProcess | undefined;
   #starts = 0;
+  #closed = false;
   #ended: Promise<End> = Promise.resolve({ code: null, signal: null });
 
   constructor(options: ActorOptions) {
@@ -49,8 +50,9 @@ export class Actor {
     return readFileSync(this.#options.log, 'utf8');
   }
 
+  /** Does nothing where it runs, or is closed. */
   start(): void {
-    if (this.#child) return;
+    if (this.#child || this.#closed) return;
     const { args, env, log, onEnd, program = [process.execPath] } = this.#options;
     const start = this.#starts++;
     appendFileSync(log, `--- start ${start} at ${new Date().toISOString()}\n`);
@@ -86,6 +88,12 @@ export class Actor {
   async kill(): Promise<void> {
     this.signal('SIGKILL');
     await this.#ended;
+  }
+
+  /** Ends it for good. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.kill();
   }
 
   /** Asks it to end; what has not ended after so many milliseconds is killed, and shows so by its signal. */

@@ -28,8 +28,8 @@ export async function play(schedule: Schedule, expected: Undisturbed): Promise<v
 async function playIn(schedule: Schedule, expected: Undisturbed, folder: string): Promise<void> {
   const stage = await Stage.open(schedule, folder);
   const limit = setTimeout(() => stage.fail(`the run has not ended after ${LIMIT_MS / 1000} s`), LIMIT_MS);
+  const performed: Promise<void>[] = [];
   try {
-    const performed: Promise<void>[] = [];
     for (const fault of schedule.faults) {
       await stage.until(() => stage.round >= fault.round);
       const done = perform(stage, fault);
@@ -42,6 +42,8 @@ async function playIn(schedule: Schedule, expected: Undisturbed, folder: string)
     await verify(stage, expected);
   } finally {
     clearTimeout(limit);
+    // what a fault starts again must not come after the end
+    await Promise.allSettled(performed);
     await stage.close();
   }
 }

@@ -23,6 +23,14 @@ const TAKEN_OVER = /another coordinator has taken over|holds the lease of the ru
 /** Flags of the run but for its shards. */
 export const CHAOS_FLAGS = { ...SMALL_FLAGS, 'evaluate-every': 20 } as const;
 
+/** What a process is told, start by start. */
+interface Part {
+  name: string;
+  words: (start: number) => readonly string[];
+  treachery: (start: number) => Treachery | undefined;
+  onEnd: (end: End) => void;
+}
+
 /** A process, and its way to the server. */
 interface Role {
   actor: Actor;
@@ -48,6 +56,7 @@ export class Stage {
   readonly failed: AbortSignal;
   readonly #failure = new AbortController();
   readonly #endings: (() => void)[] = [];
+  readonly #actors: Actor[] = [];
   #serverIsFree: Promise<void> = Promise.resolve();
   #workersStarted = 0;
   #closing = false;
@@ -100,10 +109,19 @@ export class Stage {
   async addWorker(): Promise<void> {
     const name = `w${this.#workersStarted++}`;
     const proxy = await this.#proxy();
-    const args = ['worker', '--run', RUN, '--name', name, '--threads', '1', '--nats', proxy.url];
+    const words = ['worker', '--run', RUN, '--name', name, '--threads', '1', '--nats', proxy.url];
     const { seed, habits } = this.schedule;
-    const actor = this.#act(name, habits.includes('disturbed-results') ? { seed, habits } : undefined, () => args);
-    this.workers.push({ actor, proxy });
+    const actor = this.#act({
+      name,
+      words: () => words,
+      treachery: () => (habits.includes('disturbed-results') ? { seed, habits } : undefined),
+      onEnd: (end) => {
+        const isTold = end.signal === 'SIGKILL' || !this.workers.includes(worker);
+        if (!isTold) this.fail(`worker ${name} ended with ${show(end)}`);
+      },
+    });
+    const worker = { actor, proxy };
+    this.workers.push(worker);
   }
 
   /** Ends a worker in order. */
@@ -151,7 +169,7 @@ export class Stage {
   /** Ends whatever is left; idempotent. */
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.all(this.roles.map(({ actor }) => actor.kill()));
+    await Promise.all(this.#actors.map((actor) => actor.close()));
     for (const end of this.#endings.splice(0)) end();
     await this.server.remove();
   }
@@ -160,51 +178,43 @@ export class Stage {
     const folder = join(this.folder, name);
     const proxy = await this.#proxy();
     const { shards, rounds, seed, habits, deaths } = this.schedule;
-    const isTreacherous = deaths.length > 0 || habits.includes('lost-acknowledgements');
     const flags = ['quadratic', ...wordsOf({ ...CHAOS_FLAGS, shards, rounds })];
     const where = ['--run', RUN, '--name', name, '--out', folder, '--nats', proxy.url, '--checkpoint-seconds', '0.5'];
-    const actor = this.#act(
+    const standby = name === 'a' ? [] : ['--standby'];
+    const actor = this.#act({
       name,
-      isTreacherous ? { seed, habits } : undefined,
-      (start) => [
-        'coordinator',
-        ...(start === 0 ? flags : ['--resume']),
-        ...where,
-        ...(name === 'b' ? ['--standby'] : []),
-      ],
-      (end) => this.#coordinatorEnded(name, end),
-    );
+      words: (start) => ['coordinator', ...(start === 0 ? flags : ['--resume']), ...where, ...standby],
+      treachery: (start) => {
+        const death = deaths[start];
+        if (death) return { seed, habits, death };
+        return habits.includes('lost-acknowledgements') ? { seed, habits } : undefined;
+      },
+      onEnd: (end) => this.#coordinatorEnded(name, end),
+    });
     this.coordinators.push({ actor, proxy, folder, state: 'running' });
   }
 
   #coordinatorEnded(name: string, end: End): void {
-    if (this.#closing) return;
     const coordinator = this.coordinators.find(({ actor }) => actor.name === name)!;
     const { standby } = this.schedule;
     if (end.code === 0) coordinator.state = 'done';
     else if (standby && end.code === 1 && TAKEN_OVER.test(coordinator.actor.output)) coordinator.state = 'deposed';
     else if (end.signal !== 'SIGKILL') this.fail(`coordinator ${name} ended with ${show(end)}`);
-    else if (coordinator.state !== 'lost') setTimeout(() => this.#closing || coordinator.actor.start(), AGAIN_MS);
+    else if (coordinator.state !== 'lost') setTimeout(() => coordinator.actor.start(), AGAIN_MS);
   }
 
-  #act(
-    name: string,
-    treachery: Treachery | undefined,
-    words: (start: number) => readonly string[],
-    onEnd?: (end: End) => void,
-  ): Actor {
-    const { deaths } = this.schedule;
-    return new Actor({
+  #act({ name, words, treachery, onEnd }: Part): Actor {
+    const actor = new Actor({
       name,
-      args: (start) => [treachery ? ROLE : CLI, ...words(start)],
-      env: (start) => {
-        if (!treachery) return {};
-        const death = onEnd && deaths[start];
-        return { LOPT_CHAOS: JSON.stringify({ ...treachery, ...(death ? { death } : {}) }) };
-      },
+      args: (start) => [treachery(start) ? ROLE : CLI, ...words(start)],
+      env: (start) => ({ LOPT_CHAOS: JSON.stringify(treachery(start)) }),
       log: join(this.folder, `${name}.log`),
-      ...(onEnd ? { onEnd } : {}),
+      onEnd: (end) => {
+        if (!this.#closing) onEnd(end);
+      },
     });
+    this.#actors.push(actor);
+    return actor;
   }
 
   async #proxy(): Promise<TcpProxy> {

@@ -17,8 +17,10 @@ export async function verify(stage: Stage, { hash, rows }: Undisturbed): Promise
     const own = rowsOf(folder);
     // one that took over begins where it took over, and each has every round once
     const first = own.length === 0 ? 0 : (JSON.parse(own[0]!) as { round: number }).round - 1;
-    assert.deepEqual(own, rows.slice(first, first + own.length), `the rounds of ${actor.name}`);
-    for (const row of own) reached.add(row);
+    for (const [index, row] of own.entries()) {
+      assert.equal(row, rows[first + index], `row ${index} of ${actor.name}, after round ${first}`);
+      reached.add(row);
+    }
     if (state !== 'done') continue;
     assert.equal(sha256OfFile(join(folder, 'last.safetensors')), hash, `φ of ${actor.name}`);
     if (own.length > 0) assert.equal(own.at(-1), rows.at(-1));

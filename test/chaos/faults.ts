@@ -9,8 +9,8 @@ type Doing = (stage: Stage, fault: Fault) => Promise<void>;
 
 /** Rounds that a power failure takes. */
 const LOST_ROUNDS = 12;
-/** Of a record of this run there are some 1.5 KiB: a tear takes some records and half of one. */
-const TORN_BYTES = 4000;
+/** A record of these runs has some 4 KB: a tear takes one, and half of another. Two checkpoints back is far enough for it. */
+const TORN_BYTES = 6000;
 
 const leaderOf = (stage: Stage) => stage.coordinators[stage.leader]!;
 const workerOf = (stage: Stage, { pick }: Fault) => stage.present[pick % Math.max(1, stage.present.length)];

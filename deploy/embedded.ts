@@ -17,10 +17,18 @@ export interface EmbeddedOptions
   threads: number;
   /** Told of the pool before the run starts. */
   onPool?: (pool: Pool) => void;
+  /** Told of the coordinator before the run starts. */
+  onLeading?: (coordinator: Coordinator) => void;
 }
 
 /** Trains until the goal, the signal or an error; nothing goes on after it. */
-export async function trainEmbedded({ folder, threads, onPool, ...options }: EmbeddedOptions): Promise<RunEnd> {
+export async function trainEmbedded({
+  folder,
+  threads,
+  onPool,
+  onLeading,
+  ...options
+}: EmbeddedOptions): Promise<RunEnd> {
   const digest = digestOf(options.config);
   const bus = new MemoryBus();
   const pool = new Pool(threads);
@@ -37,6 +45,7 @@ export async function trainEmbedded({ folder, threads, onPool, ...options }: Emb
     failWithLastWorker: true,
     ...options,
   });
+  onLeading?.(coordinator);
   try {
     return await coordinator.run();
   } finally {

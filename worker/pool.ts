@@ -21,9 +21,12 @@ export class Pool {
   /** The threads that have computed something, by their ids. */
   readonly #ready = new Set<number>();
 
-  /** @param threads at least 1 */
-  constructor(threads: number) {
+  readonly #background: boolean;
+
+  /** @param threads at least 1 @param options `background`: the threads give way to all others of this machine */
+  constructor(threads: number, { background = false }: { background?: boolean } = {}) {
     this.threads = threads;
+    this.#background = background;
     this.#piscina = this.#start();
   }
 
@@ -67,7 +70,7 @@ export class Pool {
       filename: fileURLToPath(new URL('./thread.js', import.meta.url)),
       minThreads: this.threads,
       maxThreads: this.threads,
-      workerData: { problemModules: loadedModules() } satisfies ThreadData,
+      workerData: { problemModules: loadedModules(), background: this.#background } satisfies ThreadData,
     });
     // a thread that dies between two tasks holds nothing; piscina starts another
     piscina.on('error', () => {

@@ -1,4 +1,5 @@
 /** What runs in a thread of the pool. A failure is returned, not thrown: a task that is rejected has lost its thread. */
+import { constants, setPriority } from 'node:os';
 import { threadId, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
@@ -14,6 +15,8 @@ import { fingerprintOf, type Session, type SessionId, sessionOf } from './sessio
 export interface ThreadData {
   /** Absolute paths; where a module lies is this machine's own matter, and never in a message. */
   problemModules: readonly string[];
+  /** Whether the thread gives way to all others of this machine. @default false */
+  background?: boolean;
 }
 
 /** Compute one window of each of these shards. */
@@ -41,6 +44,10 @@ export interface EvaluateTask {
 
 /** A task's answer and the thread that gave it, or why there is none. */
 export type Outcome<Answer> = { answer: Answer; thread: number } | { failure: string; usage: boolean };
+
+const { background } = workerData as ThreadData;
+// on Linux a priority belongs to the thread; elsewhere it is the whole process's, and stays
+if (background && process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
 
 let modules: Promise<void> | undefined;
 

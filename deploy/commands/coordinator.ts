@@ -9,6 +9,8 @@ import { followParent } from '../cluster/follow-parent.js';
 import { type LeadOptions, leadRun } from '../cluster/lead.js';
 import { compareRun } from '../compare-run.js';
 import { conductRun } from '../conduct.js';
+import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
+import { withLivePage } from '../live/open-page.js';
 import { CoordinatorMetrics } from '../operations/coordinator-metrics.js';
 import { logFormat, metricsAddress, OPERATIONS_FLAGS } from '../operations/flags.js';
 import { watchBus } from '../operations/registry.js';
@@ -40,6 +42,7 @@ export const coordinator: Command = {
     ...CLUSTER_FLAGS,
     ...NATS_FLAGS,
     ...OPERATIONS_FLAGS,
+    ...LIVE_FLAGS,
     name: 'name of this coordinator (default: the host)',
     threads: 'threads of --compare (default: all processors)',
   },
@@ -70,6 +73,7 @@ async function runCoordinator(
   const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known });
   const { nats, prefix } = natsFlags(TASK, flags);
   const address = metricsAddress(TASK, flags);
+  const live = liveAddress(TASK, flags);
   const threads = threadsOf(TASK, flags);
   const limits = limitsOf(flags);
   const format = logFormat(TASK, flags);
@@ -80,33 +84,42 @@ async function runCoordinator(
   const server = address
     ? await OperationsServer.start({ registry: metrics.registry, checks: { run: metrics.inCharge }, ...address })
     : undefined;
+  const logger =
+    format === 'json'
+      ? createLogger({ format, write: (text) => process.stdout.write(text), context: () => ({ run }) })
+      : undefined;
+  const say = (line: string) => (logger ? logger.info(line) : void process.stdout.write(`${line}\n`));
   try {
-    return await conductRun(prepared, {
-      how: `as run ${run} on a cluster`,
-      launch: (options) =>
-        leadRun(
-          {
-            nats,
-            prefix,
-            run,
-            holder: checkToken(TASK, 'name', String(flags['name'] ?? tokenOf(hostname()))),
-            standby: flags['standby'] === true,
-            ...limits,
-            onStandby: () => metrics.standBy(),
-            onLeading(leader, traffic) {
-              metrics.watch(leader);
-              watchBus(metrics.registry, traffic);
+    return await withLivePage({ address: live, run, prepared, say }, (page) =>
+      conductRun(prepared, {
+        how: `as run ${run} on a cluster`,
+        launch: (options) =>
+          leadRun(
+            {
+              nats,
+              prefix,
+              run,
+              holder: checkToken(TASK, 'name', String(flags['name'] ?? tokenOf(hostname()))),
+              standby: flags['standby'] === true,
+              ...limits,
+              onStandby() {
+                metrics.standBy();
+                page?.standBy();
+              },
+              onLeading(leader, traffic) {
+                metrics.watch(leader);
+                page?.watch(leader);
+                watchBus(metrics.registry, traffic);
+              },
             },
-          },
-          options,
-        ),
-      resumeCommand: process.env[RESUME_VARIABLE] || `lopt coordinator --resume --out ${folder.path} --run ${run}`,
-      observers: [metrics],
-      ...(format === 'json'
-        ? { logger: createLogger({ format, write: (text) => process.stdout.write(text), context: () => ({ run }) }) }
-        : {}),
-      ...(flags['compare'] === true ? { afterwards: () => compareRun(folder, configured, threads) } : {}),
-    });
+            options,
+          ),
+        resumeCommand: process.env[RESUME_VARIABLE] || `lopt coordinator --resume --out ${folder.path} --run ${run}`,
+        observers: [metrics, ...(page ? [page] : [])],
+        ...(logger ? { logger } : {}),
+        ...(flags['compare'] === true ? { afterwards: () => compareRun(folder, configured, threads) } : {}),
+      }),
+    );
   } finally {
     metrics.ended();
     await server?.close();

@@ -1,8 +1,10 @@
 /** `lopt train`: the main job, embedded. */
-
+import { basename } from 'node:path';
 import { compareRun } from '../compare-run.js';
 import { conductRun } from '../conduct.js';
 import { trainEmbedded } from '../embedded.js';
+import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
+import { withLivePage } from '../live/open-page.js';
 import { mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../prepare-run.js';
 import { type Flags, threadsOf } from '../train-flags.js';
 import type { Command } from './command.js';
@@ -13,7 +15,7 @@ export const train: Command = {
   name: 'train',
   usage: 'train [problem]',
   summary: 'train φ on this machine: coordinator and threads in one process',
-  flags: { ...TRAINING_FLAGS, threads: 'threads that compute (default: all processors)' },
+  flags: { ...TRAINING_FLAGS, ...LIVE_FLAGS, threads: 'threads that compute (default: all processors)' },
   switches: { ...TRAINING_SWITCHES, compare: 'afterwards, hold φ against tuned hand-designed optimizers' },
   problemOptions: true,
   run: runTrain,
@@ -22,12 +24,18 @@ export const train: Command = {
 async function runTrain(positionals: Readonly<Record<string, string | undefined>>, given: Flags): Promise<number> {
   const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known: train });
   const threads = threadsOf(TASK, flags);
+  const address = liveAddress(TASK, flags);
   const prepared = await prepareRun(TASK, problem, flags);
   const { folder, configured } = prepared;
-  return conductRun(prepared, {
-    how: `with ${threads} thread${threads === 1 ? '' : 's'}`,
-    launch: (options) => trainEmbedded({ folder: folder.path, threads, ...options }),
-    resumeCommand: `lopt train --resume --out ${folder.path}`,
-    ...(flags['compare'] === true ? { afterwards: () => compareRun(folder, configured, threads) } : {}),
-  });
+  const say = (line: string) => void process.stdout.write(`${line}\n`);
+  return withLivePage({ address, run: basename(folder.path), prepared, say }, (page) =>
+    conductRun(prepared, {
+      how: `with ${threads} thread${threads === 1 ? '' : 's'}`,
+      launch: (options) =>
+        trainEmbedded({ folder: folder.path, threads, onLeading: (leader) => page?.watch(leader), ...options }),
+      resumeCommand: `lopt train --resume --out ${folder.path}`,
+      ...(page ? { observers: [page] } : {}),
+      ...(flags['compare'] === true ? { afterwards: () => compareRun(folder, configured, threads) } : {}),
+    }),
+  );
 }

@@ -8,6 +8,7 @@ import { makeFolder } from '../../shared/files.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import type { KeeperMessage } from '../cluster/server-keeper.js';
 import { Supervised } from '../cluster/supervisor.js';
+import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
 import { findNatsServer } from '../nats-server.js';
 import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../prepare-run.js';
 import type { RunFolder } from '../run-folder.js';
@@ -30,6 +31,7 @@ export const up: Command = {
     ...TRAINING_FLAGS,
     ...CLUSTER_FLAGS,
     ...NATS_FLAGS,
+    ...LIVE_FLAGS,
     workers: 'worker processes (default 2)',
     threads: 'threads of each worker (default: the processors shared out)',
   },
@@ -45,6 +47,7 @@ async function runUp(positionals: Readonly<Record<string, string | undefined>>, 
     checkNumber(TASK, name, flags[name] ?? otherwise, { integer: true, minimum: 1, maximum: 1024 });
   const workers = count('workers', 2);
   const threads = count('threads', Math.max(1, Math.floor(availableParallelism() / workers)));
+  liveAddress(TASK, flags);
   const { nats } = natsFlags(TASK, flags);
   const external = flags['nats'] !== undefined || process.env['NATS_URL'];
   const binary = external ? undefined : serverBinary();
@@ -145,7 +148,7 @@ class Cluster {
   #startCoordinator(): Supervised {
     const path = this.#folder.path;
     const run = String(this.#flags['run'] ?? runNameOf(path));
-    const passed = [...Object.keys(CLUSTER_FLAGS), ...Object.keys(NATS_FLAGS)].filter((name) => name !== 'run');
+    const passed = Object.keys({ ...CLUSTER_FLAGS, ...NATS_FLAGS, ...LIVE_FLAGS }).filter((name) => name !== 'run');
     const own = passed.flatMap((name) =>
       this.#flags[name] === undefined ? [] : [`--${name}`, String(this.#flags[name])],
     );

@@ -178,7 +178,7 @@ export class CoordinatorMetrics implements RunObserver {
       labelNames: ['run', 'state'],
       registers: [this.registry],
       collect() {
-        const states = membersOf().map(stateOf);
+        const states = membersOf().map(workerState);
         for (const state of WORKER_STATES) this.set({ run, state }, states.filter((each) => each === state).length);
       },
     });
@@ -205,7 +205,8 @@ export class CoordinatorMetrics implements RunObserver {
   }
 }
 
-function stateOf({ ranges, weight, threads }: Member): (typeof WORKER_STATES)[number] {
+/** What a worker does, as its coordinator sees it. */
+export function workerState({ ranges, weight, threads }: Member): (typeof WORKER_STATES)[number] {
   if (weight < threads) return 'late';
   return ranges.length === 0 ? 'idle' : 'computing';
 }

@@ -1,0 +1,249 @@
+/** The live page of a run: `--ui`. A thread of its own serves and draws it; this side says how the run is doing. */
+import { randomBytes } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
+import type { RoundMeasures, RunObserver } from '../../coordinator/coordinator.js';
+import type { Scores } from '../../coordinator/evaluation.js';
+import type { LearnerState } from '../../coordinator/learner.js';
+import { counted } from '../../coordinator/report/numbers.js';
+import type { Member } from '../../coordinator/roster.js';
+import type { RunConfig } from '../../shared/config.js';
+import { LoptError } from '../../shared/errors.js';
+import type { JournalRecord } from '../../shared/journal/journal.js';
+import { EpisodeLoss } from '../episode-loss.js';
+import { workerState } from '../operations/coordinator-metrics.js';
+import { isLoopback } from './access.js';
+import type {
+  Baseline,
+  FromPage,
+  LiveEvent,
+  LiveState,
+  LiveStatus,
+  LiveWorker,
+  PageData,
+  ToPage,
+} from './live-data.js';
+
+/** Where the page is served. */
+export interface LiveAddress {
+  port: number;
+  host: string;
+  /** What browsers must show where the address is not this machine's alone. @default a random one */
+  token?: string | undefined;
+}
+
+export interface LivePageOptions extends LiveAddress {
+  run: string;
+  config: RunConfig;
+  /** metrics.jsonl of the run. */
+  metrics: string;
+  /** Measures hand-designed optimizers for the page; asked once, when somebody looks. */
+  baselines?: (signal: AbortSignal) => Promise<readonly Baseline[]>;
+  onError: (sentence: string) => void;
+}
+
+const STATUS_MS = 500;
+const MOST_EVENTS = 30;
+/** Seconds of rounds that the pace is taken over. */
+const PACE_SECONDS = 10;
+
+export class LivePage implements RunObserver {
+  /** Where to look, with the token where one is needed. */
+  readonly url: string;
+  readonly #thread: Worker;
+  readonly #metaLoss: EpisodeLoss;
+  readonly #status: LiveStatus;
+  readonly #timer: NodeJS.Timeout;
+  readonly #stop = new AbortController();
+  #members: () => readonly Member[] = () => [];
+  #marks: { at: number; round: number }[] = [];
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    thread: Worker,
+    url: string,
+    status: LiveStatus,
+    { config, baselines, onError }: LivePageOptions,
+  ) {
+    this.#thread = thread;
+    this.url = url;
+    this.#status = status;
+    this.#metaLoss = new EpisodeLoss(config);
+    this.#timer = setInterval(() => this.#tell(), STATUS_MS);
+    this.#timer.unref();
+    thread.on('error', (error) => onError(`The live page has failed: ${error.message}`));
+    let asked = false;
+    thread.on('message', ({ type }: FromPage) => {
+      if (type !== 'watched' || asked || !baselines) return;
+      asked = true;
+      baselines(this.#stop.signal).then(
+        (found) => this.#post({ type: 'baselines', baselines: found }),
+        (error: Error) => {
+          if (!this.#stop.signal.aborted) onError(`The live page has no hand-designed optimizers: ${error.message}`);
+        },
+      );
+    });
+  }
+
+  /** Serves the page. Throws LoptError where the address cannot be had. */
+  static async start(options: LivePageOptions): Promise<LivePage> {
+    const { host, port, run, config, metrics } = options;
+    const token = isLoopback(host) ? null : (options.token ?? randomBytes(24).toString('base64url'));
+    const { horizon, unroll } = config;
+    const status = initialStatus(run, config);
+    const data: PageData = { host, port, token, metrics, shape: { horizon, unroll }, status };
+    const thread = new Worker(new URL('./page-thread.js', import.meta.url), { workerData: data });
+    const url = await new Promise<string>((resolve, reject) => {
+      thread.once('message', (message: FromPage) => {
+        if (message.type === 'listening') resolve(message.url);
+        else if (message.type === 'failed') reject(listenError(host, port, message.reason));
+      });
+      thread.once('error', reject);
+    });
+    thread.unref();
+    return new LivePage(thread, token === null ? url : `${url}?token=${token}`, status, options);
+  }
+
+  /** Where the workers of the run are found from now on. */
+  watch(coordinator: { readonly members: readonly Member[] }): void {
+    this.#members = () => coordinator.members;
+  }
+
+  standBy(): void {
+    this.#become('standing by');
+  }
+
+  /** How the run ended. */
+  ended(state: Extract<LiveState, 'finished' | 'interrupted' | 'failed'>): void {
+    this.#members = () => [];
+    this.#become(state);
+  }
+
+  started(round: number, term: number): void {
+    Object.assign(this.#status, { round, term });
+    this.#become('running');
+    if (round > 0) this.#note(`The run goes on after round ${round}, term ${term}`);
+  }
+
+  planned(rounds: number): void {
+    this.#status.plannedRounds = rounds;
+  }
+
+  round(record: JournalRecord, { replayed }: RoundMeasures): void {
+    const status = this.#status;
+    if (status.state === 'waiting') this.#become('running');
+    status.round = record.round;
+    status.faults.replayed += replayed;
+    status.faults.skippedRounds += record.skipped ? 1 : 0;
+    status.faults.badProblems = record.problems - record.healthy;
+    this.#metaLoss.add(record);
+    status.metaLoss = this.#metaLoss.last ?? null;
+  }
+
+  evaluated(round: number, { sum, final }: Scores): void {
+    this.#status.heldOut = { round, sum: sum.mean, final: final.mean };
+  }
+
+  saved({ plannedRounds }: LearnerState): void {
+    this.#status.plannedRounds = plannedRounds;
+  }
+
+  waiting(): void {
+    this.#become('waiting');
+  }
+
+  reassigned(worker: string, why: 'left' | 'silent' | 'late'): void {
+    this.#status.faults.reassignments += 1;
+    this.#note(`The shards of ${worker}, which ${why === 'left' ? 'left' : `was ${why}`}, went to others`);
+  }
+
+  /** Shows the last state, and ends the page; idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#stop.abort();
+    this.#tell();
+    this.#thread.ref();
+    const gone = new Promise<void>((resolve) => {
+      this.#thread.once('exit', () => resolve());
+    });
+    this.#post({ type: 'close' });
+    await gone;
+  }
+
+  #become(state: LiveState): void {
+    this.#status.state = state;
+  }
+
+  #note(text: string): void {
+    const events: LiveEvent[] = [...this.#status.events, { at: Date.now(), text }];
+    this.#status.events = events.slice(-MOST_EVENTS);
+  }
+
+  #tell(): void {
+    this.#status.roundsPerSecond = this.#pace();
+    this.#lookAtWorkers();
+    this.#post({ type: 'status', status: this.#status });
+  }
+
+  #post(message: ToPage): void {
+    this.#thread.postMessage(message);
+  }
+
+  /** Notes who came and who went since the last time. */
+  #lookAtWorkers(): void {
+    const workers = this.#members().map(workerOf);
+    const known = new Set(this.#status.workers.map(({ id }) => id));
+    const there = new Set(workers.map(({ id }) => id));
+    if (this.#status.state === 'running' || this.#status.state === 'waiting') {
+      for (const { id, threads } of workers)
+        if (!known.has(id)) this.#note(`${id} joined, with ${counted(threads, 'thread')}`);
+      for (const id of known) if (!there.has(id)) this.#note(`${id} is gone`);
+    }
+    this.#status.workers = workers;
+  }
+
+  #pace(): number | null {
+    const { round } = this.#status;
+    const at = performance.now() / 1000;
+    this.#marks = [...this.#marks.filter((mark) => at - mark.at < PACE_SECONDS), { at, round }];
+    const first = this.#marks[0]!;
+    return at > first.at ? (round - first.round) / (at - first.at) : null;
+  }
+}
+
+function workerOf(member: Member): LiveWorker {
+  const shards = member.ranges.reduce((sum, { first, end }) => sum + end - first, 0);
+  return { id: member.id, threads: member.threads, shards, state: workerState(member) };
+}
+
+function initialStatus(run: string, { problem, shards }: RunConfig): LiveStatus {
+  return {
+    run,
+    problem,
+    state: 'starting',
+    term: 0,
+    round: 0,
+    plannedRounds: null,
+    roundsPerSecond: null,
+    metaLoss: null,
+    heldOut: null,
+    shards,
+    workers: [],
+    faults: { reassignments: 0, replayed: 0, skippedRounds: 0, badProblems: 0 },
+    events: [],
+  };
+}
+
+function listenError(host: string, port: number, reason: string): LoptError {
+  const why: Readonly<Record<string, string>> = {
+    EADDRINUSE: '"ui" must be a free port, and another process listens there',
+    EACCES: '"ui" must be a port that this user may listen on',
+    EADDRNOTAVAIL: '"ui-host" must be an address of this machine',
+    ENOTFOUND: '"ui-host" must be an address of this machine',
+  };
+  return new LoptError(`Cannot serve the live page on ${host}:${port}: ${why[reason] ?? reason}`);
+}

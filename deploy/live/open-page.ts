@@ -1,0 +1,44 @@
+/** The live page around a run: opened before it, told how it ended, closed after it. */
+import { EXIT } from '../commands/command.js';
+import type { PreparedRun } from '../prepare-run.js';
+import { measureBaselines } from './baselines.js';
+import { type LiveAddress, LivePage } from './live-page.js';
+
+/** What the page is of, and where it says so. */
+export interface LivePageOf {
+  address: LiveAddress | undefined;
+  run: string;
+  prepared: PreparedRun;
+  say: (line: string) => void;
+}
+
+/**
+ * Conducts a run with a live page where one was asked for; gives the run's exit code. Throws LoptError where the page cannot
+ * be served.
+ */
+export async function withLivePage(
+  { address, run, prepared, say }: LivePageOf,
+  conduct: (page: LivePage | undefined) => Promise<number>,
+): Promise<number> {
+  if (!address) return conduct(undefined);
+  const { folder, stored } = prepared;
+  const page = await LivePage.start({
+    ...address,
+    run,
+    config: stored.config,
+    metrics: folder.metrics,
+    baselines: (signal) => measureBaselines(stored.config, signal),
+    onError: say,
+  });
+  say(`Live page: ${page.url}`);
+  try {
+    const code = await conduct(page);
+    page.ended(code === EXIT.interrupted ? 'interrupted' : 'finished');
+    return code;
+  } catch (error) {
+    page.ended('failed');
+    throw error;
+  } finally {
+    await page.close();
+  }
+}

@@ -33,6 +33,8 @@ export interface JournalRecord {
 export interface PhiHistory {
   /** φ_n; throws JournalError where the record is not there. */
   phi(round: number): Promise<Float32Array>;
+  /** Forgets what was read before: the journal may have been cut back. */
+  forget?(): void;
 }
 
 /** Records are appended one after another and read by round. */

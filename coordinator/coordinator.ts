@@ -11,6 +11,7 @@ import type { TreeNode } from '../shared/sum-tree.js';
 import type { Checkpoints } from './checkpoint.js';
 import { CrossCheck } from './cross-check.js';
 import { Evaluations } from './evaluations.js';
+import { goBack } from './go-back.js';
 import { better, type LearnerState, learn, type ScoredPhi } from './learner.js';
 import { Membership, type MembershipOptions } from './membership.js';
 import type { RunObserver } from './observer.js';
@@ -29,6 +30,8 @@ export interface CoordinatorOptions {
   /** φ_0. */
   phi: Float64Array;
   goal: Goal;
+  /** Drops the rounds beyond this one first, and goes on from it. */
+  fromRound?: number;
   logger: Logger;
   observer?: RunObserver;
   /** Seconds between two checkpoints. @default 5 */
@@ -111,10 +114,14 @@ export class Coordinator {
 
   /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
   async run(): Promise<RunEnd> {
-    const { bus, journal, checkpoints, config, digest, phi, logger, observer, signal } = this.#options;
+    const { bus, journal, checkpoints, config, digest, phi, fromRound, logger, observer, signal } = this.#options;
     const found = await checkpoints.read(digest);
     for (const sentence of found.damaged) logger.warn(sentence);
-    const { state, term, from } = await recover(journal, found.checkpoints, phi, config, (record, gradientNorm) =>
+    const usable =
+      fromRound === undefined
+        ? found.checkpoints
+        : await goBack({ journal, checkpoints, found: found.checkpoints, phi, config }, fromRound);
+    const { state, term, from } = await recover(journal, usable, phi, config, (record, gradientNorm) =>
       observer?.recovered?.(record, gradientNorm),
     );
     this.#state = state;
@@ -124,6 +131,8 @@ export class Coordinator {
     this.#membership.term = term;
     this.#membership.fingerprint = state.fingerprint;
     observer?.started?.(this.#state.round, this.#term);
+    // what is saved elsewhere, as φ's own files, is of the rounds beyond
+    if (fromRound !== undefined) await this.#save();
 
     const failed = new Promise<never>((_resolve, reject) => {
       this.#fail = reject;

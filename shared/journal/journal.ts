@@ -49,6 +49,11 @@ export interface Journal extends PhiHistory {
   read(round: number): Promise<JournalRecord>;
   /** Makes what was appended survive a power loss, where that is the journal's to do. */
   sync(): Promise<void>;
+  /**
+   * Drops the records above `round`, the newest first: wherever that is cut short, what is left is a journal. Does nothing
+   * where there are none; throws JournalError where the record of `round` itself is not there.
+   */
+  truncate(round: number): Promise<void>;
   /** Allows records below `round` to be dropped. */
   purge(round: number): Promise<void>;
   /** Idempotent. */

@@ -6,6 +6,7 @@ import { Coordinator, type CoordinatorOptions } from '../../coordinator/coordina
 import { nextRun } from '../../shared/bus/announcements.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { digestOf } from '../../shared/config.js';
+import { UsageError } from '../../shared/errors.js';
 import { JetStreamHistory } from '../../shared/journal/jetstream-history.js';
 import { JetStreamJournal } from '../../shared/journal/jetstream-journal.js';
 import { silentLogger } from '../../shared/logger.js';
@@ -91,6 +92,26 @@ describe('a run over NATS', { skip: WITHOUT_NATS }, () => {
       assert.equal(await coordinate(test, `whole-${workers}`), expected);
     });
   }
+
+  it('goes back to an earlier round with the workers that were there, and ends with the same φ', async (test) => {
+    for (const id of ['back-a', 'back-b']) await startWorker(test, id);
+    assert.equal(await coordinate(test, 'back'), expected);
+    // 20 begins an episode, 17 is within one, and 41 is one that the workers have kept
+    for (const fromRound of [0, 17, 20, 41]) {
+      const started: number[] = [];
+      const observer: CoordinatorOptions['observer'] = { started: (round) => started.push(round) };
+      assert.equal(await coordinate(test, 'back', { fromRound, observer }), expected, `from ${fromRound}`);
+      assert.deepEqual(started, [fromRound]);
+    }
+    await assert.rejects(coordinate(test, 'back', { fromRound: 44 }), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.equal(
+        error.message,
+        'Cannot go back to round 44: it must be of rounds 0 to 43, which the run can be recovered at',
+      );
+      return true;
+    });
+  });
 
   it('goes on where another coordinator left it, from its checkpoint and journal on the server', async (test) => {
     const stop = new AbortController();

@@ -7,6 +7,7 @@ import { LoptError } from '../shared/errors.js';
 import type { Decision, Journal } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
 import type { PhiMessage, ResultMessage, ToCoordinator, VoteMessage } from '../shared/messages.js';
+import { SparingLogger } from '../shared/sparing-logger.js';
 import type { TreeNode } from '../shared/sum-tree.js';
 import type { Checkpoints } from './checkpoint.js';
 import { CrossCheck } from './cross-check.js';
@@ -66,6 +67,7 @@ const TICK_MS = 250;
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #membership: Membership;
+  readonly #strangers: SparingLogger;
   readonly #crossCheck: CrossCheck;
   readonly #evaluations: Evaluations;
   #state!: LearnerState;
@@ -81,6 +83,7 @@ export class Coordinator {
   constructor(options: CoordinatorOptions) {
     this.#options = options;
     const { bus, logger, digest, config, patience, observer, doubledShare } = options;
+    this.#strangers = new SparingLogger(logger);
     this.#membership = new Membership({
       bus,
       logger,
@@ -340,7 +343,8 @@ export class Coordinator {
 
   #dismiss(worker: string, error: string | undefined): void {
     if (error !== undefined && !this.#options.failWithLastWorker) {
-      this.#options.logger.error(`Worker ${worker} has failed: ${error}`, { worker });
+      const logger = this.#membership.has(worker) ? this.#options.logger : this.#strangers;
+      logger.error(`Worker ${worker} has failed: ${error}`, { worker });
     }
     this.#brief(this.#membership.leave(worker, 'left'));
     this.#regroup();

@@ -3,6 +3,7 @@ import type { Bus } from '../shared/bus/bus.js';
 import { type EpisodeShape, windowOf } from '../shared/episodes.js';
 import type { Logger } from '../shared/logger.js';
 import { type HeartbeatMessage, type HelloMessage, PROTOCOL, type ShardRange } from '../shared/messages.js';
+import { SparingLogger } from '../shared/sparing-logger.js';
 import type { NodePlace } from '../shared/sum-tree.js';
 import { Copies, type CopiesOptions } from './copies.js';
 import { type DeadlineOptions, Deadlines } from './deadlines.js';
@@ -41,6 +42,7 @@ const REGAIN = 1.25;
 
 export class Membership {
   readonly #options: MembershipOptions;
+  readonly #strangers: SparingLogger;
   readonly #roster: Roster;
   readonly #deadlines: Deadlines;
   readonly #copies: Copies;
@@ -56,6 +58,7 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#strangers = new SparingLogger(options.logger);
     this.#roster = new Roster(options.config.shards);
     this.#deadlines = new Deadlines(options.deadlines);
     this.#copies = new Copies({ config: options.config, share: options.doubledShare });
@@ -113,7 +116,7 @@ export class Membership {
   }
 
   refuse(worker: string, reason: string): void {
-    this.#options.logger.warn(`Worker ${worker} is refused: ${reason}`, { worker });
+    this.#strangers.warn(`Worker ${worker} is refused: ${reason}`, { worker });
     this.#options.bus.toWorker(worker, { type: 'refuse', worker, reason });
   }
 

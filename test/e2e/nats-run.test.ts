@@ -107,7 +107,7 @@ describe('a run over NATS', { skip: WITHOUT_NATS }, () => {
       assert.ok(error instanceof UsageError);
       assert.equal(
         error.message,
-        'Cannot go back to round 44: it must be of rounds 0 to 43, which the run can be recovered at',
+        'Cannot go back to round 44: it must be of rounds 41 to 43, which the run can be recovered at',
       );
       return true;
     });

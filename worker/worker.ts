@@ -111,6 +111,8 @@ export class Worker {
         if (this.#fingerprint !== '') this.#sayHello();
         return;
       case 'refuse':
+        // one for another worker, which a stranger has sent on
+        if (message.worker !== this.#options.id) return;
         this.#guard(Promise.reject(new LoptError(`Worker ${this.#options.id} is refused: ${message.reason}`)));
         return;
       case 'order':

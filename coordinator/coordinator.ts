@@ -4,47 +4,22 @@ import type { Bus } from '../shared/bus/bus.js';
 import type { RunConfig } from '../shared/config.js';
 import { windowOf } from '../shared/episodes.js';
 import { LoptError } from '../shared/errors.js';
-import type { Decision, Journal, JournalRecord } from '../shared/journal/journal.js';
+import type { Decision, Journal } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
-import type { PhiMessage, ResultMessage, ToCoordinator } from '../shared/messages.js';
+import type { PhiMessage, ResultMessage, ToCoordinator, VoteMessage } from '../shared/messages.js';
+import { SparingLogger } from '../shared/sparing-logger.js';
 import type { TreeNode } from '../shared/sum-tree.js';
 import type { Checkpoints } from './checkpoint.js';
-import { heldOutChunks, type Scores } from './evaluation.js';
-import { OpenEvaluation } from './held-out.js';
+import { CrossCheck } from './cross-check.js';
+import { Evaluations } from './evaluations.js';
+import { goBack } from './go-back.js';
 import { better, type LearnerState, learn, type ScoredPhi } from './learner.js';
 import { Membership, type MembershipOptions } from './membership.js';
+import type { RunObserver } from './observer.js';
 import { type Goal, Pacer } from './pacer.js';
 import { recover } from './recovery.js';
 import type { Member } from './roster.js';
 import { OpenRound } from './round.js';
-
-/** What a run tells about itself as it goes. */
-export interface RunObserver {
-  /** A round of the journal is applied again, before the run goes on. */
-  recovered?(record: JournalRecord, gradientNorm: number): void;
-  /** The run starts, or goes on, after this round. */
-  started?(round: number, term: number): void;
-  planned?(rounds: number): void;
-  round?(record: JournalRecord, measures: RoundMeasures): void;
-  evaluated?(round: number, scores: Scores, phi: Float32Array): void;
-  saved?(state: LearnerState): void;
-  waiting?(): void;
-  /** A worker's shards went to others. */
-  reassigned?(worker: string, why: 'left' | 'silent' | 'late'): void;
-}
-
-/** What is known of a round beside its record. */
-export interface RoundMeasures {
-  gradientNorm: number;
-  /** From φ's broadcast to the complete sum. */
-  seconds: number;
-  /** Of the coordinator's own work in the round. */
-  coordinatorSeconds: number;
-  workers: number;
-  replayed: number;
-  /** Nodes that came from two workers, and were equal to the last bit. */
-  duplicates: number;
-}
 
 export interface CoordinatorOptions {
   run: string;
@@ -56,6 +31,8 @@ export interface CoordinatorOptions {
   /** φ_0. */
   phi: Float64Array;
   goal: Goal;
+  /** Drops the rounds beyond this one first, and goes on from it. */
+  fromRound?: number;
   logger: Logger;
   observer?: RunObserver;
   /** Seconds between two checkpoints. @default 5 */
@@ -66,6 +43,8 @@ export interface CoordinatorOptions {
   failWithLastWorker?: boolean;
   /** Seconds without any worker after which the run ends with an error. @default no end */
   workerTimeout?: number;
+  /** Share of the shards that two workers compute; the workers' must be the same. @default DOUBLED_SHARE */
+  doubledShare?: number;
   /** When a worker counts as late or gone. */
   patience?: Pick<MembershipOptions, 'deadlines' | 'silence'> & {
     /** Seconds without a new chunk after which an evaluation's missing ones are ordered again. @default 10 */
@@ -88,7 +67,9 @@ const TICK_MS = 250;
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #membership: Membership;
-  readonly #evaluations = new Map<number, OpenEvaluation>();
+  readonly #strangers: SparingLogger;
+  readonly #crossCheck: CrossCheck;
+  readonly #evaluations: Evaluations;
   #state!: LearnerState;
   #term = 0;
   #lastSaved = 0;
@@ -101,14 +82,31 @@ export class Coordinator {
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
-    const { bus, logger, digest, config, patience, observer } = options;
+    const { bus, logger, digest, config, patience, observer, doubledShare } = options;
+    this.#strangers = new SparingLogger(logger);
     this.#membership = new Membership({
       bus,
       logger,
       digest,
       config,
+      doubledShare,
       ...patience,
       onReassigned: (worker, why) => observer?.reassigned?.(worker, why),
+    });
+    this.#crossCheck = new CrossCheck({
+      membership: this.#membership,
+      logger,
+      onOrdered: (members) => this.#brief(members),
+      onBanned: (worker, round, node) => observer?.banned?.(worker, round, node),
+    });
+    this.#evaluations = new Evaluations({
+      bus,
+      config,
+      members: () => this.#membership.members,
+      term: () => this.#term,
+      patience: patience?.evaluation,
+      onScores: (round, scores, phi) => observer?.evaluated?.(round, scores, phi),
+      onFailed: (error) => this.#fail(error),
     });
   }
 
@@ -119,10 +117,14 @@ export class Coordinator {
 
   /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
   async run(): Promise<RunEnd> {
-    const { bus, journal, checkpoints, config, digest, phi, logger, observer, signal } = this.#options;
+    const { bus, journal, checkpoints, config, digest, phi, fromRound, logger, observer, signal } = this.#options;
     const found = await checkpoints.read(digest);
     for (const sentence of found.damaged) logger.warn(sentence);
-    const { state, term, from } = await recover(journal, found.checkpoints, phi, config, (record, gradientNorm) =>
+    const usable =
+      fromRound === undefined
+        ? found.checkpoints
+        : await goBack({ journal, checkpoints, found: found.checkpoints, phi, config }, fromRound);
+    const { state, term, from } = await recover(journal, usable, phi, config, (record, gradientNorm) =>
       observer?.recovered?.(record, gradientNorm),
     );
     this.#state = state;
@@ -132,6 +134,8 @@ export class Coordinator {
     this.#membership.term = term;
     this.#membership.fingerprint = state.fingerprint;
     observer?.started?.(this.#state.round, this.#term);
+    // what is saved elsewhere, as φ's own files, is of the rounds beyond
+    if (fromRound !== undefined) await this.#save();
 
     const failed = new Promise<never>((_resolve, reject) => {
       this.#fail = reject;
@@ -173,7 +177,7 @@ export class Coordinator {
     while (sum) {
       const root = await sum;
       if (!root) break;
-      const { startedAt, replayed, duplicates } = this.#open!;
+      const { startedAt, replayed } = this.#open!;
       const summedAt = performance.now();
       const decisions = await this.#decide(pacer);
       const decidedAt = performance.now();
@@ -199,7 +203,7 @@ export class Coordinator {
         coordinatorSeconds: (learnedAt - decidedAt + performance.now() - writingAt) / 1000,
         workers: this.#membership.size,
         replayed,
-        duplicates,
+        duplicates: this.#crossCheck.takeCompared(),
       });
       if (performance.now() - savedAt > 1000 * checkpointSeconds) {
         await appended;
@@ -220,6 +224,7 @@ export class Coordinator {
     const sum = new Promise<TreeNode | undefined>((resolve) => {
       this.#summed = resolve;
     });
+    this.#crossCheck.open(this.#open);
     this.#membership.open(this.#open);
     this.#sendPhi();
     return sum;
@@ -245,7 +250,7 @@ export class Coordinator {
     switch (message.type) {
       case 'hello':
         this.#brief(this.#membership.welcome(message) ?? []);
-        this.#sendEvaluations();
+        this.#evaluations.sendAll();
         return;
       case 'heartbeat':
         this.#membership.alive(message);
@@ -256,37 +261,62 @@ export class Coordinator {
       case 'result':
         this.#take(message);
         return;
+      case 'vote':
+        this.#count(message);
+        return;
       case 'evaluation':
-        if (message.digest === this.#options.digest) this.#evaluations.get(message.round)?.add(message.scores);
+        if (message.digest === this.#options.digest) this.#evaluations.add(message);
     }
   }
 
-  #take({ worker, digest, round, node, replayed }: ResultMessage): void {
-    const open = this.#open;
-    if (digest !== this.#options.digest || round !== open?.number || !this.#membership.has(worker)) return;
-    const wrong = open.checkNode(node);
+  #take({ worker, digest, round: number, node, replayed }: ResultMessage): void {
+    const round = this.#roundOf(worker, digest, number);
+    if (!round) return;
+    const wrong = round.checkNode(node);
     if (wrong !== undefined) {
       this.#membership.refuse(worker, wrong);
       this.#dismiss(worker, wrong);
       return;
     }
-    try {
-      const shards = open.add(worker, node);
+    this.#check(() => {
+      const shards = this.#crossCheck.add(worker, round, node);
       if (shards === 0) return;
-      open.replayed += replayed;
+      round.replayed += replayed;
       this.#membership.received(worker, shards);
-      if (open.root) this.#summed(open.root);
+    });
+  }
+
+  #count({ worker, digest, round: number, node, hash }: VoteMessage): void {
+    const round = this.#roundOf(worker, digest, number);
+    if (round) this.#check(() => this.#crossCheck.vote(worker, round, node, hash));
+  }
+
+  /** The round that a member's message is about, where it is open, or was a moment ago. */
+  #roundOf(worker: string, digest: string, number: number): OpenRound | undefined {
+    if (digest !== this.#options.digest || !this.#membership.has(worker)) return undefined;
+    return this.#crossCheck.round(number);
+  }
+
+  /** Does what may end the run, or complete the open round. */
+  #check(work: () => void): void {
+    try {
+      work();
     } catch (error) {
       this.#fail(error as Error);
+      return;
     }
+    const open = this.#open;
+    if (!open?.root || open.closed || this.#crossCheck.isDisputed) return;
+    open.closed = true;
+    this.#summed(open.root);
   }
 
   /** Looks for workers that are gone or late, and for the end of the patience without any. */
   #tick(): void {
     const { size } = this.#membership;
     this.#brief(this.#membership.tick());
-    if (this.#membership.size < size) this.#sendEvaluations();
-    for (const evaluation of this.#evaluations.values()) if (evaluation.isStalled()) this.#sendEvaluation(evaluation);
+    if (this.#membership.size < size) this.#regroup();
+    this.#evaluations.tick();
     const { workerTimeout } = this.#options;
     if (this.#membership.size > 0) {
       this.#aloneSince = undefined;
@@ -303,22 +333,23 @@ export class Coordinator {
     if (!this.#membership.has(worker)) return;
     this.#options.logger.warn(`Worker ${worker} is gone: its shards go to others`);
     this.#brief(this.#membership.leave(worker, 'silent'));
-    this.#sendEvaluations();
+    this.#regroup();
   }
 
   /** Says again what was lost while the bus was cut off. */
   #repeat(): void {
     this.#announce();
     if (this.#open?.number === this.#state.round + 1) this.#sendPhi();
-    this.#sendEvaluations();
+    this.#evaluations.sendAll();
   }
 
   #dismiss(worker: string, error: string | undefined): void {
     if (error !== undefined && !this.#options.failWithLastWorker) {
-      this.#options.logger.error(`Worker ${worker} has failed: ${error}`, { worker });
+      const logger = this.#membership.has(worker) ? this.#options.logger : this.#strangers;
+      logger.error(`Worker ${worker} has failed: ${error}`, { worker });
     }
     this.#brief(this.#membership.leave(worker, 'left'));
-    this.#sendEvaluations();
+    this.#regroup();
     if (this.#membership.size > 0) return;
     if (error !== undefined && this.#options.failWithLastWorker) this.#fail(new LoptError(error));
     this.#endIfAlone();
@@ -337,8 +368,10 @@ export class Coordinator {
     }
   }
 
-  #sendEvaluations(): void {
-    for (const evaluation of this.#evaluations.values()) this.#sendEvaluation(evaluation);
+  /** Others do what a worker that has left was to do. */
+  #regroup(): void {
+    this.#evaluations.sendAll();
+    this.#check(() => this.#crossCheck.review());
   }
 
   /** What this round fixes: the engine, the plan, and the evaluation that acts now. */
@@ -351,7 +384,7 @@ export class Coordinator {
       if (rounds !== undefined) decisions.push({ type: 'plan', rounds });
     }
     if (candidate && candidate.round + this.#options.config.evaluateEvery === round + 1) {
-      const { sum } = await this.#scoresOf(candidate);
+      const { sum } = await this.#evaluations.scoresOf(candidate);
       decisions.push({ type: 'evaluation', round: candidate.round, score: sum.mean });
     }
     return decisions;
@@ -359,37 +392,7 @@ export class Coordinator {
 
   #evaluateCandidate(): void {
     const { candidate } = this.#state;
-    if (candidate) void this.#scoresOf(candidate);
-  }
-
-  /** The held-out scores of a φ, asked for once. */
-  #scoresOf({ round, phi }: { round: number; phi: Float32Array }): Promise<Scores> {
-    let evaluation = this.#evaluations.get(round);
-    if (!evaluation) {
-      evaluation = new OpenEvaluation(
-        round,
-        phi,
-        heldOutChunks(this.#options.config),
-        this.#options.patience?.evaluation,
-      );
-      for (const old of this.#evaluations.keys()) if (old < round) this.#evaluations.delete(old);
-      this.#evaluations.set(round, evaluation);
-      this.#sendEvaluation(evaluation);
-      evaluation.scores
-        .then((scores) => this.#options.observer?.evaluated?.(round, scores, phi))
-        .catch((error: Error) => this.#fail(error));
-    }
-    return evaluation.scores;
-  }
-
-  /** Spreads the missing chunks of an evaluation over the workers. */
-  #sendEvaluation({ round, phi, missing, turn }: OpenEvaluation): void {
-    const { members } = this.#membership;
-    members.forEach(({ id }, index) => {
-      const chunks = missing.filter((_, position) => (position + turn) % members.length === index);
-      if (chunks.length === 0) return;
-      this.#options.bus.toWorker(id, { type: 'evaluate', term: this.#term, round, phi, chunks });
-    });
+    if (candidate) void this.#evaluations.scoresOf(candidate);
   }
 
   async #save(): Promise<void> {
@@ -415,7 +418,7 @@ export class Coordinator {
     let result = best;
     const last = { round, phi: new Float32Array(phi) };
     for (const late of candidate && candidate.round !== round ? [candidate, last] : [last]) {
-      const { sum } = await this.#scoresOf(late);
+      const { sum } = await this.#evaluations.scoresOf(late);
       result = better(result, { ...late, score: sum.mean });
     }
     return result!;

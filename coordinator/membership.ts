@@ -3,19 +3,27 @@ import type { Bus } from '../shared/bus/bus.js';
 import { type EpisodeShape, windowOf } from '../shared/episodes.js';
 import type { Logger } from '../shared/logger.js';
 import { type HeartbeatMessage, type HelloMessage, PROTOCOL, type ShardRange } from '../shared/messages.js';
+import { SparingLogger } from '../shared/sparing-logger.js';
+import type { NodePlace } from '../shared/sum-tree.js';
+import { Copies, type CopiesOptions } from './copies.js';
 import { type DeadlineOptions, Deadlines } from './deadlines.js';
 import { type Member, Roster, sizeOf } from './roster.js';
+
+/** Why a worker's shards went to others. */
+export type Reassignment = 'left' | 'silent' | 'late' | 'banned';
 
 export interface MembershipOptions {
   bus: Bus;
   logger: Logger;
   digest: string;
-  config: EpisodeShape & { shards: number };
+  config: EpisodeShape & CopiesOptions['config'];
+  /** Share of the shards that two workers compute. @default DOUBLED_SHARE */
+  doubledShare?: number | undefined;
   deadlines?: DeadlineOptions;
   /** Seconds without a heartbeat after which a worker counts as gone. @default 5 */
   silence?: number;
   /** A worker's share of a round has been given to others. */
-  onReassigned?: (worker: string, why: 'left' | 'silent' | 'late') => void;
+  onReassigned?: (worker: string, why: Reassignment) => void;
 }
 
 /** A round as far as its membership goes. */
@@ -34,8 +42,12 @@ const REGAIN = 1.25;
 
 export class Membership {
   readonly #options: MembershipOptions;
+  readonly #strangers: SparingLogger;
   readonly #roster: Roster;
   readonly #deadlines: Deadlines;
+  readonly #copies: Copies;
+  /** Why a worker may not come back, by its name. */
+  readonly #banned = new Map<string, string>();
   readonly #seen = new Map<string, number>();
   /** Shards of each worker that are not in yet; a quick count, which `late` looks at more closely. */
   readonly #outstanding = new Map<string, number>();
@@ -46,8 +58,10 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#strangers = new SparingLogger(options.logger);
     this.#roster = new Roster(options.config.shards);
     this.#deadlines = new Deadlines(options.deadlines);
+    this.#copies = new Copies({ config: options.config, share: options.doubledShare });
   }
 
   set term(term: number) {
@@ -78,14 +92,16 @@ export class Membership {
       return [known];
     }
     const expected = this.fingerprint ?? fingerprint;
+    const ban = this.#banned.get(worker);
     const reason =
-      protocol !== PROTOCOL
+      ban ??
+      (protocol !== PROTOCOL
         ? `it speaks protocol ${protocol}, and this run protocol ${PROTOCOL}`
         : digest !== this.#options.digest
           ? 'its configuration is another one'
           : fingerprint !== expected
             ? `its engine computes other bits: it is "${fingerprint}", and this run's is "${expected}"`
-            : undefined;
+            : undefined);
     if (reason !== undefined) {
       this.refuse(worker, reason);
       return undefined;
@@ -96,27 +112,27 @@ export class Membership {
     const member = this.#roster.add(worker, incarnation, threads);
     this.#expect(member);
     this.#sendOrder(member);
-    return [member, ...changed];
+    return [...new Set([member, ...changed, ...this.#assignCopies()])];
   }
 
   refuse(worker: string, reason: string): void {
-    this.#options.logger.warn(`Worker ${worker} is refused: ${reason}`, { worker });
+    this.#strangers.warn(`Worker ${worker} is refused: ${reason}`, { worker });
     this.#options.bus.toWorker(worker, { type: 'refuse', worker, reason });
   }
 
   /** A worker lives. One that is not known, or knows another order than it was given, is told again. */
-  alive({ worker, incarnation, ranges }: HeartbeatMessage): void {
+  alive({ worker, incarnation, ranges, copies }: HeartbeatMessage): void {
     const member = this.#roster.get(worker);
     if (member?.incarnation !== incarnation) {
       this.#options.bus.toWorker(worker, { type: 'rejoin' });
       return;
     }
     this.#seen.set(worker, now());
-    if (JSON.stringify(ranges) !== JSON.stringify(member.ranges)) this.#sendOrder(member);
+    if (JSON.stringify([ranges, copies]) !== JSON.stringify([member.ranges, member.copies])) this.#sendOrder(member);
   }
 
   /** A worker is gone. Returns the members that compute its shards now, which need φ. */
-  leave(worker: string, why: 'left' | 'silent'): Member[] {
+  leave(worker: string, why: Exclude<Reassignment, 'late'>): Member[] {
     const had = sizeOf(this.#roster.get(worker)?.ranges ?? []);
     const changed = this.#roster.remove(worker);
     this.#seen.delete(worker);
@@ -124,15 +140,42 @@ export class Membership {
     this.#outstanding.delete(worker);
     if (had > 0) this.#options.onReassigned?.(worker, why);
     this.#reorder(changed);
-    return changed;
+    return [...new Set([...changed, ...this.#assignCopies()])];
+  }
+
+  /** A worker computes wrongly: it is out of the run, whatever it is started as. Returns what `leave` does. */
+  ban(worker: string, reason: string): Member[] {
+    this.#banned.set(worker, reason);
+    this.#options.bus.toWorker(worker, { type: 'refuse', worker, reason });
+    return this.leave(worker, 'banned');
+  }
+
+  /** Has a node computed by one who has not voted on it. Returns the members whose orders have changed, which need φ. */
+  ask(node: NodePlace, voters: Iterable<string>): Member[] {
+    this.#copies.ask(node, voters);
+    return this.#assignCopies();
+  }
+
+  /** Who was asked about a node; undefined where there is nobody. */
+  asked(node: NodePlace): string | undefined {
+    return this.#copies.asked(node);
+  }
+
+  /** Nobody needs to compute a node that was asked about any more. */
+  settle(node: NodePlace): Member[] {
+    this.#copies.settle(node);
+    return this.#assignCopies();
   }
 
   /** A round begins. At the start of an episode the shards are shared out anew. */
   open(round: RoundInProgress): void {
     this.#round = round;
-    if (windowOf(round.number, this.#options.config).window === 0) {
+    const { episode, window } = windowOf(round.number, this.#options.config);
+    this.#copies.begin(episode);
+    if (window === 0) {
       for (const member of this.members) member.weight = Math.min(member.threads, member.weight * REGAIN);
-      for (const member of this.#roster.rebalance()) this.#sendOrder(member);
+      const changed = this.#roster.rebalance();
+      for (const member of new Set([...changed, ...this.#copies.assign(this.members)])) this.#sendOrder(member);
     }
     for (const member of this.members) this.#expect(member);
   }
@@ -179,6 +222,7 @@ export class Membership {
       this.#options.onReassigned?.(member.id, 'late');
     }
     this.#reorder([...changed]);
+    for (const member of this.#assignCopies()) changed.add(member);
     return [...changed];
   }
 
@@ -195,6 +239,13 @@ export class Membership {
     }
   }
 
+  /** Shares the copies out anew, as far as those who computed them cannot any more. Returns the members with other ones. */
+  #assignCopies(): Member[] {
+    const changed = this.#copies.assign(this.members);
+    for (const member of changed) this.#sendOrder(member);
+    return changed;
+  }
+
   /** Starts the clock of a member's part of the open round. */
   #expect({ id, ranges, threads }: Member, replaying = false): void {
     const shards = sizeOf(ranges);
@@ -205,9 +256,9 @@ export class Membership {
     this.#deadlines.ordered(id, Math.ceil(shards / threads) * (1 + replays), !replaying, now());
   }
 
-  #sendOrder({ id, ranges }: Member): void {
+  #sendOrder({ id, ranges, copies }: Member): void {
     const round = this.#round?.number ?? 0;
-    this.#options.bus.toWorker(id, { type: 'order', term: this.#term, round, ranges });
+    this.#options.bus.toWorker(id, { type: 'order', term: this.#term, round, ranges, copies });
   }
 }
 

@@ -53,7 +53,7 @@ export async function recover(
 }
 
 /** The newest of the checkpoints whose round the journal holds with the same φ; the start where the journal reaches back to it. */
-async function pickStart(
+export async function pickStart(
   journal: Journal,
   checkpoints: readonly Checkpoint[],
   start: LearnerState,

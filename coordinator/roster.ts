@@ -1,5 +1,6 @@
 /** Who works, and which shards each worker advances. */
 import type { ShardRange } from '../shared/messages.js';
+import type { NodePlace } from '../shared/sum-tree.js';
 
 /** A worker that has joined. */
 export interface Member {
@@ -11,6 +12,8 @@ export interface Member {
   weight: number;
   /** The shards that it is ordered to advance, in order. */
   ranges: readonly ShardRange[];
+  /** The nodes of others' shards that it computes as well, as a check. */
+  copies: readonly NodePlace[];
 }
 
 /**
@@ -47,6 +50,7 @@ export class Roster {
       threads,
       weight: threads,
       ranges: taken.length === 0 ? [{ first: 0, end: this.#shards }] : [],
+      copies: [],
     };
     this.#members.set(id, member);
     return member;

@@ -1,18 +1,37 @@
-/** A round that is being computed: which part of its sum is here. */
-import { InconsistencyError } from '../shared/errors.js';
-import { coverage, SumTree, type TreeNode } from '../shared/sum-tree.js';
+/** A round that is being computed: which part of its sum is here, and what workers say of its nodes. */
+import { hashOfNode } from '../shared/double-computation.js';
+import { coverage, type NodePlace, SumTree, type TreeNode } from '../shared/sum-tree.js';
+import type { Votes } from './votes.js';
+
+/** A node that came. */
+interface Received {
+  worker: string;
+  node: TreeNode;
+}
+
+/** What a node or a vote brought. */
+export interface Arrival {
+  /** Shards that were not in the sum before. */
+  shards: number;
+  /** Where another worker has computed the same node, or this one before: what all say of it. */
+  compared?: { place: NodePlace; votes: Votes };
+  /** Whether a worker sent other bits for a node than it had sent before. */
+  contradiction?: boolean;
+}
 
 export class OpenRound {
   readonly number: number;
   readonly startedAt: number;
-  readonly #tree: SumTree;
   readonly #shards: number;
   readonly #length: number;
-  /** What came from whom, by node. */
-  readonly #received = new Map<string, { worker: string; node: TreeNode }>();
+  #tree: SumTree;
+  /** What came, by the shards that it covers: nodes without a right child have several names. */
+  readonly #received = new Map<string, Received[]>();
+  /** Hashes that came without their node, by the same key and by worker. */
+  readonly #hashes = new Map<string, Map<string, string>>();
   replayed = 0;
-  /** Nodes that came from two workers, and were equal to the last bit. */
-  duplicates = 0;
+  /** Whether its sum has been taken. What comes after that is still compared. */
+  closed = false;
 
   /** @param length of φ; @param startedAt in milliseconds, for the pace alone */
   constructor(number: number, shards: number, length: number, startedAt: number) {
@@ -41,27 +60,52 @@ export class OpenRound {
     return undefined;
   }
 
-  /**
-   * Adds a node. Returns the shards that it brought: 0 for a duplicate, which changes nothing. Throws InconsistencyError
-   * where the same node came before with other bits: one of the two workers computes wrongly.
-   */
-  add(worker: string, node: TreeNode): number {
-    const key = `${node.level}/${node.index}`;
-    const earlier = this.#received.get(key);
-    if (earlier) {
-      if (sameNode(earlier.node, node)) {
-        // what one worker sends again says nothing of the other's arithmetic
-        if (earlier.worker !== worker) this.duplicates += 1;
-        return 0;
-      }
-      throw new InconsistencyError(
-        `Cannot go on with round ${this.number}: workers ${earlier.worker} and ${worker} sent other bits for node ${key}`,
-      );
-    }
-    this.#received.set(key, { worker, node });
-    if (!this.#tree.add(node)) return 0;
+  /** Takes a node. What is in the sum already changes nothing, and is compared. */
+  add(worker: string, node: TreeNode): Arrival {
+    const key = this.#keyOf(node);
+    const before = this.#received.get(key) ?? [];
+    const own = before.find((each) => each.worker === worker);
+    if (own) return sameNode(own.node, node) ? { shards: 0 } : { shards: 0, contradiction: true };
+    this.#received.set(key, [...before, { worker, node }]);
+    const isNew = !this.closed && this.#tree.add(node);
     const { first, end } = coverage(node, this.#shards);
-    return end - first;
+    const shards = isNew ? end - first : 0;
+    const said = this.#hashes.get(key)?.get(worker);
+    if (said === undefined) return { shards, ...this.#compare(node) };
+    return said === hashOfNode(node) ? { shards } : { shards, contradiction: true };
+  }
+
+  /** Takes the hash of a node that a worker has computed. */
+  vote(worker: string, place: NodePlace, hash: string): Arrival {
+    const key = this.#keyOf(place);
+    const hashes = this.#hashes.get(key) ?? new Map<string, string>();
+    this.#hashes.set(key, hashes);
+    const before = hashes.get(worker);
+    if (before !== undefined) return before === hash ? { shards: 0 } : { shards: 0, contradiction: true };
+    hashes.set(worker, hash);
+    const own = this.#received.get(key)?.find((each) => each.worker === worker);
+    if (own) return hash === hashOfNode(own.node) ? { shards: 0 } : { shards: 0, contradiction: true };
+    return { shards: 0, ...this.#compare(place) };
+  }
+
+  /** What workers say of a node now. */
+  votesFor(place: NodePlace): Votes {
+    const key = this.#keyOf(place);
+    const votes = new Map(this.#hashes.get(key));
+    // what a worker has sent counts for more than what it says of it
+    for (const { worker, node } of this.#received.get(key) ?? []) votes.set(worker, hashOfNode(node));
+    return votes;
+  }
+
+  /** Takes everything out that came from a worker; the rest is added up again. */
+  withdraw(worker: string): void {
+    for (const hashes of this.#hashes.values()) hashes.delete(worker);
+    this.#tree = new SumTree(this.#shards);
+    for (const [key, all] of this.#received) {
+      const others = all.filter((each) => each.worker !== worker);
+      this.#received.set(key, others);
+      for (const { node } of others) this.#tree.add(node);
+    }
   }
 
   /** Whether a shard is in the sum. */
@@ -72,6 +116,22 @@ export class OpenRound {
   /** The sum over all shards, once every one is in. */
   get root(): TreeNode | undefined {
     return this.#tree.root;
+  }
+
+  /** Nothing where nobody else has said anything of the node: most are never hashed here. */
+  #compare(place: NodePlace): Pick<Arrival, 'compared'> {
+    const key = this.#keyOf(place);
+    const voters = new Set(this.#hashes.get(key)?.keys());
+    for (const { worker } of this.#received.get(key) ?? []) voters.add(worker);
+    if (voters.size < 2) return {};
+    const { first, end } = coverage(place, this.#shards);
+    const level = Math.ceil(Math.log2(end - first));
+    return { compared: { place: { level, index: first / 2 ** level }, votes: this.votesFor(place) } };
+  }
+
+  #keyOf(place: NodePlace): string {
+    const { first, end } = coverage(place, this.#shards);
+    return `${first}-${end}`;
   }
 }
 

@@ -16,7 +16,8 @@ import { writeRunReport } from './run-report.js';
 /** What every way of computing a run is given. */
 export type LaunchOptions = Required<
   Pick<CoordinatorOptions, 'config' | 'phi' | 'goal' | 'logger' | 'observer' | 'signal'>
->;
+> &
+  Pick<CoordinatorOptions, 'fromRound'>;
 
 /** How a run is computed. */
 export interface Conduct {
@@ -38,7 +39,7 @@ export async function conductRun(
   { folder, stored, init }: PreparedRun,
   { how, launch, resumeCommand, afterwards, logger, observers = [] }: Conduct,
 ): Promise<number> {
-  const { config, goal } = stored;
+  const { config, goal, fromRound } = stored;
   const screen = new Progress(process.stdout, config, goal);
   const say = (line: string) => (logger ? logger.info(line) : screen.say(line));
   const progress = logger ? new RunLog({ logger, config }) : screen;
@@ -47,6 +48,12 @@ export async function conductRun(
     saved({ best, phi }: LearnerState): void {
       const last = new Float32Array(phi);
       folder.writePhis(config, best ?? { phi: last }, last);
+    },
+  };
+  // asked for once: a run that is killed before it has gone back does so when it is resumed
+  const goneBack = {
+    started(): void {
+      if (fromRound !== undefined) folder.store({ ...stored, fromRound: undefined });
     },
   };
   const stop = new AbortController();
@@ -58,6 +65,7 @@ export async function conductRun(
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   say(`Training φ on ${config.problem} ${how}, into ${folder.path}`);
+  if (fromRound !== undefined) say(`Going back to round ${fromRound}.`);
   let end: RunEnd;
   try {
     end = await launch({
@@ -65,9 +73,14 @@ export async function conductRun(
       phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
       goal,
       logger: logger ?? { info: say, warn: say, error: say },
-      observer: observeAll(progress, report, saver, ...observers),
+      observer: observeAll(progress, report, saver, goneBack, ...observers),
       signal: stop.signal,
+      ...(fromRound === undefined ? {} : { fromRound }),
     });
+  } catch (error) {
+    // the command has failed, and whoever gave it was told: the next one does not try it again
+    goneBack.started();
+    throw error;
   } finally {
     report.close();
     process.off('SIGINT', onSignal);

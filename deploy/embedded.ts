@@ -11,7 +11,10 @@ import { Worker } from '../worker/worker.js';
 
 /** Options of an embedded run. */
 export interface EmbeddedOptions
-  extends Pick<CoordinatorOptions, 'config' | 'phi' | 'goal' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'> {
+  extends Pick<
+    CoordinatorOptions,
+    'config' | 'phi' | 'goal' | 'fromRound' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'
+  > {
   /** The run's folder: journal and checkpoints lie in it. */
   folder: string;
   threads: number;

@@ -32,6 +32,7 @@ export const TRAINING_FLAGS = {
   ...WORD_FLAGS,
   ...MODULE_FLAG,
   init: 'start from the φ in this file',
+  'from-round': 'with --resume: drop the rounds beyond this one and go on from it',
   config: 'read flags from this YAML file; those given here come first',
 } as const;
 
@@ -102,6 +103,8 @@ export interface PreparedRun {
 }
 
 async function startRun(task: string, named: string | undefined, flags: Flags): Promise<PreparedRun> {
+  if (flags['from-round'] !== undefined)
+    throw new UsageError(`${task}: --from-round goes back in a run, and needs --resume`);
   const problem = (await problemOf(task, flags, named)) ?? DEFAULT_PROBLEM;
   const init = flags['init'] === undefined ? undefined : readPhi(String(flags['init']));
   const goal = goalOf(task, flags) ?? { seconds: DEFAULT_SECONDS };
@@ -131,6 +134,7 @@ async function resumeRun(
     throw new UsageError(`${task}: --resume needs --out, the folder of the run to go on with`);
   if (flags['init'] !== undefined)
     throw new UsageError(`${task}: --init starts a new run, and --resume goes on with one`);
+  const fromRound = fromRoundOf(task, flags);
   const folder = new RunFolder(String(flags['out']));
   folder.open();
   const release = await lockFolder(folder.path, { task: 'Cannot resume', ...patience });
@@ -150,6 +154,7 @@ async function resumeRun(
     config,
     goal: goalOf(task, flags) ?? stored.goal,
     flags: { ...stored.flags, ...given },
+    ...(fromRound === undefined ? {} : { fromRound }),
   };
   folder.store(run);
   return { folder, stored: run, configured, init, release };
@@ -169,6 +174,11 @@ function differenceSentence(path: string, stored: StoredRun, { config }: Configu
   const before = new Map(entries(stored.config));
   const [name, now] = entries(numeric).find(([key, value]) => before.get(key) !== value) ?? ['version', config.version];
   return `Cannot resume ${path}: "${name}" must stay ${before.get(name)}, as the run was started, got ${now}`;
+}
+
+function fromRoundOf(task: string, flags: Flags): number | undefined {
+  const given = flags['from-round'];
+  return given === undefined ? undefined : checkNumber(task, 'from-round', given, { integer: true, minimum: 0 });
 }
 
 function goalOf(task: string, flags: Flags): Goal | undefined {

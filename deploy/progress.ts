@@ -1,6 +1,7 @@
 /** What a person sees while a run goes on: one live line on a terminal, a plain line every few seconds elsewhere. */
-import type { RoundMeasures, RunObserver } from '../coordinator/coordinator.js';
+
 import type { Scores } from '../coordinator/evaluation.js';
+import type { RoundMeasures, RunObserver } from '../coordinator/observer.js';
 import type { Goal } from '../coordinator/pacer.js';
 import type { RunConfig } from '../shared/config.js';
 import type { JournalRecord } from '../shared/journal/journal.js';
@@ -109,5 +110,6 @@ export function observeAll(...observers: readonly RunObserver[]): Required<RunOb
     saved: (state) => observers.forEach((observer) => void observer.saved?.(state)),
     waiting: () => observers.forEach((observer) => void observer.waiting?.()),
     reassigned: (worker, why) => observers.forEach((observer) => void observer.reassigned?.(worker, why)),
+    banned: (worker, round, node) => observers.forEach((observer) => void observer.banned?.(worker, round, node)),
   };
 }

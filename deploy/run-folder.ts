@@ -17,6 +17,8 @@ export interface StoredRun {
   goal: Goal;
   /** The flags that the user gave and that configure the run. */
   flags: Flags;
+  /** A round that the run is to go back to when it is resumed. */
+  fromRound?: number | undefined;
 }
 
 export class RunFolder {

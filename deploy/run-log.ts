@@ -1,6 +1,8 @@
 /** What a run's log says as it goes: a record now and then, with its figures as fields. */
-import type { RoundMeasures, RunObserver } from '../coordinator/coordinator.js';
+
 import type { Scores } from '../coordinator/evaluation.js';
+import type { Reassignment } from '../coordinator/membership.js';
+import type { RoundMeasures, RunObserver } from '../coordinator/observer.js';
 import type { EpisodeShape } from '../shared/episodes.js';
 import type { JournalRecord } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
@@ -22,6 +24,8 @@ export class RunLog implements RunObserver {
   readonly #everySeconds: number;
   readonly #now: () => number;
   #last: { round: number; at: number };
+  /** Nodes that two workers computed, equal to the last bit. */
+  #duplicates = 0;
 
   constructor({ logger, config, everySeconds = 10, now = () => performance.now() / 1000 }: RunLogOptions) {
     this.#logger = logger;
@@ -40,7 +44,8 @@ export class RunLog implements RunObserver {
     this.#logger.info('The rounds are planned', { rounds });
   }
 
-  round(record: JournalRecord, { workers, replayed }: RoundMeasures): void {
+  round(record: JournalRecord, { workers, replayed, duplicates }: RoundMeasures): void {
+    this.#duplicates += duplicates;
     this.#metaLoss.add(record);
     const { round, healthy, problems } = record;
     const now = this.#now();
@@ -54,6 +59,7 @@ export class RunLog implements RunObserver {
       workers,
       replayed,
       badProblems: problems - healthy,
+      duplicatesChecked: this.#duplicates,
     });
     this.#last = { round, at: now };
   }
@@ -71,7 +77,7 @@ export class RunLog implements RunObserver {
     this.#logger.warn('The run waits for a worker');
   }
 
-  reassigned(worker: string, reason: 'left' | 'silent' | 'late'): void {
+  reassigned(worker: string, reason: Reassignment): void {
     this.#logger.info('Shards went to other workers', { worker, reason });
   }
 }

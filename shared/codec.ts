@@ -1,6 +1,7 @@
 /** Values as bytes: MessagePack with typed arrays, framed by length and checksum where they go to a file. */
 import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
+import { checkMessagePack } from './message-pack.js';
 
 // without moreTypes a Float32Array would lose its type; with copyBuffers what is decoded never views a reused buffer
 const packr = new Packr({ moreTypes: true, useRecords: false, copyBuffers: true } as ConstructorParameters<
@@ -15,6 +16,12 @@ export function encode(value: unknown): Buffer {
 /** The value of `encode`; throws where the bytes are none. */
 export function decode(bytes: Uint8Array): unknown {
   return packr.unpack(bytes);
+}
+
+/** The value of `encode` from somebody else; throws ShapeError where the bytes are no plain value. */
+export function decodeReceived(bytes: Uint8Array): unknown {
+  checkMessagePack(bytes);
+  return decode(bytes);
 }
 
 const MAGIC = 0x6c6f7074; // "lopt"

@@ -8,6 +8,7 @@ import type {
   ShardRange,
   ToCoordinator,
   ToWorker,
+  VoteMessage,
 } from './messages.js';
 import { type Network, phiLength } from './phi.js';
 import {
@@ -29,7 +30,7 @@ import {
   text,
   word,
 } from './shape.js';
-import { coverage, type TreeNode } from './sum-tree.js';
+import { coverage, type NodePlace, type TreeNode } from './sum-tree.js';
 
 /** The most entries of a φ, shards of a run, and functions of a chunk that are believed before the run is known. */
 const MOST_ENTRIES = 2 ** 24;
@@ -109,10 +110,33 @@ function sizesOf({ network, shards, problems }: RunConfig): Sizes {
   return { phi: { shortest: length, longest: length }, shards, functions: problems, problems };
 }
 
+function placeFields(shards: number) {
+  return { level: integer(0, Math.ceil(Math.log2(shards))), index: integer(0, shards - 1) };
+}
+
+/** Throws ShapeError where the node lies beyond the shards. */
+function checkPlace(node: NodePlace, shards: number, at: string): { first: number; end: number } {
+  const covered = coverage(node, shards);
+  if (covered.first >= covered.end) throw shapeError(`${at}.index`, `a node over ${shards} shards`, node.index);
+  return covered;
+}
+
+function placeShape({ shards }: Sizes): Shape<NodePlace> {
+  const fields = object<NodePlace>(placeFields(shards));
+  return (value, at) => {
+    const place = fields(value, at);
+    checkPlace(place, shards, at);
+    return place;
+  };
+}
+
+function copiesShape(sizes: Sizes): Shape<NodePlace[]> {
+  return list(placeShape(sizes), 65536);
+}
+
 function nodeShape({ phi, shards, problems }: Sizes): Shape<TreeNode> {
   const fields = object<TreeNode>({
-    level: integer(0, Math.ceil(Math.log2(shards))),
-    index: integer(0, shards - 1),
+    ...placeFields(shards),
     gradient: finiteFloats(phi),
     loss: finite,
     finalLoss: finite,
@@ -121,8 +145,7 @@ function nodeShape({ phi, shards, problems }: Sizes): Shape<TreeNode> {
   });
   return (value, at) => {
     const node = fields(value, at);
-    const { first, end } = coverage(node, shards);
-    if (first >= end) throw shapeError(`${at}.index`, `a node over ${shards} shards`, node.index);
+    const { first, end } = checkPlace(node, shards, at);
     if (problems !== undefined && node.problems !== (end - first) * problems) {
       throw shapeError(`${at}.problems`, `${(end - first) * problems}`, node.problems);
     }
@@ -156,7 +179,13 @@ function toCoordinatorShape(sizes: Sizes): Shape<ToCoordinator> {
       protocol: count,
       digest,
     }),
-    heartbeat: object({ type: exactly('heartbeat'), worker: id, incarnation: count, ranges: rangesShape(sizes) }),
+    heartbeat: object({
+      type: exactly('heartbeat'),
+      worker: id,
+      incarnation: count,
+      ranges: rangesShape(sizes),
+      copies: copiesShape(sizes),
+    }),
     goodbye: object({ type: exactly('goodbye'), worker: id, error: sentence }, ['error']),
     result: object<ResultMessage>({
       type: exactly('result'),
@@ -165,6 +194,14 @@ function toCoordinatorShape(sizes: Sizes): Shape<ToCoordinator> {
       round: counting,
       node: nodeShape(sizes),
       replayed: count,
+    }),
+    vote: object<VoteMessage>({
+      type: exactly('vote'),
+      worker: id,
+      digest,
+      round: counting,
+      node: placeShape(sizes),
+      hash: digest,
     }),
     evaluation: object({
       type: exactly('evaluation'),
@@ -213,7 +250,13 @@ function toWorkerShape(sizes: Sizes): Shape<ToWorker> {
     announce,
     refuse: object({ type: exactly('refuse'), worker: id, reason: sentence }),
     rejoin: object({ type: exactly('rejoin') }),
-    order: object({ type: exactly('order'), term: counting, round: count, ranges: rangesShape(sizes) }),
+    order: object({
+      type: exactly('order'),
+      term: counting,
+      round: count,
+      ranges: rangesShape(sizes),
+      copies: copiesShape(sizes),
+    }),
     phi: object({ type: exactly('phi'), term: counting, round: count, phi: finiteFloats(sizes.phi) }),
     evaluate: object({
       type: exactly('evaluate'),

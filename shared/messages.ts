@@ -1,9 +1,9 @@
 /** What coordinator and worker say to each other. */
 import type { RunConfig } from './config.js';
-import type { TreeNode } from './sum-tree.js';
+import type { NodePlace, TreeNode } from './sum-tree.js';
 
 /** Spoken by both sides; a worker of another one is refused. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** Shards [first, end). */
 export interface ShardRange {
@@ -40,6 +40,7 @@ export interface HeartbeatMessage {
   worker: string;
   incarnation: number;
   ranges: readonly ShardRange[];
+  copies: readonly NodePlace[];
 }
 
 /** Worker: I leave; `error` says why where it is not by choice. */
@@ -68,6 +69,8 @@ export interface OrderMessage {
   /** The first round that it is about. */
   round: number;
   ranges: readonly ShardRange[];
+  /** Nodes of others' shards whose sums it computes as well, and answers with a hash: a check on hardware. */
+  copies: readonly NodePlace[];
 }
 
 /** Coordinator: φ_n, which starts the windows of round n + 1. */
@@ -87,6 +90,17 @@ export interface ResultMessage {
   node: TreeNode;
   /** Windows that were computed again to get there. */
   replayed: number;
+}
+
+/** Worker: the hash of what it computed for a node of a round's sum, to be held against that of another worker. */
+export interface VoteMessage {
+  type: 'vote';
+  worker: string;
+  digest: string;
+  round: number;
+  node: NodePlace;
+  /** SHA-256, as `hashOfNode` makes it. */
+  hash: string;
 }
 
 /** Part of an evaluation's functions: each chunk is drawn from a key of its own. */
@@ -132,7 +146,13 @@ export interface FinishedMessage {
   type: 'finished';
 }
 
-export type ToCoordinator = HelloMessage | HeartbeatMessage | GoodbyeMessage | ResultMessage | EvaluationMessage;
+export type ToCoordinator =
+  | HelloMessage
+  | HeartbeatMessage
+  | GoodbyeMessage
+  | ResultMessage
+  | VoteMessage
+  | EvaluationMessage;
 export type ToWorker =
   | AnnounceMessage
   | RefuseMessage

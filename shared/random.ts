@@ -17,6 +17,7 @@ export const PURPOSE = {
   evaluate: 5,
   check: 6,
   probe: 7,
+  doubleComputation: 8,
 } as const;
 
 export type Purpose = keyof typeof PURPOSE;

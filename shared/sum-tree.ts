@@ -5,10 +5,14 @@
  * A node (level l, index i) covers the shards [i·2^l, (i+1)·2^l) ∩ [0, S). One without a right child passes its left one on.
  */
 
-/** A sum over the shards of one node. */
-export interface TreeNode {
+/** Which node of the tree. */
+export interface NodePlace {
   level: number;
   index: number;
+}
+
+/** A sum over the shards of one node. */
+export interface TreeNode extends NodePlace {
   /** Σ dL/dφ, one float32 add for each inner node. */
   gradient: Float32Array;
   /** Σ L, in float64. */
@@ -22,7 +26,7 @@ export interface TreeNode {
 }
 
 /** The shards [first, end) that a node covers. */
-export function coverage(node: Pick<TreeNode, 'level' | 'index'>, shards: number): { first: number; end: number } {
+export function coverage(node: NodePlace, shards: number): { first: number; end: number } {
   const width = 2 ** node.level;
   return { first: node.index * width, end: Math.min((node.index + 1) * width, shards) };
 }
@@ -113,7 +117,7 @@ export class SumTree {
     return this.#isCovered({ level: 0, index: shard });
   }
 
-  #isCovered({ level, index }: Pick<TreeNode, 'level' | 'index'>): boolean {
+  #isCovered({ level, index }: NodePlace): boolean {
     for (let up = 0; level + up <= this.#height; up++) {
       if (this.#nodes.has(keyOf(level + up, index >> up))) return true;
     }

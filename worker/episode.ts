@@ -13,6 +13,8 @@ export interface ShardJob {
   state?: ShardState;
   /** Where the state was lost: φ of every earlier window of the episode, in order. */
   missed: readonly Float32Array[];
+  /** Whether the shard's sum is hashed. @default false */
+  isHashed?: boolean;
 }
 
 /** The shard's share of the round's sum, and its state for the next one. */

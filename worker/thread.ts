@@ -2,6 +2,7 @@
 import { constants, setPriority } from 'node:os';
 import { threadId, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { hashOfNode } from '../shared/double-computation.js';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
@@ -27,10 +28,17 @@ export interface WindowsTask {
   jobs: readonly ShardJob[];
 }
 
+/** The hash of a shard's own sum, before it was added to others. */
+export interface ShardHash {
+  shard: number;
+  hash: string;
+}
+
 export interface WindowsAnswer {
   /** The complete nodes over the jobs' shards, pre-added. */
   nodes: TreeNode[];
   states: { shard: number; state: ShardState }[];
+  hashes: ShardHash[];
   /** Windows that were computed again. */
   replayed: number;
 }
@@ -70,14 +78,16 @@ export function computeWindows(task: WindowsTask): Promise<Outcome<WindowsAnswer
     const { engine, config } = await openSession(task.session);
     const tree = new SumTree(config.shards, { finite: true });
     const states: WindowsAnswer['states'] = [];
+    const hashes: ShardHash[] = [];
     let replayed = 0;
     for (const job of task.jobs) {
       const advanced = advanceShard(engine, config, task.phi, job);
+      if (job.isHashed) hashes.push({ shard: job.shard, hash: hashOfNode(advanced.node) });
       tree.add(advanced.node);
       states.push({ shard: advanced.shard, state: advanced.state });
       replayed += advanced.replayed;
     }
-    return { nodes: tree.nodes(), states, replayed };
+    return { nodes: tree.nodes(), states, hashes, replayed };
   }, buffersOf);
 }
 

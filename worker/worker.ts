@@ -1,8 +1,8 @@
 /** A worker: advances the shards it was ordered to, a window at every φ, and sends their pre-added sums. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus, Unsubscribe } from '../shared/bus/bus.js';
+import { isDoubled } from '../shared/double-computation.js';
 import { windowOf } from '../shared/episodes.js';
-import { JournalError, LoptError, messageOf } from '../shared/errors.js';
+import { LoptError, messageOf } from '../shared/errors.js';
 import type { PhiHistory } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
 import {
@@ -15,12 +15,13 @@ import {
   type ResultMessage,
   type ShardRange,
   type ToWorker,
+  type VoteMessage,
 } from '../shared/messages.js';
-import { SumTree } from '../shared/sum-tree.js';
-import type { ShardState } from './engines/engine.js';
-import type { ShardJob } from './episode.js';
+import type { NodePlace } from '../shared/sum-tree.js';
+import { Copies, type CopiesOrder } from './copies.js';
+import { HeldShards, type WindowsOrder } from './held-shards.js';
 import type { WorkerObserver } from './observer.js';
-import { type Pool, ThreadLostError } from './pool.js';
+import type { Pool } from './pool.js';
 
 /** Options of a worker. */
 export interface WorkerOptions {
@@ -36,35 +37,29 @@ export interface WorkerOptions {
   folders?: Readonly<Record<string, string>>;
   /** Tells this start of the worker from others of its name. @default 1 */
   incarnation?: number;
+  /** Share of the shards that are computed twice; the coordinator's must be the same. @default DOUBLED_SHARE */
+  doubledShare?: number;
   /** Told when the worker leaves for good, and why: it was refused, or what it computes failed. */
   onFailed?: (error: Error) => void;
 }
 
-/** A shard between two windows. */
-interface HeldShard {
-  /** The last round that it computed. */
-  round: number;
-  state: ShardState;
-}
-
-/** For so long a worker waits for a φ of the past that is not in the journal yet. */
-const HISTORY_SECONDS = 60;
-
-/** Lost threads in a row, in one round, after which the worker gives up. */
-const MOST_LOSSES = 20;
-
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #unsubscribe: Unsubscribe;
-  readonly #held = new Map<number, HeldShard>();
   /** The shards that are computed or were, by round: the last two rounds. */
   readonly #begun = new Map<number, Set<number>>();
-  readonly #results = new Map<number, ResultMessage[]>();
+  /** What was sent of the last two rounds. */
+  readonly #results = new Map<number, (ResultMessage | VoteMessage)[]>();
+  #shards: HeldShards;
+  #copies: Copies;
   #run: AnnounceMessage | undefined;
   #fingerprint = '';
+  /** The newest term that was heard of. */
+  #term = 0;
   #ranges: readonly ShardRange[] = [];
-  /** The first round that the order is about. */
+  /** The first round that the order is about, and the term that gave it. */
   #orderedFrom = 0;
+  #orderedTerm = 0;
   #phi: PhiMessage | undefined;
   /** Announcements since the newest φ, and at how many of them the results are sent again. */
   #idle = { announcements: 0, resendAt: 2 };
@@ -79,6 +74,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    [this.#shards, this.#copies] = this.#startHolding();
     this.#unsubscribe = options.bus.onWorker(options.id, (message) => this.#receive(message));
   }
 
@@ -118,18 +114,26 @@ export class Worker {
         if (this.#fingerprint !== '') this.#sayHello();
         return;
       case 'refuse':
+        // one for another worker, which a stranger has sent on
+        if (message.worker !== this.#options.id) return;
         this.#guard(Promise.reject(new LoptError(`Worker ${this.#options.id} is refused: ${message.reason}`)));
         return;
       case 'order':
         if (message.term < (this.#run?.term ?? 0)) return;
+        // one that was overtaken, or that a stranger sends again
+        if (message.term === this.#orderedTerm && message.round < this.#orderedFrom) return;
         this.#ranges = message.ranges;
+        this.#orderedTerm = message.term;
         this.#orderedFrom = message.round;
-        this.#forgetOthers();
+        this.#shards.keepOnly(this.#orderedShards());
+        this.#copies.follow(message.copies);
         if (this.#run) this.#options.observer?.ordered?.(this.#run, this.#orderedShards().length);
         if (this.#phi) this.#guard(this.#computeRound(this.#phi));
         return;
       case 'phi':
         if (message.term < (this.#run?.term ?? 0)) return;
+        this.#followTerm(message);
+        if (message.round < (this.#phi?.round ?? 0)) return;
         this.#begin(message);
         return;
       case 'evaluate':
@@ -138,8 +142,21 @@ export class Worker {
       case 'finished':
         this.#finished = true;
         this.#ranges = [];
+        this.#copies.follow([]);
         this.#options.observer?.released?.();
     }
+  }
+
+  /**
+   * A new term may begin at a round before this worker's: its coordinator did not get so far, or was told to go back. What
+   * was computed and read beyond may not be the run's any more, so it is computed again.
+   */
+  #followTerm({ term, round }: { term: number; round: number }): void {
+    if (term <= this.#term) return;
+    this.#term = term;
+    if (round >= (this.#phi?.round ?? 0)) return;
+    this.#forgetComputed();
+    this.#options.history.forget?.();
   }
 
   /** What fails here cannot be mended here: the worker says why and leaves. */
@@ -165,13 +182,15 @@ export class Worker {
     if (this.#draining || run.term < (this.#run?.term ?? 0)) return;
     const known = this.#run?.digest === run.digest && this.#run.term === run.term;
     if (known && this.#fingerprint !== '') {
-      bus.toCoordinator({ type: 'heartbeat', worker: id, incarnation, ranges: this.#ranges });
+      const { nodes: copies } = this.#copies;
+      bus.toCoordinator({ type: 'heartbeat', worker: id, incarnation, ranges: this.#ranges, copies });
       await this.#catchUp(run);
       return;
     }
     if (known) return;
     const sameRun = this.#run?.digest === run.digest;
     if (!sameRun) this.#forgetRun();
+    this.#followTerm(run);
     const config = { ...run.config, folders: { ...run.config.folders, ...folders } };
     this.#run = { ...run, config };
     if (!sameRun) this.#fingerprint = await pool.fingerprint({ digest: run.digest, config });
@@ -193,7 +212,7 @@ export class Worker {
 
   /** Messages may be lost: a φ that was missed is read from the journal, and results that did not count are sent again. */
   async #catchUp({ round, term }: AnnounceMessage): Promise<void> {
-    if (this.#ranges.length === 0) return;
+    if (this.#isFree) return;
     if (round > (this.#phi?.round ?? -1)) {
       const phi = await this.#options.history.phi(round).catch(() => undefined);
       // not in the journal yet: the next announcement comes in a second
@@ -206,11 +225,16 @@ export class Worker {
     for (const result of this.#results.get(round + 1) ?? []) this.#options.bus.toCoordinator(result);
   }
 
+  /** Whether it has nothing to compute. */
+  get #isFree(): boolean {
+    return this.#ranges.length === 0 && this.#copies.nodes.length === 0;
+  }
+
   /** Starts the windows of round `phi.round` + 1 that are ordered and not begun; sends again what is done. */
   async #computeRound({ round: before, phi }: PhiMessage): Promise<void> {
     const run = this.#run;
     const round = before + 1;
-    if (!run || this.#draining || this.#ranges.length === 0 || round < this.#orderedFrom) return;
+    if (!run || this.#draining || this.#isFree || round < this.#orderedFrom) return;
     for (const kept of [this.#begun, this.#results]) {
       for (const old of kept.keys()) if (old < round - 1) kept.delete(old);
     }
@@ -220,108 +244,72 @@ export class Worker {
     this.#begun.set(round, begun);
     const shards = this.#orderedShards().filter((shard) => !begun.has(shard));
     for (const shard of shards) begun.add(shard);
-    if (shards.length === 0) return;
+    const { digest, config } = run;
+    const order = { session: { digest, config }, round, phi: sharedCopy(phi) };
+    const own = shards.length === 0 ? undefined : this.#computeShards({ ...order, shards });
+    // after its own shards, so that no round waits for a copy
+    await Promise.all([own, this.#computeCopies(order)]);
+  }
 
+  async #computeShards(order: WindowsOrder): Promise<void> {
+    const { round, shards } = order;
+    const startedAt = performance.now();
     this.#computing += 1;
     try {
-      await this.#computeShards(run, round, phi, shards);
+      const computed = await this.#whileCurrent(() => this.#shards.compute(this.#hashing(order)));
+      if (!computed) return;
+      const { nodes, hashes, replayed } = computed;
+      for (const { shard, hash } of hashes) this.#vote(order, { level: 0, index: shard }, hash);
+      const head = { type: 'result', worker: this.#options.id, digest: order.session.digest, round } as const;
+      nodes.forEach((node, index) => {
+        this.#send({ ...head, node, replayed: index === 0 ? replayed : 0 });
+      });
+      const seconds = (performance.now() - startedAt) / 1000;
+      this.#options.observer?.computed?.(round, { windows: shards.length, replayed, seconds });
     } finally {
       this.#computing -= 1;
       if (this.#computing === 0) this.#onIdle();
     }
   }
 
-  async #computeShards(
-    run: AnnounceMessage,
-    round: number,
-    phi: Float32Array,
-    shards: readonly number[],
-  ): Promise<void> {
-    const startedAt = performance.now();
-    const tree = new SumTree(run.config.shards, { finite: true });
-    const shared = sharedCopy(phi);
-    let replayed = 0;
-    await Promise.all(
-      chunksOf(shards, this.#options.pool.threads).map(async (chunk) => {
-        const answer = await this.#computeChunk(run, round, shared, chunk);
-        for (const node of answer.nodes) tree.add(node);
-        replayed += answer.replayed;
+  /** The order, with the shards hashed that another worker computes as well. */
+  #hashing(order: WindowsOrder): WindowsOrder {
+    const { config } = order.session;
+    const { episode } = windowOf(order.round, config);
+    return { ...order, isHashed: (shard) => isDoubled(config, shard, episode, this.#options.doubledShare) };
+  }
+
+  async #computeCopies(order: CopiesOrder): Promise<void> {
+    const copies = this.#copies;
+    await this.#whileCurrent(() =>
+      copies.compute(order, (node, hash) => {
+        if (!this.#closed && this.#copies === copies) this.#vote(order, node, hash);
       }),
     );
-    if (this.#closed) return;
-    const results = tree.nodes().map(
-      (node, index): ResultMessage => ({
-        type: 'result',
-        worker: this.#options.id,
-        digest: run.digest,
-        round,
-        node,
-        replayed: index === 0 ? replayed : 0,
-      }),
-    );
-    this.#results.set(round, [...(this.#results.get(round) ?? []), ...results]);
-    for (const result of results) this.#options.bus.toCoordinator(result);
-    const seconds = (performance.now() - startedAt) / 1000;
-    this.#options.observer?.computed?.(round, { windows: shards.length, replayed, seconds });
   }
 
-  /** Computes some shards in one thread, from the start of their episode where the thread that held them is lost. */
-  async #computeChunk(run: AnnounceMessage, round: number, phi: Float32Array, shards: readonly number[]) {
-    for (let losses = 0; ; losses++) {
-      const jobs = await this.#jobsFor(run, round, shards);
-      try {
-        const answer = await this.#options.pool.computeWindows({
-          session: { digest: run.digest, config: run.config },
-          phi,
-          jobs,
-        });
-        for (const { shard, state } of answer.states) this.#held.set(shard, { round, state });
-        return answer;
-      } catch (error) {
-        if (!(error instanceof ThreadLostError) || this.#closed || losses >= MOST_LOSSES) throw error;
-        this.#options.logger.warn(`${error.message}; shards ${shards[0]} to ${shards.at(-1)} are replayed`, { round });
-      }
+  /** What some work gives, or undefined where the worker has left meanwhile, or was made to forget what it computes. */
+  async #whileCurrent<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+    const shards = this.#shards;
+    const isOld = () => this.#closed || this.#shards !== shards;
+    try {
+      const result = await work();
+      return isOld() ? undefined : result;
+    } catch (error) {
+      if (isOld()) return undefined;
+      throw error;
     }
   }
 
-  async #jobsFor(run: AnnounceMessage, round: number, shards: readonly number[]): Promise<ShardJob[]> {
-    const place = windowOf(round, run.config);
-    let missed: Promise<Float32Array[]> | undefined;
-    const jobs: ShardJob[] = [];
-    for (const shard of shards) {
-      const held = this.#held.get(shard);
-      // a task takes the state along: until it answers, there is none here
-      this.#held.delete(shard);
-      if (place.window === 0) {
-        jobs.push({ shard, place, missed: [] });
-      } else if (held?.round === round - 1) {
-        jobs.push({ shard, place, state: held.state, missed: [] });
-      } else {
-        missed ??= this.#phisOf(round - place.window, round);
-        jobs.push({ shard, place, missed: await missed });
-      }
-    }
-    return jobs;
+  #vote({ session, round }: CopiesOrder, node: NodePlace, hash: string): void {
+    this.#send({ type: 'vote', worker: this.#options.id, digest: session.digest, round, node, hash });
   }
 
-  /** The φ's under which rounds [first, end) computed. */
-  #phisOf(first: number, end: number): Promise<Float32Array[]> {
-    const rounds = Array.from({ length: end - first }, (_, index) => first + index);
-    return Promise.all(rounds.map((round) => this.#phiOf(round - 1)));
-  }
-
-  /** φ_n of the journal. The broadcast of a φ may be ahead of it: waits for it a while. */
-  async #phiOf(round: number): Promise<Float32Array> {
-    const { history } = this.#options;
-    const until = performance.now() + 1000 * HISTORY_SECONDS;
-    for (let pause = 5; ; pause = Math.min(2 * pause, 1000)) {
-      try {
-        return await history.phi(round);
-      } catch (error) {
-        if (!(error instanceof JournalError) || this.#closed || performance.now() > until) throw error;
-      }
-      await delay(pause);
-    }
+  /** Sends what a round has given, and keeps it: it may have to be sent again. */
+  #send(message: ResultMessage | VoteMessage): void {
+    const sent = this.#results.get(message.round) ?? [];
+    this.#results.set(message.round, [...sent, message]);
+    this.#options.bus.toCoordinator(message);
   }
 
   async #evaluate({ round, phi, chunks }: EvaluateMessage): Promise<void> {
@@ -356,19 +344,30 @@ export class Worker {
 
   /** Another run begins: nothing of the one before is of use. */
   #forgetRun(): void {
-    this.#held.clear();
-    this.#begun.clear();
-    this.#results.clear();
-    this.#phi = undefined;
+    this.#forgetComputed();
     this.#ranges = [];
+    this.#term = 0;
+    this.#orderedTerm = 0;
     this.#orderedFrom = 0;
     this.#fingerprint = '';
     this.#scores.clear();
   }
 
-  #forgetOthers(): void {
-    const mine = new Set(this.#orderedShards());
-    for (const shard of this.#held.keys()) if (!mine.has(shard)) this.#held.delete(shard);
+  /** Every state and every result, and what is on its way. */
+  #forgetComputed(): void {
+    const { nodes } = this.#copies;
+    [this.#shards, this.#copies] = this.#startHolding();
+    this.#copies.follow(nodes);
+    this.#begun.clear();
+    this.#results.clear();
+    this.#phi = undefined;
+  }
+
+  #startHolding(): [HeldShards, Copies] {
+    const { pool, history, logger } = this.#options;
+    const isOver = () => this.#closed || this.#shards !== shards;
+    const shards = new HeldShards({ pool, history, logger, isOver });
+    return [shards, new Copies({ pool, history, logger, isOver })];
   }
 }
 
@@ -377,11 +376,4 @@ function sharedCopy(phi: Float32Array): Float32Array {
   const copy = new Float32Array(new SharedArrayBuffer(phi.byteLength));
   copy.set(phi);
   return copy;
-}
-
-/** Cuts a list into at most `count` runs whose lengths differ by at most one. */
-function chunksOf<Item>(items: readonly Item[], count: number): Item[][] {
-  const pieces = Math.min(count, items.length);
-  const cut = (piece: number) => Math.floor((piece * items.length) / pieces);
-  return Array.from({ length: pieces }, (_, piece) => items.slice(cut(piece), cut(piece + 1)));
 }

@@ -1,7 +1,7 @@
 /** What a run reports as it goes: rows for rounds and held-out evaluations, each once in every file, however often the run is killed. */
 import type { JournalRecord } from '../../shared/journal/journal.js';
-import type { RoundMeasures, RunObserver } from '../coordinator.js';
 import type { Scores } from '../evaluation.js';
+import type { RoundMeasures, RunObserver } from '../observer.js';
 
 /** A round. */
 export interface RoundRow {

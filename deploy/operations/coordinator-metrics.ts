@@ -1,8 +1,8 @@
 /** The metrics of a coordinator. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { RoundMeasures, RunObserver } from '../../coordinator/coordinator.js';
 import type { Scores } from '../../coordinator/evaluation.js';
 import type { LearnerState } from '../../coordinator/learner.js';
+import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
 import type { Member } from '../../coordinator/roster.js';
 import type { RunConfig } from '../../shared/config.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
@@ -17,7 +17,7 @@ export interface MeasuredRun {
 }
 
 const WORKER_STATES = ['computing', 'idle', 'late'] as const;
-const REASSIGNMENT_REASONS = ['left', 'silent', 'late'] as const;
+const REASSIGNMENT_REASONS = ['left', 'silent', 'late', 'banned'] as const;
 
 /** What a coordinator does: not yet anything, waits for the leader to end, leads, or has ended. */
 type Role = 'starting' | 'standing by' | 'leading' | 'ended';
@@ -62,7 +62,11 @@ export class CoordinatorMetrics implements RunObserver {
   readonly #replayed = this.#counter('lopt_replayed_windows_total', 'Windows that workers computed again.');
   readonly #duplicates = this.#counter(
     'lopt_duplicates_checked_total',
-    'Sums that two workers sent, equal to the last bit.',
+    'Sums that two workers computed, equal to the last bit.',
+  );
+  readonly #banned = this.#counter(
+    'lopt_banned_workers_total',
+    'Workers that computed other bits than others did, and are out of the run.',
   );
   readonly #loss = this.#gauge('lopt_meta_loss', 'Mean over problems of the losses summed through the last episode.');
   readonly #rate = this.#gauge('lopt_learning_rate', 'Learning rate of the last outer step.');
@@ -83,7 +87,8 @@ export class CoordinatorMetrics implements RunObserver {
     new BuildInfo(this.registry).engine = config.engine;
     this.#runInfo(run, config.problem);
     this.#workerGauges();
-    for (const counter of [this.#rounds, this.#skipped, this.#ownSeconds, this.#replayed, this.#duplicates]) {
+    const counted = [this.#rounds, this.#skipped, this.#ownSeconds, this.#replayed, this.#duplicates, this.#banned];
+    for (const counter of counted) {
       counter.inc(this.#labels, 0);
     }
     for (const reason of REASSIGNMENT_REASONS) this.#reassignments.inc({ run, reason }, 0);
@@ -150,6 +155,10 @@ export class CoordinatorMetrics implements RunObserver {
 
   reassigned(_worker: string, reason: (typeof REASSIGNMENT_REASONS)[number]): void {
     this.#reassignments.inc({ ...this.#labels, reason });
+  }
+
+  banned(): void {
+    this.#banned.inc(this.#labels);
   }
 
   #become(role: Role): void {

@@ -1,5 +1,5 @@
 /** The runs that coordinators announce on a server: how a worker that belongs to none finds one. */
-import { decode } from '../codec.js';
+import { decodeReceived } from '../codec.js';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { checkAnnouncement } from '../message-check.js';
@@ -31,7 +31,7 @@ export function onAnnouncement(
     let message: AnnounceMessage | undefined;
     try {
       const whole = reassembler.add(decodePacket(bytes));
-      message = whole && checkAnnouncement(decode(whole));
+      message = whole && checkAnnouncement(decodeReceived(whole));
       if (message && runSubjects(message.run, prefix).announcement !== subject) {
         throw new ShapeError(`it announces run ${message.run}`);
       }

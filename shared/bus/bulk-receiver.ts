@@ -40,11 +40,15 @@ export class BulkReceiver {
     const arrived = () => this.#reassembler.parts(session, message);
     const reply = (parts: number, bytes: number) =>
       answer(encodePacket({ kind: 'grant', session, message, index: parts, count, size: bytes }));
-    const isDone = (this.#done.get(session) ?? 0) >= message;
+    const done = this.#done.get(session);
+    // a sender sends each message until it was received: a number far ahead would make its own next ones count as received
+    if (done !== undefined && message > done + 1) throw shapeError('packet.message', `at most ${done + 1}`, message);
+    const isDone = (done ?? 0) >= message;
+    const isKnown = done !== undefined;
     if (kind === 'ask') {
       if (size > MOST_PART_BYTES) throw shapeError('packet.size', `at most ${MOST_PART_BYTES}`, size);
       if (isDone) reply(count, 0);
-      else this.#grants.ask(session, size, (bytes) => reply(arrived(), bytes));
+      else this.#grants.ask(session, size, (bytes) => reply(arrived(), bytes), isKnown);
       return undefined;
     }
     if (kind !== 'part') throw shapeError('packet.kind', 'part or ask', kind);
@@ -58,7 +62,7 @@ export class BulkReceiver {
     if (!whole) {
       const left = size - this.#reassembler.bytes(session);
       const next = Math.min(left, payload.length);
-      this.#grants.ask(session, next, (bytes) => reply(arrived(), bytes));
+      this.#grants.ask(session, next, (bytes) => reply(arrived(), bytes), isKnown);
       return undefined;
     }
     this.#remember(session, message);

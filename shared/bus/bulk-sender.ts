@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '../logger.js';
 import { ShapeError } from '../shape.js';
+import { SparingLogger } from '../sparing-logger.js';
 import { bundle, bundledBytes } from './bundle.js';
 import { cut, decodePacket, encodePacket, type Packet } from './packet.js';
 
@@ -29,6 +30,7 @@ const LONGEST_RETRY_MS = 2000;
 /** Sends messages in order, each until it was received. */
 export class BulkSender {
   readonly #options: Required<BulkSenderOptions>;
+  readonly #strangers: SparingLogger;
   readonly #session = randomBytes(8).toString('hex');
   readonly #queue: Uint8Array[] = [];
   #queued = 0;
@@ -42,6 +44,7 @@ export class BulkSender {
 
   constructor({ now = () => performance.now(), retryMs = 100, ...options }: BulkSenderOptions) {
     this.#options = { now, retryMs, ...options };
+    this.#strangers = new SparingLogger(options.logger);
   }
 
   /** Sends a message after those before it. */
@@ -144,7 +147,7 @@ export class BulkSender {
       return checkGrant(decodePacket(received), place);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
-      this.#options.logger.warn(`The answer to a result is not used: ${error.message}`);
+      this.#strangers.warn(`The answer to a result is not used: ${error.message}`);
       return undefined;
     }
   }

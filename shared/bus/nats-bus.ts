@@ -1,6 +1,6 @@
 /** The bus over NATS: coordinator and workers on any number of hosts. */
 import { randomBytes } from 'node:crypto';
-import { decode, encode } from '../codec.js';
+import { decodeReceived, encode } from '../codec.js';
 import type { RunConfig } from '../config.js';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../logger.js';
@@ -205,7 +205,7 @@ export class NatsBus implements Bus {
     const whole = this.#checked(subject, () => this.#receiver.receive(ofThisProtocol(decodePacket(bytes)), answer));
     if (!whole) return;
     for (const each of this.#checked(subject, () => unbundle(whole)) ?? []) {
-      const message = this.#checked(subject, () => this.#checker.toCoordinator(decode(each)));
+      const message = this.#checked(subject, () => this.#checker.toCoordinator(decodeReceived(each)));
       if (message) this.#coordinator.call(message);
     }
   }
@@ -220,7 +220,7 @@ export class NatsBus implements Bus {
       const packet = decodePacket(bytes);
       const whole = reassembler.add(packet);
       if (!whole) return undefined;
-      const message = check(decode(whole));
+      const message = check(decodeReceived(whole));
       if (!ANY_PROTOCOL.has(message.type)) ofThisProtocol(packet);
       return { message, session: packet.session };
     });

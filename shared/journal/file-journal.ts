@@ -117,6 +117,23 @@ export class FileJournal implements Journal {
     }
   }
 
+  async truncate(round: number): Promise<void> {
+    if (round >= this.last) return;
+    if (round < this.first || round < 0) {
+      const kept = `it holds rounds ${this.first} to ${this.last}`;
+      throw new JournalError(`Cannot cut the journal in ${this.#folder} back to round ${round}: ${kept}`);
+    }
+    while (this.#segments.at(-1)!.first > round) {
+      const segment = this.#segments.pop()!;
+      closeSync(segment.file);
+      rmSync(segment.path);
+    }
+    const segment = this.#segments.at(-1)!;
+    segment.offsets.length = round - segment.first + 2;
+    ftruncateSync(segment.file, segment.offsets.at(-1)!);
+    segment.unsynced = true;
+  }
+
   async purge(round: number): Promise<void> {
     while (this.#segments.length > 1 && this.#segments[1]!.first <= round) {
       const segment = this.#segments.shift()!;

@@ -44,6 +44,10 @@ export class JetStreamHistory implements PhiHistory {
     return kept;
   }
 
+  forget(): void {
+    this.#kept.clear();
+  }
+
   /** The newest record; undefined where there is none. */
   async latest(): Promise<JournalRecord | undefined> {
     return (await this.#records.last())?.record;

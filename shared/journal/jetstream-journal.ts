@@ -8,7 +8,7 @@ import { type ClusterError, InconsistencyError, JournalError } from '../errors.j
 import type { Logger } from '../logger.js';
 import { type JetStream, REFUSALS, type Refusal } from '../nats/jetstream.js';
 import { ensureJournalStream } from '../nats/journal-stream.js';
-import { type PreparedRecord, RecordStream, type StoredRecord } from '../nats/record-stream.js';
+import { type LastRecord, type PreparedRecord, RecordStream } from '../nats/record-stream.js';
 import type { RunSubjects } from '../subjects.js';
 import type { Journal, JournalRecord } from './journal.js';
 
@@ -32,7 +32,7 @@ export interface JetStreamJournalOptions {
 /** The last record, as this journal knows it. */
 interface Tail {
   round: number;
-  /** 0 where there is none. */
+  /** As the server knows it; 0 where there is none. */
   sequence: number;
 }
 
@@ -105,6 +105,19 @@ export class JetStreamJournal implements Journal {
    */
   async sync(): Promise<void> {}
 
+  async truncate(round: number): Promise<void> {
+    if (round >= this.last) return;
+    const found = round < this.first ? undefined : await this.#records.find(round);
+    if (!found) {
+      const kept = `it holds rounds ${this.first} to ${this.last}`;
+      throw new JournalError(`Cannot cut the journal in ${this.#records.name} back to round ${round}: ${kept}`);
+    }
+    await this.#records.dropAfter(found);
+    for (const kept of this.#kept.keys()) if (kept > round) this.#forget(kept);
+    const last = await this.#records.last();
+    if (last) this.#adopt(last);
+  }
+
   async purge(round: number): Promise<void> {
     const oldest = Math.min(round, this.last);
     if (oldest <= this.#first) return;
@@ -158,7 +171,7 @@ export class JetStreamJournal implements Journal {
     const known = last && this.#kept.get(last.record.round);
     if (known) assertSame(known.record, last.record);
     if (last?.record.round === record.round - 1) {
-      this.#tail = { round: record.round - 1, sequence: last.sequence };
+      this.#tail = { round: record.round - 1, sequence: last.after };
       return false;
     }
     await this.#appendAgain(record.round, last);
@@ -166,7 +179,7 @@ export class JetStreamJournal implements Journal {
   }
 
   /** The stream is shorter than what was acknowledged: a server lost its end. Memory has it. */
-  async #appendAgain(round: number, last: StoredRecord | undefined): Promise<void> {
+  async #appendAgain(round: number, last: LastRecord | undefined): Promise<void> {
     const from = (last?.record.round ?? -1) + 1;
     const missing = Array.from({ length: round - from }, (_, i) => this.#kept.get(from + i));
     this.#options.logger.warn(`NATS has lost rounds ${from} to ${round - 1} of the journal; they are appended again`);
@@ -176,13 +189,14 @@ export class JetStreamJournal implements Journal {
       );
     }
     this.#records.forgetFrom(from);
-    this.#tail = { round: from - 1, sequence: last?.sequence ?? 0 };
+    this.#tail = { round: from - 1, sequence: last?.after ?? 0 };
     for (const prepared of missing) await this.#store(prepared!);
   }
 
   /** The tail is a record that is in the stream already. */
-  #adopt({ sequence, record, writer }: StoredRecord): void {
+  #adopt({ sequence, after, record, writer }: LastRecord): void {
     this.#follow(this.#records.prepare(record, writer), sequence);
+    this.#tail = { round: record.round, sequence: after };
   }
 
   /** The tail is this record now. */

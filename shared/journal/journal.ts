@@ -33,6 +33,8 @@ export interface JournalRecord {
 export interface PhiHistory {
   /** φ_n; throws JournalError where the record is not there. */
   phi(round: number): Promise<Float32Array>;
+  /** Forgets what was read before: the journal may have been cut back. */
+  forget?(): void;
 }
 
 /** Records are appended one after another and read by round. */
@@ -47,6 +49,11 @@ export interface Journal extends PhiHistory {
   read(round: number): Promise<JournalRecord>;
   /** Makes what was appended survive a power loss, where that is the journal's to do. */
   sync(): Promise<void>;
+  /**
+   * Drops the records above `round`, the newest first: wherever that is cut short, what is left is a journal. Does nothing
+   * where there are none; throws JournalError where the record of `round` itself is not there.
+   */
+  truncate(round: number): Promise<void>;
   /** Allows records below `round` to be dropped. */
   purge(round: number): Promise<void>;
   /** Idempotent. */

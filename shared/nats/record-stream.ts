@@ -19,6 +19,12 @@ export interface StoredRecord {
   record: JournalRecord;
 }
 
+/** The newest record. */
+export interface LastRecord extends StoredRecord {
+  /** What the server takes for the sequence of the subject's last message; 0 where it knows of none. */
+  after: number;
+}
+
 /** What a message of the member's subject holds. */
 interface Entry {
   writer: string;
@@ -60,9 +66,9 @@ export class RecordStream {
   }
 
   /** The newest record, as the stream's leader knows it; undefined where there is none. */
-  async last(): Promise<StoredRecord | undefined> {
-    const found = await this.#read({ last_by_subj: this.#subject });
-    return found && this.#whole(found);
+  async last(): Promise<LastRecord | undefined> {
+    const found = await this.#lastEntry();
+    return found && { ...(await this.#whole(found)), after: found.after };
   }
 
   /** The oldest record; undefined where there is none. */
@@ -132,6 +138,33 @@ export class RecordStream {
     });
   }
 
+  /**
+   * Drops the records after one, the newest first. They are erased and not only marked: a server of version 2.9 that is killed
+   * forgets its marks, and the records would be there again.
+   */
+  async dropAfter({ sequence, record }: StoredRecord): Promise<void> {
+    const dropped: number[][] = [];
+    for (let next = sequence + 1; ; ) {
+      const found = await this.#atOrAfter(next);
+      if (!found) break;
+      // the record before its parts: what is left of it is nobody's, and goes with what is purged
+      dropped.push([found.sequence, ...(found.entry.parts ?? [])]);
+      next = found.sequence + 1;
+    }
+    for (const sequences of dropped.reverse()) for (const each of sequences) await this.#erase(each);
+    this.forgetFrom(record.round + 1);
+  }
+
+  async #erase(sequence: number): Promise<void> {
+    const task = `Cannot cut ${this.name} back`;
+    const outcome = await this.#jetStream.ask(task, ({ manager }) =>
+      manager.streams.deleteMessage(this.name, sequence, true),
+    );
+    if ('answer' in outcome) return;
+    // refused, too, where an earlier try went through unnoticed
+    if (await this.#message({ seq: sequence })) throw this.#jetStream.refused(task, outcome.refusal);
+  }
+
   /** Drops the messages before a record. */
   async purgeBefore({ sequence, firstSequence, record }: StoredRecord): Promise<void> {
     const task = `Cannot purge ${this.name}`;
@@ -155,7 +188,7 @@ export class RecordStream {
 
   /** Bisects the stream: rounds rise with the sequence. */
   async #search(round: number): Promise<StoredEntry | undefined> {
-    const last = await this.#read({ last_by_subj: this.#subject });
+    const last = await this.#lastEntry();
     if (!last || last.entry.round <= round) return last?.entry.round === round ? last : undefined;
     let low = 0;
     let high = last.sequence;
@@ -168,6 +201,31 @@ export class RecordStream {
       else low = found.sequence + 1;
     }
     return undefined;
+  }
+
+  /**
+   * The member's last message. A server of version 2.9 whose last message of a subject was deleted says that there is none,
+   * and wants an append to say so too, until there is a new one: the messages before it must be found otherwise.
+   */
+  async #lastEntry(): Promise<(StoredEntry & { after: number }) | undefined> {
+    const found = await this.#read({ last_by_subj: this.#subject });
+    if (found) return { ...found, after: found.sequence };
+    let last = await this.#atOrAfter(0);
+    if (!last) return undefined;
+    let step = 1;
+    for (let next = await this.#atOrAfter(last.sequence + step); next; step *= 2) {
+      last = next;
+      next = await this.#atOrAfter(last.sequence + step);
+    }
+    // the last one is less than a step away
+    while (step > 1) {
+      step = Math.ceil(step / 2);
+      for (let next = await this.#atOrAfter(last.sequence + step); next; ) {
+        last = next;
+        next = await this.#atOrAfter(last.sequence + step);
+      }
+    }
+    return { ...last, after: 0 };
   }
 
   /** The member's first message of this sequence or later. */

@@ -30,11 +30,11 @@ export interface BusUnderTest {
 }
 
 function heartbeat(worker: string, incarnation: number): HeartbeatMessage {
-  return { type: 'heartbeat', worker, incarnation, ranges: [] };
+  return { type: 'heartbeat', worker, incarnation, ranges: [], copies: [] };
 }
 
 function order(term: number): OrderMessage {
-  return { type: 'order', term, round: 1, ranges: [{ first: 0, end: 4 }] };
+  return { type: 'order', term, round: 1, ranges: [{ first: 0, end: 4 }], copies: [] };
 }
 
 function phi(round: number): PhiMessage {

@@ -125,6 +125,46 @@ export function testJournal(under: JournalUnderTest): void {
       await again.close();
     });
 
+    it('truncate() drops what is above the round it is given, for good, and append() goes on after it', async (test) => {
+      const open = await under.create(test);
+      const journal = await open();
+      const lengths = (round: number) => (round % 5 === 3 ? 70_000 : 5);
+      const append = async (to: Journal, last: number) => {
+        for (let round = to.last + 1; round <= last; round++) await to.append(recordOf(round, lengths(round)));
+      };
+      const assertHolds = async (held: Journal, first: number, last: number) => {
+        assert.deepEqual([held.first, held.last], [first, last]);
+        for (let round = first; round <= last; round++) {
+          assert.deepEqual(await held.read(round), recordOf(round, lengths(round)));
+        }
+        for (const round of [last + 1, last + 5]) await assert.rejects(held.read(round), JournalError);
+      };
+      await append(journal, 20);
+      for (const round of [20, 21, 100]) await journal.truncate(round);
+      await assertHolds(journal, 0, 20);
+      await journal.truncate(13);
+      await assertHolds(journal, 0, 13);
+      await append(journal, 17);
+      await assertHolds(journal, 0, 17);
+      await journal.truncate(15);
+      await journal.truncate(4);
+      await journal.close();
+      const again = await open();
+      await assertHolds(again, 0, 4);
+      await append(again, 30);
+      await again.purge(9);
+      await again.truncate(12);
+      await assertHolds(again, again.first, 12);
+      await assert.rejects(again.truncate(again.first - 1), JournalError);
+      await append(again, 14);
+      await again.close();
+      const last = await open();
+      await assertHolds(last, again.first === -1 ? last.first : again.first, 14);
+      await last.truncate(last.first);
+      await assertHolds(last, last.first, last.first);
+      await last.close();
+    });
+
     it('close() can be called twice', async (test) => {
       const open = await under.create(test);
       const journal = await open();

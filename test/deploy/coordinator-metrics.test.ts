@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { RoundMeasures } from '../../coordinator/coordinator.js';
+import type { RoundMeasures } from '../../coordinator/observer.js';
 import { trainEmbedded } from '../../deploy/embedded.js';
 import { CoordinatorMetrics } from '../../deploy/operations/coordinator-metrics.js';
 import { watchBus } from '../../deploy/operations/registry.js';
@@ -152,7 +152,7 @@ describe('CoordinatorMetrics', () => {
   it('counts the workers by state, and their threads, at the moment of the scrape', async () => {
     const metrics = newMetrics();
     const ranges = [{ first: 0, end: 2 }];
-    const member = { incarnation: 1, threads: 4, weight: 4, ranges };
+    const member = { incarnation: 1, threads: 4, weight: 4, ranges, copies: [] };
     const coordinator = {
       members: [
         { ...member, id: 'a' },

@@ -68,7 +68,7 @@ describe('RunLog', () => {
         'info',
         'The run makes progress',
         // 3 rounds in 12 seconds; three windows of 8/4; 8 problems in these records
-        { round: 6, roundsPerSecond: 0.25, metaLoss: 6, workers: 3, replayed: 2, badProblems: 4 },
+        { round: 6, roundsPerSecond: 0.25, metaLoss: 6, workers: 3, replayed: 2, badProblems: 4, duplicatesChecked: 0 },
       ],
       ['info', 'A held-out evaluation is done', { round: 5, sum: 2.5, final: null, divergenceRate: 0.25 }],
       ['warn', 'The run waits for a worker'],

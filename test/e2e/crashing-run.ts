@@ -1,4 +1,7 @@
-/** A run that kills itself with SIGKILL at a named step of a named round: `crashing-run.js FOLDER STEP ROUND`. */
+/**
+ * A run that kills itself with SIGKILL at a named step of a named round: `crashing-run.js FOLDER STEP ROUND`. Steps that begin
+ * with `cut` are those of going back to that round.
+ */
 import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, Checkpoints } from '../../coordinator/checkpoint.js';
@@ -37,6 +40,12 @@ class CrashingJournal extends FileJournal {
     dieAt('after-append', record.round);
     await appended;
   }
+
+  override async truncate(round: number): Promise<void> {
+    dieAt('cut-checkpoints', round);
+    await super.truncate(round);
+    dieAt('cut-journal', round);
+  }
 }
 
 class CrashingCheckpoints extends Checkpoints {
@@ -69,6 +78,7 @@ const coordinator = new Coordinator({
   checkpoints: new CrashingCheckpoints(new FolderBlobs(join(folder, 'checkpoints'))),
   phi: startOf(config),
   goal: { rounds: SMALL_ROUNDS },
+  ...(step.startsWith('cut') ? { fromRound: Number(at) } : {}),
   logger: silentLogger,
   observer: reportInto(folder, config),
   // a checkpoint after every round: recovery meets both of them

@@ -28,7 +28,13 @@ const NODE = { level: 1, index: 1, gradient: vector(), loss: 1.5, finalLoss: -2,
 /** One of every message, all fields set. */
 const TO_COORDINATOR: ToCoordinator[] = [
   { type: 'hello', worker: WORKER, incarnation: 0, threads: 2, fingerprint: 'x', protocol: 3, digest: DIGEST },
-  { type: 'heartbeat', worker: WORKER, incarnation: 7, ranges: [{ first: 1, end: 3 }] },
+  {
+    type: 'heartbeat',
+    worker: WORKER,
+    incarnation: 7,
+    ranges: [{ first: 1, end: 3 }],
+    copies: [{ level: 0, index: 4 }],
+  },
   { type: 'goodbye', worker: WORKER, error: 'why' },
   { type: 'result', worker: WORKER, digest: DIGEST, round: 9, node: NODE, replayed: 0 },
   {
@@ -43,6 +49,7 @@ const TO_COORDINATOR: ToCoordinator[] = [
       final: Float64Array.of(3, 4),
     },
   },
+  { type: 'vote', worker: WORKER, digest: DIGEST, round: 9, node: { level: 1, index: 2 }, hash: 'a'.repeat(64) },
 ];
 
 const TO_WORKER: ToWorker[] = [
@@ -56,6 +63,7 @@ const TO_WORKER: ToWorker[] = [
       { first: 0, end: 2 },
       { first: 4, end: 5 },
     ],
+    copies: [{ level: 1, index: 1 }],
   },
   { type: 'phi', term: 1, round: 0, phi: vector() },
   { type: 'evaluate', term: 1, round: 5, phi: vector(), chunks: [{ chunk: 0, count: 2 }] },

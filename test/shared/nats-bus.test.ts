@@ -82,8 +82,8 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
     await until(() => lost(coordinatorLink) && lost(workersLink));
     const results = [1, 2, 3].map((round) => resultOf('a', round, 0));
     for (const result of results) workers.toCoordinator(result);
-    workers.toCoordinator({ type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [] });
-    coordinator.toWorker('a', { type: 'order', term: 1, round: 1, ranges: [] });
+    workers.toCoordinator({ type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [], copies: [] });
+    coordinator.toWorker('a', { type: 'order', term: 1, round: 1, ranges: [], copies: [] });
     coordinator.toAllWorkers({ type: 'finished' });
     await own.start();
     await Promise.all(back);
@@ -91,10 +91,10 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
     assert.deepEqual(got, results);
     assert.deepEqual(mail, []);
     assert.deepEqual(told, { coordinator: 2, workers: 2 }, 'once for each of the two connections');
-    workers.toCoordinator({ type: 'heartbeat', worker: 'a', incarnation: 2, ranges: [] });
+    workers.toCoordinator({ type: 'heartbeat', worker: 'a', incarnation: 2, ranges: [], copies: [] });
     coordinator.toAllWorkers({ type: 'finished' });
     await settle();
-    assert.deepEqual(got.at(-1), { type: 'heartbeat', worker: 'a', incarnation: 2, ranges: [] });
+    assert.deepEqual(got.at(-1), { type: 'heartbeat', worker: 'a', incarnation: 2, ranges: [], copies: [] });
     assert.deepEqual(mail, [{ type: 'finished' }]);
   });
 
@@ -195,7 +195,7 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
       const session = Buffer.from(noise(8)).toString('hex');
       return encodePacket({ kind: 'part', session, message: 1, index: 0, count: 1, size: payload.length, payload });
     };
-    const good = packet({ type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [] });
+    const good = packet({ type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [], copies: [] });
     const targets = [subjects.mail, subjects.bulk, subjects.all, subjects.announcement, subjects.worker('a')];
     let bad = 0;
     const { gradient } = resultOf('a', 1, 0).node;
@@ -248,7 +248,10 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
       protocol: PROTOCOL + 1,
       digest: 'd'.repeat(64),
     };
-    for (const [i, message] of [hello, { type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [] }].entries()) {
+    for (const [i, message] of [
+      hello,
+      { type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [], copies: [] },
+    ].entries()) {
       const payload = encode(message);
       const place = { session: '0123456789abcdef', message: i + 1, index: 0, count: 1, size: payload.length };
       workersLink.control.publish(

@@ -1,0 +1,103 @@
+/** Which worker computes which node a second time: the seeded share of the shards, and what a third one is to decide. */
+import { isDoubled } from '../shared/double-computation.js';
+import { coverage, type NodePlace } from '../shared/sum-tree.js';
+import type { Member } from './roster.js';
+
+/** What decides which shards are computed twice. */
+export interface CopiesOptions {
+  config: { seed: number; member: number; shards: number };
+  /** @default DOUBLED_SHARE */
+  share?: number | undefined;
+}
+
+/** A node that one more worker computes. */
+interface Copy {
+  node: NodePlace;
+  /** Workers that have answered already. */
+  voters: ReadonlySet<string>;
+  /** Who computes it; undefined while nobody can. */
+  worker: string | undefined;
+}
+
+export class Copies {
+  readonly #options: CopiesOptions;
+  #episode = -1;
+  /** Of the episode. */
+  #doubled: Copy[] = [];
+  /** What is to be decided, by node. */
+  readonly #questions = new Map<string, Copy>();
+
+  constructor(options: CopiesOptions) {
+    this.#options = options;
+  }
+
+  /** A round of an episode begins; with another episode, other shards are computed twice. */
+  begin(episode: number): void {
+    if (episode === this.#episode) return;
+    this.#episode = episode;
+    const { config, share } = this.#options;
+    this.#doubled = [];
+    for (let shard = 0; shard < config.shards; shard++) {
+      if (!isDoubled(config, shard, episode, share)) continue;
+      this.#doubled.push({ node: { level: 0, index: shard }, voters: new Set(), worker: undefined });
+    }
+  }
+
+  /** A worker other than the voters is to compute a node. */
+  ask(node: NodePlace, voters: Iterable<string>): void {
+    const worker = this.asked(node);
+    this.#questions.set(keyOf(node), { node, voters: new Set(voters), worker });
+  }
+
+  /** Who is asked about a node. */
+  asked(node: NodePlace): string | undefined {
+    return this.#questions.get(keyOf(node))?.worker;
+  }
+
+  /** A node is decided. */
+  settle(node: NodePlace): void {
+    this.#questions.delete(keyOf(node));
+  }
+
+  /**
+   * Gives each copy to a member that neither advances the node's shards nor has answered, the least loaded one; what a
+   * member computes already stays with it. Returns the members whose copies are others now.
+   */
+  assign(members: readonly Member[]): Member[] {
+    const before = members.map(({ copies }) => JSON.stringify(copies));
+    const loads = new Map(members.map((member) => [member, loadOf(member)]));
+    const given = new Map<Member, NodePlace[]>(members.map((member) => [member, []]));
+    for (const copy of [...this.#questions.values(), ...this.#doubled]) {
+      const able = members.filter((member) => this.#isOther(member, copy));
+      const member = able.find(({ id }) => id === copy.worker) ?? lightest(able, loads, copy.node.index);
+      copy.worker = member?.id;
+      if (!member) continue;
+      given.get(member)!.push(copy.node);
+      loads.set(member, loads.get(member)! + 1 / member.threads);
+    }
+    for (const [member, copies] of given) member.copies = copies;
+    return members.filter(({ copies }, index) => JSON.stringify(copies) !== before[index]);
+  }
+
+  #isOther({ id, ranges }: Member, { node, voters }: Copy): boolean {
+    if (voters.size > 0) return !voters.has(id);
+    const { first, end } = coverage(node, this.#options.config.shards);
+    return ranges.every((range) => range.end <= first || end <= range.first);
+  }
+}
+
+/** Shards that a thread of the member advances. */
+function loadOf({ ranges, threads }: Member): number {
+  return ranges.reduce((sum, { first, end }) => sum + end - first, 0) / threads;
+}
+
+/** The member with the least to do; of several, each in turn. */
+function lightest(members: readonly Member[], loads: ReadonlyMap<Member, number>, turn: number): Member | undefined {
+  const least = Math.min(...members.map((member) => loads.get(member)!));
+  const lightest = members.filter((member) => loads.get(member) === least);
+  return lightest[turn % lightest.length];
+}
+
+function keyOf({ level, index }: NodePlace): string {
+  return `${level}/${index}`;
+}

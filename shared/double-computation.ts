@@ -1,0 +1,41 @@
+/**
+ * Which shards are computed twice, by two workers: a check on hardware. It is drawn for a whole episode of a shard, since a
+ * copy must follow the shard from the episode's start; so the share of the shards is also the share of the work. The draw is
+ * a function of (seed, member, shard, episode) with a purpose of its own: everybody knows it without a word, and no other
+ * draw changes.
+ *
+ * The two are compared by a hash of the shard's own sum, before it is added to others: it travels in a tenth of a kilobyte,
+ * and pre-adding stays as it is.
+ */
+import { createHash } from 'node:crypto';
+import type { RunConfig } from './config.js';
+import { deriveKey, threefry2x32 } from './random.js';
+import type { TreeNode } from './sum-tree.js';
+
+/** Share of the shards that are computed twice. */
+export const DOUBLED_SHARE = 0.01;
+
+/** Whether a shard is computed twice in an episode. */
+export function isDoubled(
+  { seed, member }: Pick<RunConfig, 'seed' | 'member'>,
+  shard: number,
+  episode: number,
+  share = DOUBLED_SHARE,
+): boolean {
+  const key = deriveKey({ seed, member, shard, episode, purpose: 'doubleComputation' });
+  return threefry2x32(key, [0, 0])[0] < share * 2 ** 32;
+}
+
+/** SHA-256 of all bits of a sum but its place: a node without a right child has those of its left one. */
+export function hashOfNode({
+  gradient,
+  loss,
+  finalLoss,
+  healthy,
+  problems,
+}: Omit<TreeNode, 'level' | 'index'>): string {
+  return createHash('sha256')
+    .update(new Uint8Array(gradient.buffer, gradient.byteOffset, gradient.byteLength))
+    .update(new Uint8Array(Float64Array.of(loss, finalLoss, healthy, problems).buffer))
+    .digest('hex');
+}

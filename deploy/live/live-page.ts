@@ -1,9 +1,10 @@
 /** The live page of a run: `--ui`. A thread of its own serves and draws it; this side says how the run is doing. */
 import { randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import type { RoundMeasures, RunObserver } from '../../coordinator/coordinator.js';
 import type { Scores } from '../../coordinator/evaluation.js';
 import type { LearnerState } from '../../coordinator/learner.js';
+import type { Reassignment } from '../../coordinator/membership.js';
+import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
 import { counted } from '../../coordinator/report/numbers.js';
 import type { Member } from '../../coordinator/roster.js';
 import type { RunConfig } from '../../shared/config.js';
@@ -151,9 +152,13 @@ export class LivePage implements RunObserver {
     this.#become('waiting');
   }
 
-  reassigned(worker: string, why: 'left' | 'silent' | 'late'): void {
+  reassigned(worker: string, why: Reassignment): void {
     this.#status.faults.reassignments += 1;
     this.#note(`The shards of ${worker}, which ${why === 'left' ? 'left' : `was ${why}`}, went to others`);
+  }
+
+  banned(worker: string, round: number): void {
+    this.#note(`${worker} computed other bits than others in round ${round}, and is out of the run`);
   }
 
   /** Shows the last state, and ends the page; idempotent. */

@@ -1,7 +1,7 @@
 /** What the runs of the chaos schedules must come to: the embedded run of the same configuration, which nothing disturbs. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunObserver } from '../../coordinator/coordinator.js';
+import type { RunObserver } from '../../coordinator/observer.js';
 import { observeAll } from '../../deploy/progress.js';
 import { reportInto, smallRun, trainConfig } from '../e2e/harness.js';
 import { CHAOS_FLAGS } from './stage.js';

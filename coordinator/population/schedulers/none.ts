@@ -1,0 +1,27 @@
+/** Every trial runs to the end. */
+import { createTrials, type Scheduler } from './scheduler.js';
+
+export interface NoneOptions {
+  trials: number;
+  rounds: number;
+  /** How many trials are created ahead: where proposals depend on results, trial n is proposed once trial n − ahead is over. */
+  ahead: number;
+}
+
+/** The state is how many trials were created. */
+export function runAll({ trials, rounds, ahead }: NoneOptions): Scheduler<number> {
+  return {
+    synchronous: true,
+    init() {
+      const count = Math.min(trials, ahead);
+      return { state: count, decisions: createTrials(0, count, rounds) };
+    },
+    report: (created, { trial }) => ({
+      state: Math.min(created + 1, trials),
+      decisions: [
+        { action: 'stop', trial, outcome: 'complete' },
+        ...createTrials(created, Math.min(trials - created, 1), rounds),
+      ],
+    }),
+  };
+}

@@ -30,6 +30,8 @@ export interface CoordinatorOptions {
   checkpoints: Checkpoints;
   /** φ_0. */
   phi: Float64Array;
+  /** What the run begins with instead of φ_0, where its configuration says so. */
+  start?: LearnerState;
   goal: Goal;
   /** Drops the rounds beyond this one first, and goes on from it. */
   fromRound?: number;
@@ -124,8 +126,13 @@ export class Coordinator {
       fromRound === undefined
         ? found.checkpoints
         : await goBack({ journal, checkpoints, found: found.checkpoints, phi, config }, fromRound);
-    const { state, term, from } = await recover(journal, usable, phi, config, (record, gradientNorm) =>
-      observer?.recovered?.(record, gradientNorm),
+    const { state, term, from } = await recover(
+      journal,
+      usable,
+      phi,
+      config,
+      (record, gradientNorm) => observer?.recovered?.(record, gradientNorm),
+      this.#options.start,
     );
     this.#state = state;
     this.#term = term;

@@ -54,10 +54,10 @@ function optimizerOf({ outer }: RunConfig, plannedRounds: number | null) {
   );
 }
 
-/** Record 0 of a journal: φ_0. */
+/** The first record of a journal: φ_0, or the φ that a fork begins with. */
 export function firstRecord(state: LearnerState, term: number): JournalRecord {
   return {
-    round: 0,
+    round: state.round,
     term,
     phi: new Float32Array(state.phi),
     gradient: new Float32Array(0),

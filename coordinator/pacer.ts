@@ -3,8 +3,11 @@ import type { OuterConfig } from '../shared/config.js';
 import type { LearnerState } from './learner.js';
 import { leastPlan } from './schedule.js';
 
-/** How long a run goes on: a number of rounds, or a time from which that number is decided once. */
-export type Goal = { rounds: number } | { seconds: number };
+/**
+ * How long a run goes on: a number of rounds, or a time from which that number is decided once. With `until` it pauses
+ * after an earlier round, while its learning rates stay those of all its rounds; a later goal takes it further.
+ */
+export type Goal = { rounds: number; until?: number } | { seconds: number };
 
 /** Share of the time that the pace is measured over, and the most seconds of it. */
 const MEASURED = 0.1;
@@ -30,7 +33,9 @@ export class Pacer {
 
   /** Whether the run has all its rounds. */
   reached({ round, plannedRounds }: LearnerState): boolean {
-    return round >= ('rounds' in this.#goal ? this.#goal.rounds : (plannedRounds ?? Number.POSITIVE_INFINITY));
+    if ('seconds' in this.#goal) return round >= (plannedRounds ?? Number.POSITIVE_INFINITY);
+    const { rounds, until = rounds } = this.#goal;
+    return round >= Math.min(rounds, until);
   }
 
   /** The plan, at the first round whose close can decide it; called at the close of every round until it is there. */

@@ -9,15 +9,16 @@ import { firstRecord, initialLearner, type LearnerState, learn } from './learner
 export interface Recovered {
   state: LearnerState;
   term: number;
-  /** Round of the checkpoint that it began with; 0 for the start of the run. */
+  /** Round of the checkpoint that it began with, or of the start of the run. */
   from: number;
 }
 
 /**
  * Makes the state after the journal's last round again: no window is recomputed. Compares φ with every record that it
- * passes. An empty journal starts the run, with record 0.
+ * passes. An empty journal starts the run, with the record of its start.
  *
  * @param onRound told of every round that is applied again
+ * @param start the state that the run begins with
  */
 export async function recover(
   journal: Journal,
@@ -25,8 +26,8 @@ export async function recover(
   phi: Float64Array,
   config: RunConfig,
   onRound?: (record: JournalRecord, gradientNorm: number) => void,
+  start: LearnerState = initialLearner(phi, config),
 ): Promise<Recovered> {
-  const start = initialLearner(phi, config);
   if (journal.last < 0) {
     if (checkpoints.length > 0) {
       throw new LoptError(
@@ -34,7 +35,7 @@ export async function recover(
       );
     }
     await journal.append(firstRecord(start, 1));
-    return { state: start, term: 1, from: 0 };
+    return { state: start, term: 1, from: start.round };
   }
   const picked = await pickStart(journal, checkpoints, start);
   let state = picked;
@@ -63,8 +64,8 @@ export async function pickStart(
     compare(learner, await journal.read(learner.round));
     return learner;
   }
-  if (journal.first === 0) {
-    compare(start, await journal.read(0));
+  if (journal.first === start.round) {
+    compare(start, await journal.read(start.round));
     return start;
   }
   throw new LoptError(

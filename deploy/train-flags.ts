@@ -29,6 +29,11 @@ const POSITIVE: NumberRule = { minimum: 0, exclusive: true };
 /** Every flag that is a number and part of the configuration. */
 export const NUMBER_FLAGS = {
   seed: { describe: 'what all randomness is drawn from', rule: { integer: true, minimum: 0 }, default: 0 },
+  member: {
+    describe: 'which member of a population this is: it draws from the seed what no other one does',
+    rule: { integer: true, minimum: 0 },
+    default: 0,
+  },
   shards: { describe: 'shards, which advance independently', rule: COUNT, default: 2, advice: 'shards' },
   problems: { describe: 'problems in a shard', rule: COUNT, default: 64, advice: 'problems' },
   horizon: { describe: 'inner steps of an episode', rule: COUNT, default: 100, advice: 'horizon' },
@@ -121,6 +126,7 @@ export async function configure(task: string, problem: string, flags: Flags, ini
   const values = optionValues(family, given);
   const rest = {
     seed: number('seed'),
+    member: number('member'),
     shards: number('shards'),
     problems: number('problems'),
     horizon: number('horizon'),
@@ -137,7 +143,6 @@ export async function configure(task: string, problem: string, flags: Flags, ini
     problemOptions: options,
     folders,
     network,
-    member: 0,
     outer,
     strict: flags['strict'] === true,
     secondDerivatives,

@@ -24,6 +24,21 @@ export interface OuterConfig {
   epsilon: number;
 }
 
+/**
+ * Where a run begins that goes on with another one's φ and outer optimizer, with other options (the exploit step of
+ * population-based training). It is part of the digest, and names the state by its content: the bits of such a run follow
+ * from its configuration and that state, and the state from the configuration named here, its planned rounds, and this
+ * same rule.
+ */
+export interface ForkPoint {
+  /** The configuration digest of the run that the state is of. */
+  digest: string;
+  /** n: the state is the one after round n. The run's first round is n + 1, and begins an episode. */
+  round: number;
+  /** sha256 of the state (coordinator/fork.ts). */
+  state: string;
+}
+
 /** Everything numeric about a run but how long it goes on: the planned rounds are a decision record. */
 export interface RunConfig {
   version: string;
@@ -59,6 +74,8 @@ export interface RunConfig {
   secondDerivatives: boolean;
   /** sha256 of the φ that the run starts from; null for a random one. */
   initialPhi: string | null;
+  /** Another run's state, where the run begins with one. */
+  start?: ForkPoint;
   /** Hashes of the data files behind the problems. */
   dataHashes: Readonly<Record<string, string>>;
 }

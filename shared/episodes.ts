@@ -6,6 +6,8 @@ export interface EpisodeShape {
   horizon: number;
   /** K, inner steps of a window; the last one of an episode is short where K does not divide T. */
   unroll: number;
+  /** Where a run begins that goes on with another one's φ: with a fresh episode, whatever came before. @default round 0 */
+  start?: { round: number };
 }
 
 /** A window's place. */
@@ -27,9 +29,10 @@ export function stepsOf(window: number, { horizon, unroll }: EpisodeShape): numb
   return Math.min(unroll, horizon - window * unroll);
 }
 
-/** The window that round n (from 1) computes. */
+/** The window that round n computes; the first round is the one after the run's start. */
 export function windowOf(round: number, shape: EpisodeShape): WindowPlace {
   const windows = windowsPerEpisode(shape);
-  const window = (round - 1) % windows;
-  return { episode: Math.floor((round - 1) / windows), window, steps: stepsOf(window, shape) };
+  const before = round - 1 - (shape.start?.round ?? 0);
+  const window = before % windows;
+  return { episode: Math.floor(before / windows), window, steps: stepsOf(window, shape) };
 }

@@ -1,5 +1,5 @@
 /** Checks every message that comes from outside the process: its shape, its sizes, and that it belongs to the run. */
-import { canonicalJson, digestOf, type OuterConfig, type RunConfig } from './config.js';
+import { canonicalJson, digestOf, type ForkPoint, type OuterConfig, type RunConfig } from './config.js';
 import type {
   AnnounceMessage,
   ChunkScores,
@@ -67,27 +67,31 @@ const optionValue = either<number | string | number[]>(
 );
 
 /** The configuration of a run. */
-export const configShape: Shape<RunConfig> = object<RunConfig>({
-  version: text(64),
-  problem: text(256),
-  problemOptions: record(optionValue, 256),
-  network,
-  seed: count,
-  member: count,
-  shards: integer(1, MOST_SHARDS),
-  problems: counting,
-  horizon: counting,
-  unroll: counting,
-  outer,
-  evaluateEvery: counting,
-  evaluateFunctions: counting,
-  engine: text(64),
-  strict: boolean,
-  secondDerivatives: boolean,
-  initialPhi: nullable(digest),
-  dataHashes: record(text(256), 256),
-  folders: record(text(4096), 256),
-});
+export const configShape: Shape<RunConfig> = object<RunConfig>(
+  {
+    version: text(64),
+    problem: text(256),
+    problemOptions: record(optionValue, 256),
+    network,
+    seed: count,
+    member: count,
+    shards: integer(1, MOST_SHARDS),
+    problems: counting,
+    horizon: counting,
+    unroll: counting,
+    outer,
+    evaluateEvery: counting,
+    evaluateFunctions: counting,
+    engine: text(64),
+    strict: boolean,
+    secondDerivatives: boolean,
+    initialPhi: nullable(digest),
+    start: object<ForkPoint>({ digest, round: count, state: digest }),
+    dataHashes: record(text(256), 256),
+    folders: record(text(4096), 256),
+  },
+  ['start'],
+);
 
 /** What the sizes in a run's messages must be, or may be at most where its configuration is not known yet. */
 interface Sizes {

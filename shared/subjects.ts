@@ -30,12 +30,15 @@ export interface ClusterSubjects {
 }
 
 /**
- * The names of one run. What workers send is under `PREFIX.up`, what the coordinator sends under `PREFIX.down`, and what
+ * The names of one member of a run. The members of a sweep share its streams and buckets, and each speaks with its workers
+ * on subjects of its own, in which the run's part is RUN for member 0 and RUN=MEMBER for another: one part either way, so
+ * that a server's permissions hold for sweeps as for single runs. What workers send is under `PREFIX.up`, what the coordinator sends under `PREFIX.down`, and what
  * it alone may append under `PREFIX.journal`: a server's permissions need no more than that.
  */
 export interface RunSubjects {
   prefix: string;
   run: string;
+  member: number;
   /** To the coordinator: hello and heartbeat. */
   mail: string;
   /** To the coordinator: results, evaluations and goodbyes. */
@@ -64,19 +67,22 @@ export function clusterSubjects(prefix: string = DEFAULT_PREFIX): ClusterSubject
   return { announcements: `${prefix}.down.*.announce`, registry: `${prefix}-runs` };
 }
 
-/** The names of a run; throws UsageError where it cannot be named so. */
-export function runSubjects(run: string, prefix: string = DEFAULT_PREFIX): RunSubjects {
+/** The names of a run's member; throws UsageError where the run cannot be named so. */
+export function runSubjects(run: string, prefix: string = DEFAULT_PREFIX, member = 0): RunSubjects {
   checkPrefix(prefix);
   checkToken('Cannot use the run', 'run', run);
   const journals = `${prefix}.journal.${run}`;
+  // a run's own name holds no equals sign
+  const part = member === 0 ? run : `${run}=${member}`;
   return {
     prefix,
     run,
-    mail: `${prefix}.up.${run}.mail`,
-    bulk: `${prefix}.up.${run}.bulk`,
-    all: `${prefix}.down.${run}.all`,
-    announcement: `${prefix}.down.${run}.announce`,
-    worker: (id) => `${prefix}.down.${run}.worker.${checkToken('Cannot reach the worker', 'worker', id)}`,
+    member,
+    mail: `${prefix}.up.${part}.mail`,
+    bulk: `${prefix}.up.${part}.bulk`,
+    all: `${prefix}.down.${part}.all`,
+    announcement: `${prefix}.down.${part}.announce`,
+    worker: (id) => `${prefix}.down.${part}.worker.${checkToken('Cannot reach the worker', 'worker', id)}`,
     journalStream: `${prefix}-${run}-journal`,
     journals: `${journals}.>`,
     journal: (member) => `${journals}.${member}`,

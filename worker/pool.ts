@@ -20,6 +20,8 @@ export class Pool {
   #closed = false;
   /** The threads that have computed something, by their ids. */
   readonly #ready = new Set<number>();
+  /** The configurations that are worked on, by their digests: the threads keep what they made for these. */
+  readonly #live = new Set<string>();
 
   readonly #background: boolean;
 
@@ -37,17 +39,22 @@ export class Pool {
 
   /** Computes windows, in place on the jobs' states; after a ThreadLostError those are not to be used. */
   computeWindows(task: WindowsTask): Promise<WindowsAnswer> {
-    return this.#run('computeWindows', task);
+    return this.#run('computeWindows', task.session, task);
   }
 
   /** Measures an optimizer on a chunk of functions, again where the thread dies under it. */
   evaluate(task: EvaluateTask): Promise<ChunkScores> {
-    return this.#runAgain('evaluate', task);
+    return this.#runAgain('evaluate', task.session, task);
   }
 
   /** The fingerprint of this machine's engine for a configuration. */
   fingerprint(session: SessionId): Promise<string> {
-    return this.#runAgain('fingerprint', session);
+    return this.#runAgain('fingerprint', session, { session });
+  }
+
+  /** A configuration is not worked on any more: the threads drop what they keep of it, each at its next task. */
+  retire(digest: string): void {
+    this.#live.delete(digest);
   }
 
   /**
@@ -91,21 +98,23 @@ export class Pool {
     void ill.destroy();
   }
 
-  async #runAgain<Answer>(name: string, task: unknown): Promise<Answer> {
+  async #runAgain<Answer>(name: string, session: SessionId, task: object): Promise<Answer> {
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#run<Answer>(name, task);
+        return await this.#run<Answer>(name, session, task);
       } catch (error) {
         if (!(error instanceof ThreadLostError) || tries === 5) throw error;
       }
     }
   }
 
-  async #run<Answer>(name: string, task: unknown): Promise<Answer> {
+  async #run<Answer>(name: string, { digest }: SessionId, task: object): Promise<Answer> {
     let outcome: Outcome<Answer>;
     this.#heal();
+    this.#live.add(digest);
+    const live = [...this.#live];
     try {
-      outcome = (await this.#piscina.run(task, { name })) as Outcome<Answer>;
+      outcome = (await this.#piscina.run({ ...task, live }, { name })) as Outcome<Answer>;
     } catch (cause) {
       this.#lost += 1;
       this.#heal();

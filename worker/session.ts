@@ -35,6 +35,19 @@ export function sessionOf({ digest, config }: SessionId): Promise<Session> {
   return session;
 }
 
+/** Closes the sessions of all configurations but these, with the memory of their engines. */
+export async function keepSessions(live: readonly string[]): Promise<void> {
+  for (const [digest, session] of sessions) {
+    if (live.includes(digest)) continue;
+    sessions.delete(digest);
+    // one that could not be opened has nothing to close, and said so when it was used
+    await session.then(
+      ({ engine }) => engine.close(),
+      () => {},
+    );
+  }
+}
+
 async function open(config: RunConfig): Promise<Session> {
   const entry = ENGINES.get(config.engine);
   if (!entry)

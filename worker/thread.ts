@@ -10,7 +10,7 @@ import type { ShardState } from './engines/engine.js';
 import { advanceShard, type ShardJob } from './episode.js';
 import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
 import { OPTIMIZERS, type OptimizerName } from './optimizers/registry.js';
-import { fingerprintOf, type Session, type SessionId, sessionOf } from './session.js';
+import { fingerprintOf, keepSessions, type Session, type SessionId, sessionOf } from './session.js';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -19,6 +19,12 @@ export interface ThreadData {
   /** Whether the thread gives way to all others of this machine. @default false */
   background?: boolean;
 }
+
+/** A task as the pool hands it out. */
+type Pooled<Task> = Task & {
+  /** Digests of the configurations that are worked on. */
+  live: readonly string[];
+};
 
 /** Compute one window of each of these shards. */
 export interface WindowsTask {
@@ -60,10 +66,11 @@ if (background && process.platform === 'linux') setPriority(constants.priority.P
 let modules: Promise<void> | undefined;
 
 /** The session of a task, where the users' modules are loaded. */
-async function openSession(id: SessionId): Promise<Session> {
+async function openSession({ session, live }: Pooled<{ session: SessionId }>): Promise<Session> {
   modules ??= loadModules(workerData as ThreadData);
   await modules;
-  return sessionOf(id);
+  await keepSessions(live);
+  return sessionOf(session);
 }
 
 async function loadModules({ problemModules }: ThreadData): Promise<void> {
@@ -73,9 +80,9 @@ async function loadModules({ problemModules }: ThreadData): Promise<void> {
   for (const path of problemModules) await loadProblemModule(path, { trial: false });
 }
 
-export function computeWindows(task: WindowsTask): Promise<Outcome<WindowsAnswer>> {
+export function computeWindows(task: Pooled<WindowsTask>): Promise<Outcome<WindowsAnswer>> {
   return outcomeOf(async () => {
-    const { engine, config } = await openSession(task.session);
+    const { engine, config } = await openSession(task);
     const tree = new SumTree(config.shards, { finite: true });
     const states: WindowsAnswer['states'] = [];
     const hashes: ShardHash[] = [];
@@ -91,9 +98,9 @@ export function computeWindows(task: WindowsTask): Promise<Outcome<WindowsAnswer
   }, buffersOf);
 }
 
-export function evaluate(task: EvaluateTask): Promise<Outcome<ChunkScores>> {
+export function evaluate(task: Pooled<EvaluateTask>): Promise<Outcome<ChunkScores>> {
   return outcomeOf(async () => {
-    const { engine, problems, gradient } = await openSession(task.session);
+    const { engine, problems, gradient } = await openSession(task);
     if ('phi' in task.optimizer) {
       engine.loadPhi(task.optimizer.phi);
       return evaluateChunk(engine.optimizer(), problems, gradient, task.request);
@@ -103,8 +110,8 @@ export function evaluate(task: EvaluateTask): Promise<Outcome<ChunkScores>> {
   });
 }
 
-export function fingerprint(session: SessionId): Promise<Outcome<string>> {
-  return outcomeOf(async () => fingerprintOf(await openSession(session)));
+export function fingerprint(task: Pooled<{ session: SessionId }>): Promise<Outcome<string>> {
+  return outcomeOf(async () => fingerprintOf(await openSession(task)));
 }
 
 /** The buffers of an answer that move to the pool's thread; the states' are shared. */

@@ -41,6 +41,8 @@ export interface WorkerOptions {
   doubledShare?: number;
   /** Told when the worker leaves for good, and why: it was refused, or what it computes failed. */
   onFailed?: (error: Error) => void;
+  /** Told that the coordinator has ended the run, or its part of it. */
+  onFinished?: () => void;
 }
 
 export class Worker {
@@ -144,6 +146,7 @@ export class Worker {
         this.#ranges = [];
         this.#copies.follow([]);
         this.#options.observer?.released?.();
+        this.#options.onFinished?.();
     }
   }
 

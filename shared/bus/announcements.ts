@@ -32,7 +32,7 @@ export function onAnnouncement(
     try {
       const whole = reassembler.add(decodePacket(bytes));
       message = whole && checkAnnouncement(decodeReceived(whole));
-      if (message && runSubjects(message.run, prefix).announcement !== subject) {
+      if (message && runSubjects(message.run, prefix, message.config.member).announcement !== subject) {
         throw new ShapeError(`it announces run ${message.run}`);
       }
     } catch (error) {

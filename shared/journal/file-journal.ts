@@ -22,6 +22,8 @@ import type { Journal, JournalRecord } from './journal.js';
 export interface FileJournalOptions {
   /** Bytes after which a segment is full; purging drops whole segments. @default 8 MiB */
   segmentBytes?: number;
+  /** The round that an empty journal begins with. @default 0 */
+  start?: number;
 }
 
 interface Segment {
@@ -39,12 +41,14 @@ const SEGMENT_NAME = /^journal-(\d{12})\.bin$/;
 export class FileJournal implements Journal {
   readonly #folder: string;
   readonly #segmentBytes: number;
+  readonly #start: number;
   readonly #segments: Segment[] = [];
 
   /** Opens the journal in `folder`, which is made where it is missing; a torn tail is cut off. */
-  constructor(folder: string, { segmentBytes = 8 * 2 ** 20 }: FileJournalOptions = {}) {
+  constructor(folder: string, { segmentBytes = 8 * 2 ** 20, start = 0 }: FileJournalOptions = {}) {
     this.#folder = folder;
     this.#segmentBytes = segmentBytes;
+    this.#start = start;
     makeFolder(folder);
     const names = readdirSync(folder)
       .filter((name) => SEGMENT_NAME.test(name))
@@ -72,10 +76,9 @@ export class FileJournal implements Journal {
   }
 
   async append(record: JournalRecord): Promise<void> {
-    if (record.round !== this.last + 1) {
-      throw new JournalError(
-        `Cannot append round ${record.round} to the journal: the next one must be ${this.last + 1}`,
-      );
+    const next = this.last < 0 ? this.#start : this.last + 1;
+    if (record.round !== next) {
+      throw new JournalError(`Cannot append round ${record.round} to the journal: the next one must be ${next}`);
     }
     let segment = this.#segments.at(-1);
     if (!segment || segment.offsets.at(-1)! >= this.#segmentBytes) segment = this.#startSegment(record.round);

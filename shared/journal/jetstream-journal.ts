@@ -27,6 +27,8 @@ export interface JetStreamJournalOptions {
   replicas?: number;
   /** Bytes of records that are kept in memory, to be appended again where a server loses them in a power failure. @default 64 MiB */
   keptBytes?: number;
+  /** The round that an empty journal begins with. @default 0 */
+  start?: number;
 }
 
 /** The last record, as this journal knows it. */
@@ -48,7 +50,7 @@ export class JetStreamJournal implements Journal {
   #appends = 0;
 
   private constructor(options: JetStreamJournalOptions) {
-    this.#options = { member: 0, maxBytes: 2 ** 30, replicas: 1, keptBytes: 64 * 2 ** 20, ...options };
+    this.#options = { member: 0, maxBytes: 2 ** 30, replicas: 1, keptBytes: 64 * 2 ** 20, start: 0, ...options };
     this.#records = new RecordStream(options.jetStream, options.subjects, this.#options.member);
   }
 
@@ -80,8 +82,9 @@ export class JetStreamJournal implements Journal {
    */
   async append(record: JournalRecord): Promise<void> {
     const { round } = record;
-    if (round !== this.last + 1) {
-      throw new JournalError(`Cannot append round ${round} to the journal: the next one must be ${this.last + 1}`);
+    const next = this.last < 0 ? this.#options.start : this.last + 1;
+    if (round !== next) {
+      throw new JournalError(`Cannot append round ${round} to the journal: the next one must be ${next}`);
     }
     await this.#store(this.#records.prepare(record, this.#writer));
     if (this.#first < 0) this.#first = round;
@@ -180,7 +183,7 @@ export class JetStreamJournal implements Journal {
 
   /** The stream is shorter than what was acknowledged: a server lost its end. Memory has it. */
   async #appendAgain(round: number, last: LastRecord | undefined): Promise<void> {
-    const from = (last?.record.round ?? -1) + 1;
+    const from = last ? last.record.round + 1 : this.#options.start;
     const missing = Array.from({ length: round - from }, (_, i) => this.#kept.get(from + i));
     this.#options.logger.warn(`NATS has lost rounds ${from} to ${round - 1} of the journal; they are appended again`);
     if (missing.some((prepared) => prepared === undefined)) {

@@ -1,0 +1,181 @@
+/**
+ * A coordinator's seat at a run on a NATS server: connection, lease, and the run's entry in the list of runs. From it the
+ * run's members are led, one or many: they share all that, the journal's stream and the store of checkpoints, and have
+ * subjects, a journal and a folder of their own.
+ */
+import { Checkpoints } from '../../coordinator/checkpoint.js';
+import { Coordinator, type CoordinatorOptions, type RunEnd } from '../../coordinator/coordinator.js';
+import { NatsBus } from '../../shared/bus/nats-bus.js';
+import { digestOf, type RunConfig } from '../../shared/config.js';
+import { ClusterError } from '../../shared/errors.js';
+import { JetStreamJournal } from '../../shared/journal/jetstream-journal.js';
+import type { Logger } from '../../shared/logger.js';
+import { JetStream } from '../../shared/nats/jetstream.js';
+import { Lease } from '../../shared/nats/lease.js';
+import { NatsLink } from '../../shared/nats/link.js';
+import { ObjectBlobs } from '../../shared/nats/object-blobs.js';
+import type { NatsOptions } from '../../shared/nats/options.js';
+import { RunRegistry } from '../../shared/nats/run-registry.js';
+import { runSubjects } from '../../shared/subjects.js';
+import type { BusFigures } from '../operations/registry.js';
+
+/** Where and as whom a run is led. */
+export interface SeatOptions {
+  nats: NatsOptions;
+  prefix: string;
+  run: string;
+  /** A holder of the lease of the same name is taken to be this one, started again. */
+  holder: string;
+  /** Waits for as long as another one leads; otherwise only until a dead one's lease has run out. */
+  standby: boolean;
+  /** Seconds for which the first connection is tried again. */
+  waitSeconds: number;
+  /** Seconds without any worker after which the run ends with an error. */
+  workerTimeout?: number;
+  /** Seconds between two checkpoints. */
+  checkpointSeconds?: number;
+  /** Bytes that the server may hold of the journal. */
+  maxBytes?: number;
+  /** Bytes of a member's records that are kept in memory too. */
+  keptBytes?: number;
+  /** Servers of a cluster that hold a copy. */
+  replicas?: number;
+  /** Told that another one leads. */
+  onStandby?: () => void;
+}
+
+/** What the run is, as the server lists it. */
+export interface SeatedRun {
+  /** What the run's stream belongs to: of a run the digest of its configuration, of a sweep that of its plan. */
+  digest: string;
+  /** The run's configuration; of a sweep one of its members'. */
+  config: RunConfig;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
+/** How a member is led. */
+export type MemberOptions = Pick<
+  CoordinatorOptions,
+  'config' | 'phi' | 'start' | 'goal' | 'fromRound' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'
+> & {
+  /** Told of the coordinator, and of what goes over the bus, before the first round. */
+  onLeading?: ((coordinator: Coordinator, traffic: () => BusFigures) => void) | undefined;
+};
+
+/** Without --standby, a lease that is held for longer is a living coordinator's. */
+const LEASE_PATIENCE_MS = 15_000;
+
+export class Seat {
+  readonly registry: RunRegistry;
+  readonly #options: SeatOptions;
+  readonly #digest: string;
+  readonly #link: NatsLink;
+  readonly #jetStream: JetStream;
+  readonly #lease: Lease;
+
+  private constructor(
+    options: SeatOptions,
+    digest: string,
+    { link, jetStream, registry, lease }: { link: NatsLink; jetStream: JetStream; registry: RunRegistry; lease: Lease },
+  ) {
+    this.#options = options;
+    this.#digest = digest;
+    this.registry = registry;
+    this.#link = link;
+    this.#jetStream = jetStream;
+    this.#lease = lease;
+  }
+
+  /** Takes the seat; throws ClusterError where another one has it and this one does not stand by. */
+  static async take(options: SeatOptions, { digest, config, logger, signal }: SeatedRun): Promise<Seat> {
+    const { nats, prefix, run, holder, waitSeconds, replicas = 1 } = options;
+    const link = await NatsLink.connect({ nats, name: `lopt coordinator ${holder}`, logger, waitSeconds, signal });
+    try {
+      const jetStream = await JetStream.open(link, { logger });
+      const registry = await RunRegistry.open(jetStream, { prefix, replicas });
+      await registry.register({ run, digest, config });
+      const lease = await acquire(registry, options, signal);
+      return new Seat(options, digest, { link, jetStream, registry, lease });
+    } catch (error) {
+      await link.close();
+      throw error;
+    }
+  }
+
+  /** Leads a member until its goal, the signal, an error, or the loss of the seat. */
+  async lead({ onLeading, ...options }: MemberOptions): Promise<RunEnd> {
+    const { run, prefix, replicas = 1, maxBytes, keptBytes, workerTimeout, checkpointSeconds } = this.#options;
+    const { config, start, logger } = options;
+    const { member } = config;
+    const subjects = runSubjects(run, prefix, member);
+    const jetStream = this.#jetStream;
+    const journal = await JetStreamJournal.open({
+      jetStream,
+      subjects,
+      digest: this.#digest,
+      member,
+      start: start?.round ?? 0,
+      logger,
+      replicas,
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+      ...(keptBytes === undefined ? {} : { keptBytes }),
+    });
+    const blobs = new ObjectBlobs({ jetStream, bucket: subjects.checkpoints, folder: `member-${member}`, replicas });
+    const bus = new NatsBus({ link: this.#link, subjects, logger, config });
+    const coordinator = new Coordinator({
+      run,
+      digest: digestOf(config),
+      bus,
+      journal,
+      checkpoints: new Checkpoints(blobs),
+      ...(workerTimeout === undefined ? {} : { workerTimeout }),
+      ...(checkpointSeconds === undefined ? {} : { checkpointSeconds }),
+      ...options,
+    });
+    onLeading?.(coordinator, () => ({ ...this.#link.traffic(), droppedMessages: bus.dropped }));
+    try {
+      return await Promise.race([coordinator.run(), failureOf(this.#lease.lost)]);
+    } finally {
+      await bus.close();
+      await journal.close();
+    }
+  }
+
+  /** Gives the seat up, and closes the connection. */
+  async leave(): Promise<void> {
+    await this.#lease.release();
+    await this.#link.close();
+  }
+}
+
+async function acquire(registry: RunRegistry, lead: SeatOptions, signal: AbortSignal): Promise<Lease> {
+  const { run, holder, standby, onStandby } = lead;
+  const patience = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Lease.acquire({
+      values: registry.values,
+      run,
+      holder,
+      signal: AbortSignal.any([signal, patience.signal]),
+      onWaiting(other) {
+        onStandby?.();
+        if (standby) return;
+        const sentence = `Cannot coordinate run ${run}: ${other} does; add --standby to take over when it is gone`;
+        timer ??= setTimeout(() => patience.abort(new ClusterError(sentence)), LEASE_PATIENCE_MS);
+      },
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Rejects with the reason of a signal when it comes. */
+function failureOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const fail = () => reject(signal.reason as Error);
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+}

@@ -1,0 +1,97 @@
+/** What a worker process does for one member of a run: a bus, a worker, and the member's φ's of the past. */
+import { NatsBus } from '../../shared/bus/nats-bus.js';
+import { JetStreamHistory } from '../../shared/journal/jetstream-history.js';
+import type { Logger } from '../../shared/logger.js';
+import type { AnnounceMessage } from '../../shared/messages.js';
+import type { JetStream } from '../../shared/nats/jetstream.js';
+import type { NatsLink } from '../../shared/nats/link.js';
+import { runSubjects } from '../../shared/subjects.js';
+import type { WorkerObserver } from '../../worker/observer.js';
+import type { Pool } from '../../worker/pool.js';
+import { Worker } from '../../worker/worker.js';
+
+/** What all members of a run are served with. */
+export interface ServiceOptions {
+  link: NatsLink;
+  jetStream: JetStream;
+  prefix: string;
+  /** The worker's name. */
+  id: string;
+  pool: Pool;
+  logger: Logger;
+  observer?: WorkerObserver;
+  /** Where the problems' data lie here, by option. */
+  folders?: Readonly<Record<string, string>>;
+}
+
+/** A member whose coordinator said that it has ended, and that is not announced again for so long, is over. */
+const OVER_MS = 3000;
+
+export class ServedMember {
+  readonly digest: string;
+  readonly member: number;
+  readonly #pool: Pool;
+  readonly #bus: NatsBus;
+  readonly #worker: Worker;
+  #finished = false;
+  #heardAt = performance.now();
+  #closed: Promise<void> | undefined;
+
+  /** @param onFailed told where the member cannot be served here */
+  constructor(options: ServiceOptions, { run, digest, config }: AnnounceMessage, onFailed: (error: Error) => void) {
+    const { link, jetStream, prefix, id, pool, logger, observer, folders } = options;
+    const { member } = config;
+    const subjects = runSubjects(run, prefix, member);
+    this.digest = digest;
+    this.member = member;
+    this.#pool = pool;
+    this.#bus = new NatsBus({ link, subjects, logger, config });
+    this.#worker = new Worker({
+      id,
+      bus: this.#bus,
+      pool,
+      history: new JetStreamHistory({ jetStream, subjects, member }),
+      logger,
+      incarnation: process.pid,
+      onFailed,
+      onFinished: () => {
+        this.#finished = true;
+      },
+      ...(observer ? { observer } : {}),
+      ...(folders ? { folders } : {}),
+    });
+  }
+
+  /** Messages that were dropped because they were not as they must be. */
+  get dropped(): number {
+    return this.#bus.dropped;
+  }
+
+  /** It was announced. */
+  heard(): void {
+    this.#finished = false;
+    this.#heardAt = performance.now();
+  }
+
+  get isOver(): boolean {
+    return this.#finished && performance.now() - this.#heardAt > OVER_MS;
+  }
+
+  /** Finishes what it computes, sends it, and leaves. */
+  async drain(): Promise<void> {
+    await this.#worker.drain();
+    await this.close();
+  }
+
+  /** Ends it; what it still computes is nobody's. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#worker.abandon();
+    this.#pool.retire(this.digest);
+    await this.#bus.close();
+  }
+}

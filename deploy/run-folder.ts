@@ -61,6 +61,11 @@ export class RunFolder {
     return join(this.path, 'init.safetensors');
   }
 
+  /** Whether it holds a run. */
+  get begun(): boolean {
+    return existsSync(this.#config);
+  }
+
   /** Starts the folder of a new run. Throws UsageError where it holds something. */
   create(run: StoredRun, init: PhiFile | undefined): void {
     makeFolder(this.path);

@@ -1,0 +1,155 @@
+/** Runs the trials of a sweep: each segment is a run with its own folder, digest, journal and checkpoints. */
+import { existsSync, readFileSync } from 'node:fs';
+import type { RunEnd, RunObserver } from '../../coordinator/coordinator.js';
+import { forkedLearner, forkPointOf, type RunState, readRunState, writeRunState } from '../../coordinator/fork.js';
+import type { LearnerState } from '../../coordinator/learner.js';
+import { EventFiles } from '../../coordinator/report/event-files.js';
+import { MetricsFile } from '../../coordinator/report/metrics.js';
+import { type EvaluationRow, type RoundRow, RunReport } from '../../coordinator/report/report.js';
+import { digestOf, initialPhiOf, type RunConfig } from '../../shared/config.js';
+import { UsageError } from '../../shared/errors.js';
+import type { Logger } from '../../shared/logger.js';
+import { phiLength } from '../../shared/phi.js';
+import type { PooledOptions } from '../embedded.js';
+import { observeAll } from '../progress.js';
+import { RunFolder, type StoredRun } from '../run-folder.js';
+import { configure, type Flags } from '../train-flags.js';
+import { memberOf, nameOf, type Segment, SegmentFolder } from './segment.js';
+
+/** What a segment has to show after a round. */
+export interface SegmentReport {
+  /** Less than what was asked for where the sweep was told to end. */
+  round: number;
+  interrupted: boolean;
+  /** The rows of metrics.jsonl up to the round, in their order; the last evaluation is of that round, unless interrupted. */
+  rows: readonly (RoundRow | EvaluationRow)[];
+}
+
+export interface TrialRunnerOptions {
+  /** The sweep's folder. */
+  out: string;
+  problem: string;
+  /** What all trials have in common, the seed among it. */
+  flags: Flags;
+  /** Rounds of a trial that runs to the end: its learning rates are planned for them. */
+  rounds: number;
+  /** Whether the state of every pause is kept, for forks. */
+  forks: boolean;
+  /** Computes a run. */
+  train(options: PooledOptions): Promise<RunEnd>;
+  logger: Logger;
+  /** Ends what runs after its open round. */
+  signal: AbortSignal;
+  /** What is told of a segment as it runs to a round. */
+  observe?: (segment: Segment, to: number) => RunObserver;
+}
+
+const TASK = 'Cannot sweep';
+
+export class TrialRunner {
+  readonly #options: TrialRunnerOptions;
+
+  constructor(options: TrialRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** The configuration of a segment. Throws UsageError where its flags make none. */
+  async configOf(segment: Segment): Promise<RunConfig> {
+    const { problem } = this.#options;
+    const { config } = await configure(`${TASK}, trial ${segment.trial}`, problem, this.#flagsOf(segment));
+    if (!segment.from) return config;
+    return { ...config, start: forkPointOf(this.#parentOf(segment.from)) };
+  }
+
+  /**
+   * Runs a segment until a round, from wherever it is, and evaluates φ there. What it did so far, in this process or another
+   * one, is not computed again. The bits depend on the segment alone: not on where it paused, nor on other trials.
+   */
+  async runTo(segment: Segment, round: number): Promise<SegmentReport> {
+    const { out, rounds, forks, train, logger, signal, observe } = this.#options;
+    const folder = new SegmentFolder(out, segment);
+    const config = await this.configOf(segment);
+    const runFolder = new RunFolder(folder.path);
+    const stored = this.#store(segment, runFolder, config);
+    if (folder.pauses.includes(round)) return { round, interrupted: false, rows: rowsUpTo(round, folder) };
+    const start = segment.from ? forkedLearner(this.#parentOf(segment.from).learner) : undefined;
+    if (start && start.phi.length !== phiLength(config.network)) {
+      throw new UsageError(`${TASK}, trial ${segment.trial}: it must have the network of trial ${segment.from!.trial}`);
+    }
+    const report = new RunReport([new MetricsFile(runFolder.metrics), new EventFiles(folder.path, config.network)]);
+    const saver: RunObserver = {
+      saved({ best, phi }: LearnerState): void {
+        const last = new Float32Array(phi);
+        runFolder.writePhis(config, best ?? { phi: last }, last);
+      },
+    };
+    const watcher = observe?.(segment, round);
+    let end: RunEnd;
+    try {
+      end = await train({
+        folder: folder.path,
+        config,
+        phi: initialPhiOf(config),
+        ...(start ? { start } : {}),
+        goal: { rounds, until: round },
+        logger: prefixed(logger, `trial ${nameOf(segment)}`),
+        observer: observeAll(report, saver, ...(watcher ? [watcher] : [])),
+        signal,
+      });
+    } finally {
+      report.close();
+    }
+    if (!end.interrupted) {
+      runFolder.writePhis(config, end.best, new Float32Array(end.state.phi));
+      if (forks) writeRunState(folder.stateAt(round), { digest: stored.digest, learner: end.state });
+      folder.paused(round);
+    }
+    return { round: end.state.round, interrupted: end.interrupted, rows: rowsUpTo(round, folder) };
+  }
+
+  /** The flags of `lopt train` for a segment that is no fork. */
+  #flagsOf(segment: Segment): Flags {
+    const member = memberOf(segment);
+    return { ...this.#options.flags, ...segment.flags, ...(member === 0 ? {} : { member }) };
+  }
+
+  #parentOf({ round, ...id }: NonNullable<Segment['from']>): RunState {
+    return readRunState(new SegmentFolder(this.#options.out, id).stateAt(round));
+  }
+
+  /** Begins the segment's folder, or finds it as it was begun. Throws UsageError where it holds another run. */
+  #store(segment: Segment, folder: RunFolder, config: RunConfig): StoredRun {
+    const digest = digestOf(config);
+    const stored: StoredRun = { config, digest, goal: { rounds: this.#options.rounds }, flags: this.#flagsOf(segment) };
+    if (!existsSync(folder.path)) folder.create(stored, undefined);
+    else if (folder.begun && folder.open('Cannot go on with').digest !== digest) {
+      throw new UsageError(`Cannot go on with ${folder.path}: it must hold trial ${segment.trial} of this sweep`);
+    } else folder.store(stored);
+    return stored;
+  }
+}
+
+/** The rows of a segment's metrics that are of rounds up to this one. */
+function rowsUpTo(round: number, { path }: SegmentFolder): (RoundRow | EvaluationRow)[] {
+  const { metrics } = new RunFolder(path);
+  if (!existsSync(metrics)) return [];
+  const rows = readFileSync(metrics, 'utf8').split('\n').flatMap(rowOf);
+  return rows.filter((row) => ('evaluation' in row ? row.evaluation : row.round) <= round);
+}
+
+/** A line's row; none where it is torn, as the last one of a process that was killed. */
+function rowOf(line: string): (RoundRow | EvaluationRow)[] {
+  try {
+    return [JSON.parse(line) as RoundRow | EvaluationRow];
+  } catch {
+    return [];
+  }
+}
+
+function prefixed(logger: Logger, prefix: string): Logger {
+  return {
+    info: (text, fields) => logger.info(`${prefix}: ${text}`, fields),
+    warn: (text, fields) => logger.warn(`${prefix}: ${text}`, fields),
+    error: (text, fields) => logger.error(`${prefix}: ${text}`, fields),
+  };
+}

@@ -12,6 +12,7 @@ import { exportPhi } from './commands/export.js';
 import { engines, problems } from './commands/lists.js';
 import { report as reportCommand } from './commands/report.js';
 import { status, stop } from './commands/runs.js';
+import { sweep } from './commands/sweep.js';
 import { train } from './commands/train.js';
 import { up } from './commands/up.js';
 import { worker } from './commands/worker.js';
@@ -19,6 +20,7 @@ import type { Flags } from './train-flags.js';
 
 const COMMANDS: readonly Command[] = [
   train,
+  sweep,
   evaluate,
   reportCommand,
   exportPhi,

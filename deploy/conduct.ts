@@ -12,6 +12,7 @@ import { observeAll, Progress } from './progress.js';
 import { repeatLines } from './repeat.js';
 import { RunLog } from './run-log.js';
 import { writeRunReport } from './run-report.js';
+import { untilStopped } from './stop-signal.js';
 
 /** What every way of computing a run is given. */
 export type LaunchOptions = Required<
@@ -56,35 +57,29 @@ export async function conductRun(
       if (fromRound !== undefined) folder.store({ ...stored, fromRound: undefined });
     },
   };
-  const stop = new AbortController();
-  const onSignal = () => {
-    if (stop.signal.aborted) process.exit(EXIT.interrupted);
-    say('Finishing the round; press Ctrl-C again to stop at once.');
-    stop.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
   say(`Training φ on ${config.problem} ${how}, into ${folder.path}`);
   if (fromRound !== undefined) say(`Going back to round ${fromRound}.`);
   let end: RunEnd;
   try {
-    end = await launch({
-      config,
-      phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
-      goal,
-      logger: logger ?? { info: say, warn: say, error: say },
-      observer: observeAll(progress, report, saver, goneBack, ...observers),
-      signal: stop.signal,
-      ...(fromRound === undefined ? {} : { fromRound }),
-    });
+    end = await untilStopped(
+      () => say('Finishing the round; press Ctrl-C again to stop at once.'),
+      (signal) =>
+        launch({
+          config,
+          phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
+          goal,
+          logger: logger ?? { info: say, warn: say, error: say },
+          observer: observeAll(progress, report, saver, goneBack, ...observers),
+          signal,
+          ...(fromRound === undefined ? {} : { fromRound }),
+        }),
+    );
   } catch (error) {
     // the command has failed, and whoever gave it was told: the next one does not try it again
     goneBack.started();
     throw error;
   } finally {
     report.close();
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
   }
   const { state, best } = end;
   if (end.interrupted) {

@@ -92,7 +92,7 @@ export class Progress implements RunObserver {
 }
 
 /** Seconds as 1:02:03 or 2:03. */
-function clock(seconds: number): string {
+export function clock(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const pad = (value: number) => String(value).padStart(2, '0');
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];

@@ -165,9 +165,7 @@ function networkOf(task: string, flags: Flags, outputScale: number, init: PhiFil
   const given = (name: string) => flags[name] !== undefined;
   const network: Network = {
     layers: given('layers') ? checkLayers(task, flags['layers']) : base.layers,
-    preprocessing: given('preprocessing')
-      ? checkChoice(task, 'preprocessing', flags['preprocessing'], ['log-and-sign', 'none'] as const)
-      : base.preprocessing,
+    preprocessing: given('preprocessing') ? checkPreprocessing(task, flags['preprocessing']) : base.preprocessing,
     outputScale: given('output-scale') ? outputScale : base.outputScale,
   };
   if (init && JSON.stringify(network) !== JSON.stringify(base)) {
@@ -177,6 +175,20 @@ function networkOf(task: string, flags: Flags, outputScale: number, init: PhiFil
     );
   }
   return network;
+}
+
+function checkPreprocessing(task: string, value: unknown): Network['preprocessing'] {
+  return checkChoice(task, 'preprocessing', value, ['log-and-sign', 'none'] as const);
+}
+
+/** Checks the value of a flag by itself. Throws UsageError. */
+export function checkWordFlag(task: string, name: keyof typeof WORD_FLAGS, value: unknown): void {
+  const checks = { layers: checkLayers, preprocessing: checkPreprocessing, engine: checkEngine };
+  checks[name](task, value);
+}
+
+function checkEngine(task: string, value: unknown): string {
+  return checkChoice(task, 'engine', value, ['auto', ...ENGINES.keys()]);
 }
 
 /** 1 to MAXIMUM_LAYERS layers of at most 512 units: what the kernels are made for. */
@@ -189,7 +201,7 @@ function checkLayers(task: string, value: unknown): number[] {
 }
 
 function engineOf(task: string, value: unknown, secondDerivatives: boolean): string {
-  const engine = checkChoice(task, 'engine', value ?? 'auto', ['auto', ...ENGINES.keys()]);
+  const engine = checkEngine(task, value ?? 'auto');
   if (engine === 'auto') return secondDerivatives ? 'reference' : 'wasm';
   if (secondDerivatives && engine === 'wasm') {
     throw new UsageError(`${task}: "engine" must be reference with second derivatives, got "wasm"`);

@@ -7,6 +7,7 @@ import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator, type CoordinatorOptions, type RunEnd } from '../../coordinator/coordinator.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
+import { windowOf } from '../../shared/episodes.js';
 import { ClusterError } from '../../shared/errors.js';
 import { JetStreamJournal } from '../../shared/journal/jetstream-journal.js';
 import type { Logger } from '../../shared/logger.js';
@@ -59,6 +60,8 @@ export type MemberOptions = Pick<
   CoordinatorOptions,
   'config' | 'phi' | 'start' | 'goal' | 'fromRound' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'
 > & {
+  /** Whether the server keeps only that much of the journal, once the member's goal is reached, as going on needs. @default false */
+  lean?: boolean;
   /** Told of the coordinator, and of what goes over the bus, before the first round. */
   onLeading?: ((coordinator: Coordinator, traffic: () => BusFigures) => void) | undefined;
 };
@@ -104,7 +107,7 @@ export class Seat {
   }
 
   /** Leads a member until its goal, the signal, an error, or the loss of the seat. */
-  async lead({ onLeading, ...options }: MemberOptions): Promise<RunEnd> {
+  async lead({ onLeading, lean = false, ...options }: MemberOptions): Promise<RunEnd> {
     const { run, prefix, replicas = 1, maxBytes, keptBytes, workerTimeout, checkpointSeconds } = this.#options;
     const { config, start, logger } = options;
     const { member } = config;
@@ -135,7 +138,11 @@ export class Seat {
     });
     onLeading?.(coordinator, () => ({ ...this.#link.traffic(), droppedMessages: bus.dropped }));
     try {
-      return await Promise.race([coordinator.run(), failureOf(this.#lease.lost)]);
+      const end = await Promise.race([coordinator.run(), failureOf(this.#lease.lost)]);
+      // a checkpoint of the last round is there
+      const { round } = end.state;
+      if (lean && !end.interrupted) await journal.purge(round - windowOf(round + 1, config).window);
+      return end;
     } finally {
       await bus.close();
       await journal.close();

@@ -75,7 +75,7 @@ async function runCoordinator(
   const address = metricsAddress(TASK, flags);
   const live = liveAddress(TASK, flags);
   const threads = threadsOf(TASK, flags);
-  const limits = limitsOf(flags);
+  const limits = limitsOf(TASK, flags);
   const format = logFormat(TASK, flags);
   const prepared = await prepareRun(TASK, problem, flags, PATIENCE);
   const { folder, stored, configured } = prepared;
@@ -127,11 +127,12 @@ async function runCoordinator(
 }
 
 /** The numbers among the cluster's flags. */
-function limitsOf(
+export function limitsOf(
+  task: string,
   flags: Flags,
 ): Pick<LeadOptions, 'waitSeconds' | 'workerTimeout' | 'checkpointSeconds' | 'maxBytes' | 'replicas'> {
   const number = (name: string, rule: { minimum: number; integer?: boolean; maximum?: number }) =>
-    flags[name] === undefined ? undefined : checkNumber(TASK, name, flags[name], rule);
+    flags[name] === undefined ? undefined : checkNumber(task, name, flags[name], rule);
   const workerTimeout = number('worker-timeout', { minimum: 1 });
   const checkpointSeconds = number('checkpoint-seconds', { minimum: 0 });
   const maxBytes = number('journal-bytes', { integer: true, minimum: 2 ** 20 });

@@ -5,6 +5,7 @@ import { createLogger } from '../../shared/logger.js';
 import { JetStream } from '../../shared/nats/jetstream.js';
 import { NatsLink } from '../../shared/nats/link.js';
 import { type ListedRun, RunRegistry } from '../../shared/nats/run-registry.js';
+import { phiLength } from '../../shared/phi.js';
 import { writePhi } from '../../shared/phi-file.js';
 import { checkToken, runSubjects } from '../../shared/subjects.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
@@ -61,9 +62,17 @@ async function list(named: string | undefined, flags: Flags, { jetStream, regist
   if (flags['phi'] !== undefined) {
     const [run] = runs;
     if (named === undefined || !run) throw new UsageError('Cannot fetch φ: a run must be named beside --phi');
-    const newest = await new JetStreamHistory({ jetStream, subjects: runSubjects(named, prefix) }).latest();
+    // of a sweep that of the best trial
+    const member = run.beat?.sweep?.best?.member ?? run.config.member;
+    const newest = await new JetStreamHistory({ jetStream, subjects: runSubjects(named, prefix), member }).latest();
     if (!newest) throw new UsageError(`Cannot fetch φ: run ${named} has not begun`);
-    writePhi(String(flags['phi']), run.config.network, newest.phi);
+    const { network } = run.config;
+    if (phiLength(network) !== newest.phi.length) {
+      throw new UsageError(
+        `Cannot fetch φ: the network of the sweep's best trial must be that of its plan, and it is another one`,
+      );
+    }
+    writePhi(String(flags['phi']), network, newest.phi);
     process.stdout.write(`φ of round ${newest.round}: ${String(flags['phi'])}\n`);
     return;
   }
@@ -98,7 +107,12 @@ function stateOf({ beat }: ListedRun): string {
 function lineOf(run: ListedRun): string {
   const { beat, config } = run;
   const parts = [run.run, config.problem, stateOf(run)];
-  if (beat) {
+  if (beat?.sweep) {
+    const { running, done, trials, best } = beat.sweep;
+    parts.push(`${running} of ${trials} trials running, ${done} done`);
+    if (best) parts.push(`best ${best.value.toPrecision(4)} (trial ${best.trial})`);
+    parts.push(`${beat.workers} worker${beat.workers === 1 ? '' : 's'}`);
+  } else if (beat) {
     parts.push(`round ${beat.round}${beat.plannedRounds > 0 ? `/${beat.plannedRounds}` : ''}`);
     parts.push(`${beat.workers} worker${beat.workers === 1 ? '' : 's'}`, `term ${beat.term}`);
   }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkNumber } from '../../shared/check.js';
-import { ClusterError } from '../../shared/errors.js';
+import { ClusterError, UsageError } from '../../shared/errors.js';
 import { makeFolder } from '../../shared/files.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import type { KeeperMessage } from '../cluster/server-keeper.js';
@@ -11,10 +11,13 @@ import { Supervised } from '../cluster/supervisor.js';
 import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
 import { findNatsServer } from '../nats-server.js';
 import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../prepare-run.js';
-import type { RunFolder } from '../run-folder.js';
+import { withModulePath } from '../problem-module.js';
+import { isSweepFile, prepareSweep } from '../sweep/prepare-sweep.js';
+import { SweepFolder } from '../sweep/sweep-folder.js';
 import type { Flags } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 import { CLUSTER_FLAGS, COMPARE_SWITCH, PATIENCE, RESUME_VARIABLE, runNameOf } from './coordinator.js';
+import { SWEEP_FLAGS, SWEEP_SWITCHES } from './sweep.js';
 
 const TASK = 'Cannot bring a cluster up';
 const CLI = fileURLToPath(new URL('../cli.js', import.meta.url));
@@ -26,9 +29,10 @@ const MOST_FAILURES = 5;
 export const up: Command = {
   name: 'up',
   usage: 'up [problem]',
-  summary: 'train on a cluster of processes on this machine, over a real nats-server',
+  summary: 'train, or sweep by a FILE.yaml, on a cluster of processes on this machine, over a real nats-server',
   flags: {
     ...TRAINING_FLAGS,
+    parallel: SWEEP_FLAGS.parallel,
     ...CLUSTER_FLAGS,
     ...NATS_FLAGS,
     ...LIVE_FLAGS,
@@ -42,7 +46,14 @@ export const up: Command = {
 
 async function runUp(positionals: Readonly<Record<string, string | undefined>>, given: Flags): Promise<number> {
   const known: GivenFlags['known'] = up;
-  const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known });
+  const named = positionals['problem'];
+  const sweeps = isSweepFile(named) || (given['resume'] === true && holdsSweep(given['out']));
+  const { flags, problem } = sweeps
+    ? { flags: sweepFlagsOnly(given), problem: undefined }
+    : mergeFlags({ task: TASK, problem: named, given, known });
+  if (!sweeps && flags['parallel'] !== undefined) {
+    throw new UsageError(`${TASK}: "parallel" is of sweeps, and this is a run; name a FILE.yaml`);
+  }
   const count = (name: string, otherwise: number) =>
     checkNumber(TASK, name, flags[name] ?? otherwise, { integer: true, minimum: 1, maximum: 1024 });
   const workers = count('workers', 2);
@@ -52,10 +63,33 @@ async function runUp(positionals: Readonly<Record<string, string | undefined>>, 
   const external = flags['nats'] !== undefined || process.env['NATS_URL'];
   const binary = external ? undefined : serverBinary();
   // checked, and written into its folder: from there the coordinator goes on with it, now and whenever it is killed
-  const { folder, release } = await prepareRun(TASK, problem, flags, PATIENCE);
+  const { folder, release } = sweeps
+    ? await prepareSweep(TASK, named, flags, PATIENCE)
+    : await prepareRun(TASK, problem, flags, PATIENCE);
   release();
-  const cluster = new Cluster(folder, flags);
+  const cluster = new Cluster(folder.path, sweeps ? 'sweep' : 'coordinator', flags);
   return cluster.run(workers, threads, binary === undefined ? { url: nats.url } : { binary });
+}
+
+/** Whether --out names the folder of a sweep. */
+function holdsSweep(out: unknown): boolean {
+  return out !== undefined && new SweepFolder(String(out)).begun;
+}
+
+/** The flags, where all are those of a sweep; throws UsageError for those of a run. */
+function sweepFlagsOnly(flags: Flags): Flags {
+  const known = Object.keys({
+    ...SWEEP_FLAGS,
+    ...SWEEP_SWITCHES,
+    ...CLUSTER_FLAGS,
+    ...NATS_FLAGS,
+    workers: 0,
+    threads: 0,
+  });
+  const other = Object.keys(flags).find((name) => flags[name] !== undefined && !known.includes(name));
+  if (other === undefined) return withModulePath(TASK, flags);
+  if (other in LIVE_FLAGS) throw new UsageError(`${TASK}: "${other}" shows a run, and this is a sweep`);
+  throw new UsageError(`${TASK}: "${other}" must stand in the sweep's file, among its parameters or flags`);
 }
 
 function serverBinary(): string {
@@ -67,7 +101,8 @@ function serverBinary(): string {
 }
 
 class Cluster {
-  readonly #folder: RunFolder;
+  readonly #folder: string;
+  readonly #leader: 'coordinator' | 'sweep';
   readonly #flags: Flags;
   readonly #children: Supervised[] = [];
   readonly #failures = new Map<string, number>();
@@ -75,8 +110,10 @@ class Cluster {
   #end: (code: number) => void = () => {};
   #working = 0;
 
-  constructor(folder: RunFolder, flags: Flags) {
+  /** @param leader the command that goes on with what is in the folder */
+  constructor(folder: string, leader: 'coordinator' | 'sweep', flags: Flags) {
     this.#folder = folder;
+    this.#leader = leader;
     this.#flags = flags;
   }
 
@@ -118,7 +155,7 @@ class Cluster {
 
   /** Starts the server's keeper; resolves to the server's address. */
   #serve(binary: string): Promise<string> {
-    const store = join(this.#folder.path, 'nats');
+    const store = join(this.#folder, 'nats');
     return new Promise((resolve, reject) => {
       let url: string | undefined;
       let said: string | undefined;
@@ -146,7 +183,7 @@ class Cluster {
   }
 
   #startCoordinator(): Supervised {
-    const path = this.#folder.path;
+    const path = this.#folder;
     const run = String(this.#flags['run'] ?? runNameOf(path));
     const passed = Object.keys({ ...CLUSTER_FLAGS, ...NATS_FLAGS, ...LIVE_FLAGS }).filter((name) => name !== 'run');
     const own = passed.flatMap((name) =>
@@ -155,7 +192,7 @@ class Cluster {
     const compare = this.#flags['compare'] === true ? ['--compare'] : [];
     const child = new Supervised({
       name: 'the coordinator',
-      args: () => [CLI, 'coordinator', '--resume', '--out', path, '--run', run, '--name', 'up', ...own, ...compare],
+      args: () => [CLI, this.#leader, '--resume', '--out', path, '--run', run, '--name', 'up', ...own, ...compare],
       env: { ...this.#env, [RESUME_VARIABLE]: `lopt up --resume --out ${path}` },
       output: 'inherit',
       again: (_code, signal) => signal !== null,
@@ -175,7 +212,7 @@ class Cluster {
     );
     const module = this.#flags['problem-module'];
     const modules = module === undefined ? [] : ['--problem-module', String(module)];
-    const run = String(this.#flags['run'] ?? runNameOf(this.#folder.path));
+    const run = String(this.#flags['run'] ?? runNameOf(this.#folder));
     const args = [CLI, 'worker', '--threads', String(threads), '--name', name, '--run', run, ...own, ...modules];
     this.#children.push(
       new Supervised({
@@ -210,6 +247,6 @@ class Cluster {
   }
 
   #log(name: string): string {
-    return join(this.#folder.path, 'logs', name);
+    return join(this.#folder, 'logs', name);
   }
 }

@@ -1,6 +1,7 @@
 /** Runs the trials of a sweep: each segment is a run with its own folder, digest, journal and checkpoints. */
 import { existsSync, readFileSync } from 'node:fs';
-import type { RunEnd, RunObserver } from '../../coordinator/coordinator.js';
+import type { RunEnd } from '../../coordinator/coordinator.js';
+import type { RunObserver } from '../../coordinator/observer.js';
 import { forkedLearner, forkPointOf, type RunState, readRunState, writeRunState } from '../../coordinator/fork.js';
 import type { LearnerState } from '../../coordinator/learner.js';
 import { EventFiles } from '../../coordinator/report/event-files.js';
@@ -65,10 +66,10 @@ export class TrialRunner {
    * Runs a segment until a round, from wherever it is, and evaluates φ there. What it did so far, in this process or another
    * one, is not computed again. The bits depend on the segment alone: not on where it paused, nor on other trials.
    */
-  async runTo(segment: Segment, round: number): Promise<SegmentReport> {
+  async runTo(segment: Segment, round: number, known?: RunConfig): Promise<SegmentReport> {
     const { out, rounds, forks, train, logger, signal, observe } = this.#options;
     const folder = new SegmentFolder(out, segment);
-    const config = await this.configOf(segment);
+    const config = known ?? (await this.configOf(segment));
     const runFolder = new RunFolder(folder.path);
     const stored = this.#store(segment, runFolder, config);
     if (folder.pauses.includes(round)) return { round, interrupted: false, rows: rowsUpTo(round, folder) };
@@ -146,6 +147,7 @@ function rowOf(line: string): (RoundRow | EvaluationRow)[] {
   }
 }
 
+/** What is said of one trial among many. */
 function prefixed(logger: Logger, prefix: string): Logger {
   return {
     info: (text, fields) => logger.info(`${prefix}: ${text}`, fields),

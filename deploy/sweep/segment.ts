@@ -32,6 +32,15 @@ export function nameOf({ trial, fork }: SegmentId): string {
   return `${String(trial).padStart(4, '0')}${fork === 0 ? '' : `-${fork}`}`;
 }
 
+/** Which fork of a trial it was that paused after a round with its state kept; 0 where none did. */
+export function forkThatPaused(sweep: string, { trial, round }: { trial: number; round: number }): number {
+  for (let fork = 0; ; fork++) {
+    const folder = new SegmentFolder(sweep, { trial, fork });
+    if (!existsSync(folder.path)) return 0;
+    if (existsSync(folder.stateAt(round))) return fork;
+  }
+}
+
 /** The folder of a segment in that of the sweep: that of a run, and what follows. */
 export class SegmentFolder {
   readonly path: string;

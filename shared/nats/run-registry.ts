@@ -2,7 +2,7 @@
 import type { RunConfig } from '../config.js';
 import { ClusterError } from '../errors.js';
 import { configShape } from '../message-check.js';
-import { integer, object, type Shape, text, word } from '../shape.js';
+import { finite, integer, object, type Shape, text, word } from '../shape.js';
 import { clusterSubjects, DEFAULT_PREFIX, runSubjects } from '../subjects.js';
 import { type JetStream, REFUSALS } from './jetstream.js';
 import { KeyValues } from './key-values.js';
@@ -22,8 +22,20 @@ export interface RunBeat {
   /** The planned rounds; 0 where there is no plan yet. */
   plannedRounds: number;
   workers: number;
+  /** Of a sweep. */
+  sweep?: SweepFigures;
   /** When it was written, by the coordinator's clock: ISO 8601. */
   at: string;
+}
+
+/** How a sweep is doing. */
+export interface SweepFigures {
+  /** Trials that it is to have, that run now, and that are over. */
+  trials: number;
+  running: number;
+  done: number;
+  /** The best value of the metric so far, and whose it is. */
+  best?: { trial: number; member: number; value: number };
 }
 
 /** A run as it is listed; `beat` is undefined until its coordinator has begun. */
@@ -37,14 +49,28 @@ const registered: Shape<RegisteredRun> = object<RegisteredRun>({
   config: configShape,
 });
 
-const beatShape: Shape<RunBeat> = object<RunBeat>({
-  state: word('running', 'finished', 'interrupted', 'failed'),
-  term: integer(),
-  round: integer(),
-  plannedRounds: integer(),
-  workers: integer(),
-  at: text(40),
-});
+const sweepShape: Shape<SweepFigures> = object<SweepFigures>(
+  {
+    trials: integer(),
+    running: integer(),
+    done: integer(),
+    best: object<NonNullable<SweepFigures['best']>>({ trial: integer(), member: integer(), value: finite }),
+  },
+  ['best'],
+);
+
+const beatShape: Shape<RunBeat> = object<RunBeat>(
+  {
+    state: word('running', 'finished', 'interrupted', 'failed'),
+    term: integer(),
+    round: integer(),
+    plannedRounds: integer(),
+    workers: integer(),
+    sweep: sweepShape,
+    at: text(40),
+  },
+  ['sweep'],
+);
 
 const stopShape = object<{ at: string }>({ at: text(40) });
 

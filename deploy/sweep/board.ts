@@ -1,0 +1,154 @@
+/** Where the trials of a sweep are: what is shown of them, and said in the list of runs. */
+import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
+import type { Scores } from '../../coordinator/evaluation.js';
+import { METRICS, metricValue } from '../../coordinator/population/metric.js';
+import type { SweepPlan } from '../../coordinator/population/plan.js';
+import type { Decision } from '../../coordinator/population/schedulers/scheduler.js';
+import type { SweepObserver } from '../../coordinator/population/sweep.js';
+import type { Trial } from '../../coordinator/population/trial.js';
+import type { EvaluationRow } from '../../coordinator/report/report.js';
+import type { JournalRecord } from '../../shared/journal/journal.js';
+import { memberOf, type Segment } from './segment.js';
+
+export type TrialState = 'waiting' | 'running' | 'paused' | 'complete' | 'pruned';
+
+/** A trial as it is now. */
+export interface TrialPlace {
+  trial: number;
+  fork: number;
+  state: TrialState;
+  /** Its parameters; undefined until it runs or has reported. */
+  flags: Segment['flags'] | undefined;
+  round: number;
+  /** The round that it runs to. */
+  to: number;
+  /** The metric's last value, and its best; undefined before the first one, null where it was not finite. */
+  last: number | null | undefined;
+  best: number | null | undefined;
+  /** Rounds a second since it began to run, 0 where it does not. */
+  pace: number;
+}
+
+export class SweepBoard implements SweepObserver {
+  readonly #plan: Pick<SweepPlan, 'metric' | 'trials' | 'space'>;
+  readonly #places = new Map<number, TrialPlace>();
+  #workers = 0;
+  #rounds = 0;
+  readonly #now: () => number;
+
+  /** @param now seconds of a clock that only goes forward */
+  constructor(plan: Pick<SweepPlan, 'metric' | 'trials' | 'space'>, now = () => performance.now() / 1000) {
+    this.#plan = plan;
+    this.#now = now;
+  }
+
+  /** By number. */
+  get places(): TrialPlace[] {
+    return [...this.#places.values()].sort((a, b) => a.trial - b.trial);
+  }
+
+  /** Trials that the sweep is to have. */
+  get trials(): number {
+    return this.#plan.trials;
+  }
+
+  /** Those that computed for the trial that was last heard of. */
+  get workers(): number {
+    return this.#workers;
+  }
+
+  /** Rounds of all trials that were computed since this process began. */
+  get rounds(): number {
+    return this.#rounds;
+  }
+
+  /** The trial whose best value is the best. */
+  get best(): TrialPlace | undefined {
+    const valued = this.places.filter(({ best }) => typeof best === 'number');
+    return valued.reduce<TrialPlace | undefined>((best, place) => {
+      return best === undefined || this.#better(place.best!, best.best) === place.best ? place : best;
+    }, undefined);
+  }
+
+  /** Follows a segment as it runs to a round. */
+  observe(segment: Segment, to: number): RunObserver {
+    const place = this.#placeOf(segment.trial);
+    Object.assign(place, { state: 'running', fork: segment.fork, flags: segment.flags, to });
+    let began = { round: 0, at: this.#now() };
+    const evaluations: EvaluationRow[] = [];
+    return {
+      started: (round) => {
+        place.round = round;
+        began = { round, at: this.#now() };
+      },
+      round: ({ round }: JournalRecord, { workers }: RoundMeasures) => {
+        place.round = round;
+        place.pace = (round - began.round) / Math.max(1e-9, this.#now() - began.at);
+        this.#workers = workers;
+        this.#rounds += 1;
+      },
+      evaluated: (evaluation, scores: Scores) => {
+        evaluations.push({ evaluation, ...scores });
+        if (METRICS_OF_EVALUATIONS.has(this.#plan.metric.name)) {
+          this.#value(place, metricValue(this.#plan.metric.name, evaluations));
+        }
+      },
+    };
+  }
+
+  reported({ number, segments }: Trial, round: number, value: number | null): void {
+    const place = this.#placeOf(number);
+    const { parameters } = segments.at(-1)!;
+    Object.assign(place, { state: 'paused', round, pace: 0, fork: segments.length - 1, flags: parameters });
+    this.#value(place, value);
+  }
+
+  decided({ trial, action, ...decision }: Decision): void {
+    const place = this.#placeOf(trial);
+    if ('outcome' in decision) place.state = decision.outcome;
+    else if ('to' in decision) Object.assign(place, { state: 'waiting', to: decision.to });
+  }
+
+  /** The member that a trial is now. */
+  memberOf(place: TrialPlace): number {
+    return memberOf(place);
+  }
+
+  /** The parameters of a trial that are swept, by name. */
+  parametersOf({ flags }: TrialPlace): [name: string, value: unknown][] {
+    return this.#plan.space.map(({ name }) => [name, flags?.[name]]);
+  }
+
+  #placeOf(trial: number): TrialPlace {
+    let place = this.#places.get(trial);
+    if (!place) {
+      place = {
+        trial,
+        fork: 0,
+        state: 'waiting',
+        flags: undefined,
+        round: 0,
+        to: 0,
+        last: undefined,
+        best: undefined,
+        pace: 0,
+      };
+      this.#places.set(trial, place);
+    }
+    return place;
+  }
+
+  #value(place: TrialPlace, value: number | null): void {
+    place.last = value;
+    place.best = this.#better(place.best, value);
+  }
+
+  #better(a: number | null | undefined, b: number | null | undefined): number | null | undefined {
+    if (typeof a !== 'number') return b ?? a;
+    if (typeof b !== 'number') return a;
+    return this.#plan.metric.goal === 'minimize' ? Math.min(a, b) : Math.max(a, b);
+  }
+}
+
+/** Metrics that follow from evaluations alone. */
+const METRICS_OF_EVALUATIONS = new Set(Object.keys(METRICS).filter((name) => name !== 'meta-loss'));

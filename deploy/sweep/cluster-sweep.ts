@@ -1,0 +1,37 @@
+/** Computes a sweep over NATS: one run on the server, whose members are the trials. */
+import { Beats } from '../cluster/beats.js';
+import { Seat, type SeatOptions } from '../cluster/seat.js';
+import type { SweepContext, SweepEnd, SweepWork } from './conduct-sweep.js';
+
+/** Bytes of records that are kept in memory for all members together. */
+const KEPT_BYTES = 256 * 2 ** 20;
+
+/** Takes the seat of the run and does the work. @param digest of the sweep */
+export async function sweepOverNats(
+  lead: SeatOptions,
+  { digest, parallel }: { digest: string; parallel: number },
+  { board, config, logger, signal }: SweepContext,
+  work: SweepWork,
+): Promise<SweepEnd> {
+  const options = { ...lead, keptBytes: Math.floor(KEPT_BYTES / parallel) };
+  const seat = await Seat.take(options, { digest, config, logger, signal });
+  try {
+    const stop = new AbortController();
+    const figures = () => {
+      const { best, places, trials } = board;
+      const done = places.filter(({ state }) => state === 'complete' || state === 'pruned').length;
+      const running = places.filter(({ state }) => state === 'running').length;
+      const found = best && { trial: best.trial, member: board.memberOf(best), value: best.best! };
+      const sweep = { trials, running, done, ...(found ? { best: found } : {}) };
+      return { term: 1, round: board.rounds, plannedRounds: 0, workers: board.workers, sweep };
+    };
+    const { registry } = seat;
+    const beats = new Beats({ registry, run: lead.run, figures, onStop: () => stop.abort() });
+    const own = lead.checkpointSeconds === undefined ? {} : { checkpointSeconds: lead.checkpointSeconds };
+    const train: Parameters<SweepWork>[0] = ({ folder: _here, onLeading: _embedded, ...run }) =>
+      seat.lead({ ...run, ...own, lean: true });
+    return await beats.during(work(train, AbortSignal.any([signal, stop.signal])));
+  } finally {
+    await seat.leave();
+  }
+}

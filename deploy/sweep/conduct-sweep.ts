@@ -1,0 +1,136 @@
+/** Conducts a sweep from its start to its closing lines, whatever computes its trials. */
+import type { RunEnd } from '../../coordinator/coordinator.js';
+import { runSweep, type SweepResult } from '../../coordinator/population/sweep.js';
+import type { Trial } from '../../coordinator/population/trial.js';
+import { Ledger } from '../../coordinator/population/trial-log/ledger.js';
+import type { RunConfig } from '../../shared/config.js';
+import type { Logger } from '../../shared/logger.js';
+import { EXIT } from '../commands/command.js';
+import type { PooledOptions } from '../embedded.js';
+import { clock } from '../progress.js';
+import { command, repeatCommands } from '../repeat.js';
+import { RunFolder } from '../run-folder.js';
+import { untilStopped } from '../stop-signal.js';
+import { configure } from '../train-flags.js';
+import { SweepBoard } from './board.js';
+import { InterruptedError, PlanRunner, segmentOf } from './plan-runner.js';
+import type { PreparedSweep } from './prepare-sweep.js';
+import { TrialRunner } from './runner.js';
+import { SegmentFolder } from './segment.js';
+import { SweepTable } from './table.js';
+
+/** How a sweep ended. */
+export interface SweepEnd {
+  interrupted: boolean;
+  /** Undefined where it was interrupted. */
+  result: SweepResult | undefined;
+}
+
+/** Does a sweep's trials with what computes them, and with a signal by which it is told to end. */
+export type SweepWork = (train: (options: PooledOptions) => Promise<RunEnd>, signal: AbortSignal) => Promise<SweepEnd>;
+
+/** What a way of computing a sweep is given. */
+export interface SweepContext {
+  board: SweepBoard;
+  /** Of a trial without parameters of its own. */
+  config: RunConfig;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
+export interface ConductSweep {
+  /** What the first line says, as in `with 2 threads`. */
+  how: string;
+  launch(context: SweepContext, work: SweepWork): Promise<SweepEnd>;
+  /** The command that goes on with the sweep when it is interrupted. */
+  resumeCommand: string;
+}
+
+const TASK = 'Cannot sweep';
+
+/** Returns the exit code. */
+export async function conductSweep(
+  { folder, plan, stored, flags }: PreparedSweep,
+  { how, launch, resumeCommand }: ConductSweep,
+): Promise<number> {
+  const { config } = await configure(TASK, stored.problem, { ...flags, seed: stored.seed });
+  const ledger = new Ledger(folder.log);
+  const board = new SweepBoard(plan);
+  const table = new SweepTable(process.stdout, board);
+  const say = (line: string) => table.say(line);
+  const logger: Logger = { info: say, warn: say, error: say };
+  const startedAt = performance.now();
+  say(`Sweeping ${stored.problem}: ${plan.trials} trials ${how}, into ${folder.path}`);
+  if (ledger.cut > 0) say(`The last line of ${folder.log} was cut short, and is written again`);
+  const work = async (signal: AbortSignal, train: Parameters<SweepWork>[0]): Promise<SweepEnd> => {
+    const fail = new AbortController();
+    const trials = new TrialRunner({
+      out: folder.path,
+      problem: stored.problem,
+      flags,
+      rounds: plan.rounds,
+      forks: plan.scheduler.type === 'pbt',
+      train,
+      logger,
+      signal: AbortSignal.any([signal, fail.signal]),
+      observe: (segment, to) => board.observe(segment, to),
+    });
+    const runner = new PlanRunner({ plan, out: folder.path, trials, onFailed: () => fail.abort() });
+    try {
+      const result = await runSweep({ plan, ledger, runner, observer: board, signal });
+      return { interrupted: !result.finished, result };
+    } catch (error) {
+      if (runner.failure !== undefined) throw runner.failure;
+      if (!(error instanceof InterruptedError)) throw error;
+      return { interrupted: true, result: undefined };
+    }
+  };
+  let end: SweepEnd;
+  try {
+    end = await untilStopped(
+      () => say('Finishing the open rounds; press Ctrl-C again to stop at once.'),
+      (signal) => launch({ board, config, logger, signal }, (train, stop) => work(stop, train)),
+    );
+  } finally {
+    table.close();
+    ledger.close();
+  }
+  if (end.interrupted) {
+    say(`Stopped; go on with: ${resumeCommand}`);
+    return EXIT.interrupted;
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  for (const line of closingLines(folder.path, end.result!, plan.metric.name, seconds)) say(line);
+  return EXIT.done;
+}
+
+/** What is said of a sweep that is over. */
+function closingLines(out: string, { trials, best }: SweepResult, metric: string, seconds: number): string[] {
+  const first = `Swept ${trials.length} trials in ${clock(seconds)}`;
+  if (!best) return [`${first}; none that ran in full has a finite ${metric}`];
+  const { trial, value } = best;
+  const parameters = Object.entries(trial.segments.at(-1)!.parameters).map(([name, each]) => `${name} ${each}`);
+  const folder = new RunFolder(new SegmentFolder(out, segmentOf(out, trial)).path);
+  return [
+    `${first}; the best is trial ${trial.number}, ${metric} ${value.toPrecision(4)}: ${parameters.join(', ')}`,
+    `Its φ: ${folder.best}`,
+    againLine(folder, trial),
+  ];
+}
+
+/** How the best φ is made again. */
+function againLine(folder: RunFolder, { segments }: Trial): string {
+  const stored = folder.open();
+  if (segments.length > 1) {
+    const from = segments.at(-1)!.from!;
+    return `It goes on from trial ${from.trial} after round ${from.round}; the same sweep gives the same bits again`;
+  }
+  const rounds = 'rounds' in stored.goal ? stored.goal.rounds : null;
+  const place = { round: rounds ?? 0, plannedRounds: rounds };
+  return `The same bits again: ${repeatCommands(stored, place, folder.path).join(' and then ')}`;
+}
+
+/** The command that goes on with a sweep. */
+export function resumeCommandOf(start: string, folder: string, ...words: readonly string[]): string {
+  return command(`${start} --resume --out`, folder, ...words);
+}

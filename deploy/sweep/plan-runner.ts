@@ -1,0 +1,73 @@
+/** Runs the trials that a sweep's driver decides on. */
+import { metricValue } from '../../coordinator/population/metric.js';
+import type { SweepPlan } from '../../coordinator/population/plan.js';
+import type { Runner, TrialReport } from '../../coordinator/population/sweep.js';
+import type { Trial } from '../../coordinator/population/trial.js';
+import type { RunConfig } from '../../shared/config.js';
+import { LoptError, UsageError } from '../../shared/errors.js';
+import type { TrialRunner } from './runner.js';
+import { forkThatPaused, type Segment } from './segment.js';
+
+/** The sweep was told to end; it can be resumed. */
+export class InterruptedError extends LoptError {
+  override readonly name = 'InterruptedError';
+}
+
+export interface PlanRunnerOptions {
+  plan: Pick<SweepPlan, 'metric'>;
+  /** The sweep's folder. */
+  out: string;
+  trials: TrialRunner;
+  /** Told of the first error: what else runs is to end. */
+  onFailed: () => void;
+}
+
+export class PlanRunner implements Runner {
+  readonly #options: PlanRunnerOptions;
+  /** The first error of a trial that was not told to end. */
+  failure: unknown;
+
+  constructor(options: PlanRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** A trial whose flags make no configuration, each for itself being as it must, has no value. */
+  async runTo(trial: Trial, round: number): Promise<TrialReport> {
+    const { trials, plan, onFailed } = this.#options;
+    const segment = segmentOf(this.#options.out, trial);
+    try {
+      const config = await this.#configOf(segment);
+      if (typeof config === 'string') return { value: null, why: config };
+      const { interrupted, rows } = await trials.runTo(segment, round, config);
+      if (interrupted) throw new InterruptedError('The sweep was told to end');
+      return { value: metricValue(plan.metric.name, rows) };
+    } catch (error) {
+      if (!(error instanceof InterruptedError)) {
+        this.failure ??= error;
+        onFailed();
+      }
+      throw error;
+    }
+  }
+
+  /** The configuration, or why there is none. */
+  async #configOf(segment: Segment): Promise<RunConfig | string> {
+    try {
+      return await this.#options.trials.configOf(segment);
+    } catch (error) {
+      if (error instanceof UsageError) return error.message;
+      throw error;
+    }
+  }
+}
+
+/** The last segment of a trial, as it runs. */
+export function segmentOf(out: string, { number, seed, segments }: Trial): Segment {
+  const { parameters, from } = segments.at(-1)!;
+  return {
+    trial: number,
+    fork: segments.length - 1,
+    flags: { ...parameters, seed },
+    ...(from ? { from: { ...from, fork: forkThatPaused(out, from) } } : {}),
+  };
+}

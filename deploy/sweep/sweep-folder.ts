@@ -1,0 +1,97 @@
+/** The folder of a sweep: its file, what was chosen beside it, the trial log, and a run's folder for every trial. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readSweepFile } from '../../coordinator/population/file/sweep-file.js';
+import type { SweepPlan } from '../../coordinator/population/plan.js';
+import { VERSION } from '../../shared/config.js';
+import { FileError, UsageError } from '../../shared/errors.js';
+import { makeFolder, readFileNamed, writeFileWhole } from '../../shared/files.js';
+import { integer, nullable, object, text } from '../../shared/shape.js';
+import { sweepFlags } from './sweep-flags.js';
+
+/** sweep.json: what a sweep depends on beside its file. */
+export interface StoredSweep {
+  /** lopt's version. */
+  version: string;
+  /** Digest of the file's content. */
+  digest: string;
+  problem: string;
+  seed: number;
+  parallel: number;
+  /** Absolute path of the user's problem family; null where there is none. */
+  problemModule: string | null;
+}
+
+const storedShape = object<StoredSweep>({
+  version: text(64),
+  digest: text(64),
+  problem: text(256),
+  seed: integer(0),
+  parallel: integer(1),
+  problemModule: nullable(text(4096)),
+});
+
+export class SweepFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** A copy of the sweep's file. */
+  get file(): string {
+    return join(this.path, 'sweep.yaml');
+  }
+
+  /** The trial log, in Optuna's format. */
+  get log(): string {
+    return join(this.path, 'trials.log');
+  }
+
+  get #stored(): string {
+    return join(this.path, 'sweep.json');
+  }
+
+  /** Whether it holds a sweep. */
+  get begun(): boolean {
+    return existsSync(this.#stored);
+  }
+
+  /** Starts the folder of a new sweep. Throws UsageError where it holds something. */
+  create(file: string, stored: StoredSweep): void {
+    makeFolder(this.path);
+    if (readdirSync(this.path).length > 0) {
+      const what = existsSync(this.#stored)
+        ? 'it holds a sweep already; add --resume to go on with it, or'
+        : 'it must be empty;';
+      throw new UsageError(`Cannot sweep into ${this.path}: ${what} name another folder with --out`);
+    }
+    writeFileWhole(this.file, readFileNamed(file, 'a sweep'));
+    writeFileWhole(this.#stored, `${JSON.stringify(stored, null, 2)}\n`);
+  }
+
+  /** How the sweep in this folder was started. Throws UsageError where there is none, FileError where that is damaged. */
+  open(): StoredSweep {
+    const path = this.#stored;
+    if (!existsSync(path)) {
+      throw new UsageError(`Cannot resume ${this.path}: it must hold a sweep, and there is no sweep.json in it`);
+    }
+    let stored: StoredSweep;
+    try {
+      stored = storedShape(JSON.parse(readFileNamed(path, 'how a sweep was started').toString('utf8')), 'sweep');
+    } catch (cause) {
+      throw new FileError(path, `Cannot read how the sweep was started from ${path}: it must be as lopt wrote it`, {
+        cause,
+      });
+    }
+    if (stored.version === VERSION) return stored;
+    throw new UsageError(
+      `Cannot resume ${this.path}: it was begun by lopt ${stored.version}, and this is ${VERSION}, whose numbers may be others`,
+    );
+  }
+}
+
+/** Reads a sweep's file. @param problem what the file means where it names no problem */
+export function readPlan(file: string, problem: string): SweepPlan {
+  return readSweepFile(file, readFileNamed(file, 'a sweep').toString('utf8'), sweepFlags(problem));
+}

@@ -80,6 +80,11 @@ export class Worker {
     this.#unsubscribe = options.bus.onWorker(options.id, (message) => this.#receive(message));
   }
 
+  /** Takes an announcement that came before it listened. */
+  hear(announced: AnnounceMessage): void {
+    this.#receive(announced);
+  }
+
   /** Leaves the run; idempotent. The pool stays open. */
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -3,6 +3,7 @@
  * run's members are led, one or many: they share all that, the journal's stream and the store of checkpoints, and have
  * subjects, a journal and a folder of their own.
  */
+import { setMaxListeners } from 'node:events';
 import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator, type CoordinatorOptions, type RunEnd } from '../../coordinator/coordinator.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
@@ -88,6 +89,8 @@ export class Seat {
     this.#link = link;
     this.#jetStream = jetStream;
     this.#lease = lease;
+    // one for every member that is led
+    setMaxListeners(0, lease.lost);
   }
 
   /** Takes the seat; throws ClusterError where another one has it and this one does not stand by. */
@@ -138,7 +141,7 @@ export class Seat {
     });
     onLeading?.(coordinator, () => ({ ...this.#link.traffic(), droppedMessages: bus.dropped }));
     try {
-      const end = await Promise.race([coordinator.run(), failureOf(this.#lease.lost)]);
+      const end = await beforeAbort(this.#lease.lost, coordinator.run());
       // a checkpoint of the last round is there
       const { round } = end.state;
       if (lean && !end.interrupted) await journal.purge(round - windowOf(round + 1, config).window);
@@ -178,11 +181,17 @@ async function acquire(registry: RunRegistry, lead: SeatOptions, signal: AbortSi
   }
 }
 
-/** Rejects with the reason of a signal when it comes. */
-function failureOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const fail = () => reject(signal.reason as Error);
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail, { once: true });
+/** The outcome of the work; rejects with the reason of the signal where that comes first. */
+async function beforeAbort<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+  let fail: () => void = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    fail = () => reject(signal.reason as Error);
   });
+  signal.addEventListener('abort', fail, { once: true });
+  if (signal.aborted) fail();
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', fail);
+  }
 }

@@ -38,7 +38,8 @@ export class ServedMember {
   #closed: Promise<void> | undefined;
 
   /** @param onFailed told where the member cannot be served here */
-  constructor(options: ServiceOptions, { run, digest, config }: AnnounceMessage, onFailed: (error: Error) => void) {
+  constructor(options: ServiceOptions, announced: AnnounceMessage, onFailed: (error: Error) => void) {
+    const { run, digest, config } = announced;
     const { link, jetStream, prefix, id, pool, logger, observer, folders } = options;
     const { member } = config;
     const subjects = runSubjects(run, prefix, member);
@@ -60,6 +61,8 @@ export class ServedMember {
       ...(observer ? { observer } : {}),
       ...(folders ? { folders } : {}),
     });
+    // the next one comes in a second
+    this.#worker.hear(announced);
   }
 
   /** Messages that were dropped because they were not as they must be. */

@@ -10,6 +10,8 @@ import type { EvaluationRow } from '../../coordinator/report/report.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
 import { memberOf, type Segment } from './segment.js';
 
+const WAITING_SECONDS = 9;
+
 export type TrialState = 'waiting' | 'running' | 'paused' | 'complete' | 'pruned';
 
 /** A trial as it is now. */
@@ -35,6 +37,9 @@ export class SweepBoard implements SweepObserver {
   #workers = 0;
   #rounds = 0;
   readonly #now: () => number;
+  /** Told that no worker is there, now and then. */
+  onWaiting: () => void = () => {};
+  #waitedAt = Number.NEGATIVE_INFINITY;
 
   /** @param now seconds of a clock that only goes forward */
   constructor(plan: Pick<SweepPlan, 'metric' | 'trials' | 'space'>, now = () => performance.now() / 1000) {
@@ -87,6 +92,7 @@ export class SweepBoard implements SweepObserver {
         this.#workers = workers;
         this.#rounds += 1;
       },
+      waiting: () => this.#waiting(),
       evaluated: (evaluation, scores: Scores) => {
         evaluations.push({ evaluation, ...scores });
         if (METRICS_OF_EVALUATIONS.has(this.#plan.metric.name)) {
@@ -117,6 +123,14 @@ export class SweepBoard implements SweepObserver {
   /** The parameters of a trial that are swept, by name. */
   parametersOf({ flags }: TrialPlace): [name: string, value: unknown][] {
     return this.#plan.space.map(({ name }) => [name, flags?.[name]]);
+  }
+
+  /** Every trial that runs says so: it is said once. */
+  #waiting(): void {
+    this.#workers = 0;
+    if (this.#now() - this.#waitedAt < WAITING_SECONDS) return;
+    this.#waitedAt = this.#now();
+    this.onWaiting();
   }
 
   #placeOf(trial: number): TrialPlace {

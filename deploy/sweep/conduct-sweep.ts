@@ -59,6 +59,7 @@ export async function conductSweep(
   const table = new SweepTable(process.stdout, board);
   const say = (line: string) => table.say(line);
   const logger: Logger = { info: say, warn: say, error: say };
+  board.onWaiting = () => say('Waiting for a worker.');
   const startedAt = performance.now();
   say(`Sweeping ${stored.problem}: ${plan.trials} trials ${how}, into ${folder.path}`);
   if (ledger.cut > 0) say(`The last line of ${folder.log} was cut short, and is written again`);

@@ -1,4 +1,5 @@
 /** Runs the trials of a sweep: each segment is a run with its own folder, digest, journal and checkpoints. */
+import { setMaxListeners } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import type { RunEnd } from '../../coordinator/coordinator.js';
 import type { RunObserver } from '../../coordinator/observer.js';
@@ -52,6 +53,8 @@ export class TrialRunner {
 
   constructor(options: TrialRunnerOptions) {
     this.#options = options;
+    // one for every segment that runs
+    setMaxListeners(0, options.signal);
   }
 
   /** The configuration of a segment. Throws UsageError where its flags make none. */

@@ -1,38 +1,18 @@
 /** `lopt sweep` as a process: the same bits however it is computed, interrupted and killed. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, test } from 'node:test';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import { writeSweep } from '../fixtures/sweep-file.js';
+import { logOf, phisOf, progressOf } from '../fixtures/sweep-results.js';
 import { CLI, lopt, seededRandom, sha256OfFile, startProcess } from './harness.js';
-
-/** The sha256 of all φ's of a sweep, by path. */
-function phisOf(out: string): Record<string, string> {
-  const trials = readdirSync(join(out, 'trials')).sort();
-  const paths = trials.flatMap((trial) => ['last', 'phi'].map((name) => join('trials', trial, `${name}.safetensors`)));
-  return Object.fromEntries(paths.map((path) => [path, sha256OfFile(join(out, path))]));
-}
-
-/** The lines of the trial log without their times. */
-function logOf(out: string): string[] {
-  const lines = readFileSync(join(out, 'trials.log'), 'utf8').trim().split('\n');
-  return lines.map((line) => line.replace(/"datetime\w*":"[^"]*"/g, ''));
-}
 
 /** Sweeps to the end; returns what it printed. */
 async function sweep(file: string, out: string, ...words: string[]): Promise<string> {
   const { code, stdout, stderr } = await lopt(['sweep', file, '--out', out, ...words]);
   assert.equal(code, 0, stderr);
   return stdout;
-}
-
-/** The size of the trial log and of all metrics: how far a sweep is. */
-function progressOf(out: string): number {
-  const trials = join(out, 'trials');
-  const folders = existsSync(trials) ? readdirSync(trials) : [];
-  const files = [join(out, 'trials.log'), ...folders.map((folder) => join(trials, folder, 'metrics.jsonl'))];
-  return files.filter(existsSync).reduce((sum, file) => sum + statSync(file).size, 0);
 }
 
 /** Starts a sweep again and again, and ends it by the signal after seeded amounts of progress, until it is done. */

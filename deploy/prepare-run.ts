@@ -139,6 +139,11 @@ async function resumeRun(
   folder.open();
   const release = await lockFolder(folder.path, { task: 'Cannot resume', ...patience });
   const stored = folder.open();
+  if (stored.config.start) {
+    throw new UsageError(
+      `${task}: ${folder.path} begins with another trial's state; lopt sweep --resume goes on with it`,
+    );
+  }
   const init = folder.init;
   const given = only(flags, configures);
   // where the data lay, and not what was typed: that may have been relative to another folder

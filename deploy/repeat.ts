@@ -1,4 +1,5 @@
 /** The commands that compute the same again. */
+import { join } from 'node:path';
 import type { EvaluationReport } from '../coordinator/report/evaluation-report.js';
 import type { StoredRun } from './run-folder.js';
 import type { Flags } from './train-flags.js';
@@ -15,11 +16,16 @@ export function isComplete({ round, plannedRounds }: RunPlace): boolean {
   return plannedRounds !== null && round >= plannedRounds;
 }
 
-/** The commands that compute a complete run's φ again, one after the other; for another run, the one that goes on with it. */
+/**
+ * The commands that compute a complete run's φ again, one after the other; for another run, the one that goes on with it.
+ * What began with another run's state is made again by its sweep alone.
+ */
 export function repeatCommands(stored: StoredRun, place: RunPlace, folder: string): string[] {
   const { round, plannedRounds } = place;
   if (plannedRounds === null || !isComplete(place)) return [command('lopt train --resume --out', folder)];
   const { config, flags } = stored;
+  // a segment's folder lies in trials/ of its sweep's
+  if (config.start) return [command('lopt sweep', join(folder, '..', '..', 'sweep.yaml'), '--seed', config.seed)];
   const first = command('lopt train', config.problem, ...flagWords(flags), '--rounds', plannedRounds);
   return round === plannedRounds ? [first] : [first, `lopt train --resume --rounds ${round} --out FOLDER`];
 }

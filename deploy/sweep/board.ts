@@ -158,7 +158,7 @@ export class SweepBoard implements SweepObserver {
   }
 
   #better(a: number | null | undefined, b: number | null | undefined): number | null | undefined {
-    if (typeof a !== 'number') return b ?? a;
+    if (typeof a !== 'number') return b === undefined ? a : b;
     if (typeof b !== 'number') return a;
     return this.#plan.metric.goal === 'minimize' ? Math.min(a, b) : Math.max(a, b);
   }

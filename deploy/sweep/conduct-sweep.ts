@@ -1,7 +1,6 @@
 /** Conducts a sweep from its start to its closing lines, whatever computes its trials. */
 import type { RunEnd } from '../../coordinator/coordinator.js';
 import { runSweep, type SweepResult } from '../../coordinator/population/sweep.js';
-import type { Trial } from '../../coordinator/population/trial.js';
 import { Ledger } from '../../coordinator/population/trial-log/ledger.js';
 import type { RunConfig } from '../../shared/config.js';
 import type { Logger } from '../../shared/logger.js';
@@ -71,6 +70,7 @@ export async function conductSweep(
       flags,
       rounds: plan.rounds,
       forks: plan.scheduler.type === 'pbt',
+      parallel: plan.parallel,
       train,
       logger,
       signal: AbortSignal.any([signal, fail.signal]),
@@ -115,19 +115,15 @@ function closingLines(out: string, { trials, best }: SweepResult, metric: string
   return [
     `${first}; the best is trial ${trial.number}, ${metric} ${value.toPrecision(4)}: ${parameters.join(', ')}`,
     `Its φ: ${folder.best}`,
-    againLine(folder, trial),
+    againLine(folder),
   ];
 }
 
 /** How the best φ is made again. */
-function againLine(folder: RunFolder, { segments }: Trial): string {
+function againLine(folder: RunFolder): string {
   const stored = folder.open();
-  if (segments.length > 1) {
-    const from = segments.at(-1)!.from!;
-    return `It goes on from trial ${from.trial} after round ${from.round}; the same sweep gives the same bits again`;
-  }
-  const rounds = 'rounds' in stored.goal ? stored.goal.rounds : null;
-  const place = { round: rounds ?? 0, plannedRounds: rounds };
+  const plannedRounds = 'rounds' in stored.goal ? stored.goal.rounds : null;
+  const place = { round: plannedRounds ?? 0, plannedRounds };
   return `The same bits again: ${repeatCommands(stored, place, folder.path).join(' and then ')}`;
 }
 

@@ -37,6 +37,8 @@ export interface TrialRunnerOptions {
   rounds: number;
   /** Whether the state of every pause is kept, for forks. */
   forks: boolean;
+  /** Segments that run at the same time. */
+  parallel: number;
   /** Computes a run. */
   train(options: PooledOptions): Promise<RunEnd>;
   logger: Logger;
@@ -47,6 +49,9 @@ export interface TrialRunnerOptions {
 }
 
 const TASK = 'Cannot sweep';
+
+/** Seconds between two checkpoints of all segments together: each is written as often as it is its turn. */
+const CHECKPOINT_SECONDS = 5;
 
 export class TrialRunner {
   readonly #options: TrialRunnerOptions;
@@ -70,7 +75,7 @@ export class TrialRunner {
    * one, is not computed again. The bits depend on the segment alone: not on where it paused, nor on other trials.
    */
   async runTo(segment: Segment, round: number, known?: RunConfig): Promise<SegmentReport> {
-    const { out, rounds, forks, train, logger, signal, observe } = this.#options;
+    const { out, rounds, forks, parallel, train, logger, signal, observe } = this.#options;
     const folder = new SegmentFolder(out, segment);
     const config = known ?? (await this.configOf(segment));
     const runFolder = new RunFolder(folder.path);
@@ -96,6 +101,7 @@ export class TrialRunner {
         phi: initialPhiOf(config),
         ...(start ? { start } : {}),
         goal: { rounds, until: round },
+        checkpointSeconds: CHECKPOINT_SECONDS * parallel,
         logger: prefixed(logger, `trial ${nameOf(segment)}`),
         observer: observeAll(report, saver, ...(watcher ? [watcher] : [])),
         signal,

@@ -10,8 +10,11 @@ export interface JournalUnderTest {
   name: string;
   /** Why the suite cannot run here. */
   skip?: string | false;
-  /** Makes the place of a journal that is empty at first; each call opens what the last one closed. */
-  create(test: TestContext): Promise<() => Promise<Journal>>;
+  /**
+   * Makes the place of a journal that is empty at first, and begins with round `start`, 0 by default; each call opens what
+   * the last one closed.
+   */
+  create(test: TestContext): Promise<(start?: number) => Promise<Journal>>;
 }
 
 /** Appends records first … last. */
@@ -163,6 +166,20 @@ export function testJournal(under: JournalUnderTest): void {
       await last.truncate(last.first);
       await assertHolds(last, last.first, last.first);
       await last.close();
+    });
+
+    it('begins with the round that it is made for, and with no other', async (test) => {
+      const open = await under.create(test);
+      const journal = await open(5);
+      for (const round of [0, 4, 6]) await assert.rejects(journal.append(recordOf(round)), JournalError);
+      await appendRounds(journal, 5, 8);
+      await assertRounds(journal, 5, 8);
+      await journal.close();
+      const again = await open(5);
+      await assertRounds(again, 5, 8);
+      await appendRounds(again, 9, 9);
+      await assertRounds(again, 5, 9);
+      await again.close();
     });
 
     it('close() can be called twice', async (test) => {

@@ -112,6 +112,11 @@ test('population-based training gives the same bits, killed or not', async (cont
   await sweep(file, whole, '--threads', '1', '--parallel', '1');
   const forks = readdirSync(join(whole, 'trials')).filter((name) => name.includes('-'));
   assert.ok(forks.length > 0);
+  const fork = join(whole, 'trials', forks[0]!);
+  assert.equal((await lopt(['report', fork])).code, 0);
+  const refused = await lopt(['train', '--resume', '--out', fork]);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /begins with another trial's state; lopt sweep --resume goes on with it$/m);
   assert.ok((await sweepDisturbed(file, killed, 'SIGKILL', 5)) >= 2);
   assert.deepEqual(phisOf(killed), phisOf(whole));
   assert.deepEqual(logOf(killed), logOf(whole));

@@ -47,3 +47,16 @@ describe('windowsPerEpisode() and stepsOf()', () => {
     assert.equal(stepsOf(5, { horizon: 101, unroll: 20 }), 1);
   });
 });
+
+it('windowOf() begins an episode with the first round of a run that starts from another one', () => {
+  const shape = { horizon: 10, unroll: 4, start: { round: 7 } };
+  assert.deepEqual(
+    [8, 9, 10, 11].map((round) => windowOf(round, shape)),
+    [
+      { episode: 0, window: 0, steps: 4 },
+      { episode: 0, window: 1, steps: 4 },
+      { episode: 0, window: 2, steps: 2 },
+      { episode: 1, window: 0, steps: 4 },
+    ],
+  );
+});

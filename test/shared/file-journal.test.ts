@@ -13,7 +13,7 @@ testJournal({
   name: 'file',
   create: async (test) => {
     const folder = join(temporaryFolder(test), 'made', 'here');
-    return async () => new FileJournal(folder);
+    return async (start = 0) => new FileJournal(folder, { start });
   },
 });
 
@@ -24,7 +24,7 @@ testJournal({
   name: 'file, in short segments,',
   create: async (test) => {
     const folder = temporaryFolder(test);
-    return async () => new FileJournal(folder, { segmentBytes: SEGMENT_BYTES });
+    return async (start = 0) => new FileJournal(folder, { segmentBytes: SEGMENT_BYTES, start });
   },
 });
 

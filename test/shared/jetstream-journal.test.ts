@@ -53,7 +53,7 @@ testJournal({
   create: async (test) => {
     const subjects = newRun();
     const jetStream = await jetStreamOf(test, server!);
-    return () => openJournal(jetStream, subjects);
+    return (start = 0) => openJournal(jetStream, subjects, { start });
   },
 });
 
@@ -64,8 +64,8 @@ testJournal({
     const subjects = newRun();
     const jetStream = await jetStreamOf(test, server!);
     const others = await Promise.all([0, 2].map((member) => openJournal(jetStream, subjects, { member })));
-    return async () => {
-      const journal = await openJournal(jetStream, subjects, { member: 1 });
+    return async (start = 0) => {
+      const journal = await openJournal(jetStream, subjects, { member: 1, start });
       const append = journal.append.bind(journal);
       // the others' records come before and after each of this one's
       journal.append = async (record) => {

@@ -20,6 +20,24 @@ describe('runSubjects()', () => {
     assert.equal(clusterSubjects().announcements, 'lopt.down.*.announce');
   });
 
+  it('gives every member subjects of its own, as many parts as those of a run', () => {
+    const [run, member] = [runSubjects('r1'), runSubjects('r1', 'lopt', 3)];
+    assert.deepEqual(
+      [member.mail, member.bulk, member.all, member.announcement, member.worker('w')],
+      [
+        'lopt.up.r1=3.mail',
+        'lopt.up.r1=3.bulk',
+        'lopt.down.r1=3.all',
+        'lopt.down.r1=3.announce',
+        'lopt.down.r1=3.worker.w',
+      ],
+    );
+    // the streams and the journals are the run's
+    for (const name of ['journals', 'journalStream', 'checkpoints'] as const) assert.equal(member[name], run[name]);
+    assert.deepEqual(runSubjects('r1', 'lopt', 0).mail, run.mail);
+    assert.throws(() => runSubjects('r1=3'), UsageError);
+  });
+
   it('names streams and buckets by prefix and run', () => {
     const { journalStream, checkpoints } = runSubjects('r-1', 'team_a');
     assert.deepEqual(

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { digestOf } from '../../shared/config.js';
 import { LoptError } from '../../shared/errors.js';
 import { familyNamed, optionValues, separateFolders } from '../../worker/problems/registry.js';
-import { sessionOf } from '../../worker/session.js';
+import { keepSessions, sessionOf } from '../../worker/session.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { mnistFiles, writeFiles } from '../fixtures/image-folders.js';
 import { runConfig } from '../fixtures/run-config.js';
@@ -31,4 +31,22 @@ test('sessionOf() refuses a folder whose files are not those of the configuratio
   });
   const { problems } = await sessionOf({ digest, config });
   assert.deepEqual(problems.dataHashes, dataHashes);
+});
+
+test('keepSessions() closes the engines of all configurations but those that are worked on', async () => {
+  const configs = [1, 2, 3].map((seed) => runConfig({ seed }));
+  const ids = configs.map((config) => ({ digest: digestOf(config), config }));
+  const closed: number[] = [];
+  const opened = await Promise.all(ids.map((id) => sessionOf(id)));
+  for (const { engine, config } of opened) {
+    const close = engine.close.bind(engine);
+    engine.close = () => {
+      closed.push(config.seed);
+      close();
+    };
+  }
+  await keepSessions([ids[1]!.digest]);
+  assert.deepEqual(closed.sort(), [1, 3]);
+  assert.equal(await sessionOf(ids[1]!), opened[1]);
+  assert.notEqual(await sessionOf(ids[0]!), opened[0]);
 });

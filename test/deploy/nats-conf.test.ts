@@ -32,6 +32,8 @@ const CONF = deployPath('nats/nats.conf');
 const TLS_CONF = deployPath('nats/tls.conf');
 const SUBJECTS = runSubjects('demo');
 const REGISTRY = clusterSubjects().registry;
+/** What the run's stream belongs to, whichever of its members is led. */
+const RUN_DIGEST = 'd'.repeat(64);
 
 let server: TestServer | undefined;
 let folder: string | undefined;
@@ -76,22 +78,26 @@ async function rawAs(
   return { connection, refusals };
 }
 
-async function trainOverNats(test: TestContext): Promise<string> {
-  const { config } = await smallRun();
+/** Trains a member of the run `demo`; returns the sha256 of what last.safetensors would hold. */
+async function trainOverNats(test: TestContext, member: number): Promise<string> {
+  const { config } = await smallRun({ member });
+  const subjects = runSubjects('demo', 'lopt', member);
   const digest = digestOf(config);
   const logger = silentLogger;
   const jetStream = await jetStreamAs(test, 'coordinator');
   const registry = await RunRegistry.open(jetStream);
-  await registry.register({ run: 'demo', digest, config });
+  await registry.register({ run: 'demo', digest: RUN_DIGEST, config });
   const lease = await Lease.acquire({ values: registry.values, run: 'demo', holder: 'test' });
   const pools: Pool[] = [];
   const coordinator = new Coordinator({
     run: 'demo',
     config,
     digest,
-    bus: new NatsBus({ link: jetStream.link, subjects: SUBJECTS, logger, config }),
-    journal: await JetStreamJournal.open({ jetStream, subjects: SUBJECTS, digest, logger }),
-    checkpoints: new Checkpoints(new ObjectBlobs({ jetStream, bucket: SUBJECTS.checkpoints, folder: '0' })),
+    bus: new NatsBus({ link: jetStream.link, subjects, logger, config }),
+    journal: await JetStreamJournal.open({ jetStream, subjects, digest: RUN_DIGEST, member, logger }),
+    checkpoints: new Checkpoints(
+      new ObjectBlobs({ jetStream, bucket: subjects.checkpoints, folder: `member-${member}` }),
+    ),
     phi: startOf(config),
     goal: { rounds: SMALL_ROUNDS },
     logger,
@@ -110,8 +116,8 @@ async function trainOverNats(test: TestContext): Promise<string> {
       const pool = new Pool(1);
       pools.push(pool);
       // nobody takes the goodbye of a worker when its coordinator has gone
-      const bus = new NatsBus({ link: workerJetStream.link, subjects: SUBJECTS, logger, drainMs: 0 });
-      const history = new JetStreamHistory({ jetStream: workerJetStream, subjects: SUBJECTS });
+      const bus = new NatsBus({ link: workerJetStream.link, subjects, logger, drainMs: 0 });
+      const history = new JetStreamHistory({ jetStream: workerJetStream, subjects, member });
       return { bus, worker: new Worker({ id, bus, pool, history, logger }) };
     }),
   );
@@ -142,8 +148,10 @@ describe('deploy/nats', { skip: WITHOUT_NATS }, () => {
   }
 
   it('lets coordinator, workers and observers do all that a run needs', async (test) => {
-    const expected = await withFolder((folder) => trainSmall(folder, { threads: 1 }));
-    assert.equal(await trainOverNats(test), expected);
+    for (const member of [0, 3]) {
+      const expected = await withFolder((folder) => trainSmall(folder, { threads: 1 }, { member }));
+      assert.equal(await trainOverNats(test, member), expected);
+    }
     const registry = await RunRegistry.open(await jetStreamAs(test, 'observer'));
     const [listed] = await registry.list();
     assert.deepEqual([listed!.run, listed!.beat!.state], ['demo', 'running']);
@@ -159,6 +167,7 @@ describe('deploy/nats', { skip: WITHOUT_NATS }, () => {
       SUBJECTS.journalParts(0),
       SUBJECTS.all,
       SUBJECTS.announcement,
+      runSubjects('demo', 'lopt', 3).announcement,
       SUBJECTS.worker('w1'),
       `$KV.${REGISTRY}.demo.lease`,
       `$O.${SUBJECTS.checkpoints}.M.name`,
@@ -196,9 +205,10 @@ describe('deploy/nats', { skip: WITHOUT_NATS }, () => {
 
   it('lets nobody but the coordinator have an answer written into the journal', async (test) => {
     const jetStream = await jetStreamAs(test, 'coordinator');
-    const digest = digestOf((await smallRun()).config);
     // made here where this test runs alone
-    await (await JetStreamJournal.open({ jetStream, subjects: SUBJECTS, digest, logger: silentLogger })).close();
+    await (
+      await JetStreamJournal.open({ jetStream, subjects: SUBJECTS, digest: RUN_DIGEST, logger: silentLogger })
+    ).close();
     const stored = async () => (await jetStreamInfo(test)).state.last_seq;
     const before = await stored();
     let answered = 0;

@@ -140,3 +140,20 @@ test('lopt sweep says what is wrong in a sentence', async (context) => {
   await says(['--resume', '--out', out, '--seed', '9'], 2, /"seed" must stay 5, got 9/);
   await says([other], 1, /there is no such file/);
 });
+
+test('a trial whose flags make no configuration together has no value, and the others go on', async (context) => {
+  const folder = temporaryFolder(context);
+  const file = writeSweep(folder, {
+    method: 'grid',
+    run_cap: undefined,
+    rounds: 3,
+    scheduler: undefined,
+    parameters: { 'second-derivatives': { values: [true, false] }, engine: { value: 'wasm' } },
+  });
+  const out = join(folder, 'sweep');
+  const stdout = await sweep(file, out, '--threads', '1');
+  assert.match(stdout, /^Swept 2 trials in .*; the best is trial 1, score /m);
+  assert.deepEqual(readdirSync(join(out, 'trials')), ['0001']);
+  const why = 'Cannot sweep, trial 0: "engine" must be reference with second derivatives, got "wasm"';
+  assert.ok(logOf(out).some((line) => line.includes(JSON.stringify(why))));
+});

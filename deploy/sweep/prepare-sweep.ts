@@ -83,12 +83,7 @@ async function resumeSweep(
   return preparedOf(folder, plan, stored, await lockFolder(folder.path, { task: 'Cannot resume', ...patience }));
 }
 
-function preparedOf(
-  folder: SweepFolder,
-  plan: SweepPlan,
-  stored: StoredSweep,
-  release: () => void,
-): PreparedSweep {
+function preparedOf(folder: SweepFolder, plan: SweepPlan, stored: StoredSweep, release: () => void): PreparedSweep {
   const { seed, parallel, problemModule } = stored;
   const module = problemModule === null ? {} : { 'problem-module': problemModule };
   return { folder, stored, plan: { ...plan, seed, parallel }, flags: { ...plan.fixed, ...module }, release };

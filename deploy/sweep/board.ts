@@ -1,6 +1,7 @@
 /** Where the trials of a sweep are: what is shown of them, and said in the list of runs. */
-import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
+
 import type { Scores } from '../../coordinator/evaluation.js';
+import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
 import { METRICS, metricValue } from '../../coordinator/population/metric.js';
 import type { SweepPlan } from '../../coordinator/population/plan.js';
 import type { Decision } from '../../coordinator/population/schedulers/scheduler.js';

@@ -2,9 +2,9 @@
 import { setMaxListeners } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import type { RunEnd } from '../../coordinator/coordinator.js';
-import type { RunObserver } from '../../coordinator/observer.js';
 import { forkedLearner, forkPointOf, type RunState, readRunState, writeRunState } from '../../coordinator/fork.js';
 import type { LearnerState } from '../../coordinator/learner.js';
+import type { RunObserver } from '../../coordinator/observer.js';
 import { EventFiles } from '../../coordinator/report/event-files.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
 import { type EvaluationRow, type RoundRow, RunReport } from '../../coordinator/report/report.js';

@@ -1,5 +1,6 @@
 /** A round that is being computed: which part of its sum is here, and what workers say of its nodes. */
 import { hashOfNode } from '../shared/double-computation.js';
+import { allFinite } from '../shared/finite.js';
 import { coverage, type NodePlace, SumTree, type TreeNode } from '../shared/sum-tree.js';
 import type { Votes } from './votes.js';
 
@@ -54,7 +55,7 @@ export class OpenRound {
       return `${task} must have ${this.#length} entries, got ${gradient.length}`;
     }
     // a worker sends zeros for a shard that went bad, and keeps apart what overflows when it is added
-    if (![loss, finalLoss].every(Number.isFinite) || !gradient.every(Number.isFinite)) {
+    if (![loss, finalLoss].every(Number.isFinite) || !allFinite(gradient)) {
       return `${task}, node ${level}/${index}, must be finite`;
     }
     return undefined;

@@ -3,10 +3,8 @@ import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import { checkMessagePack } from './message-pack.js';
 
-// without moreTypes a Float32Array would lose its type; with copyBuffers what is decoded never views a reused buffer
-const packr = new Packr({ moreTypes: true, useRecords: false, copyBuffers: true } as ConstructorParameters<
-  typeof Packr
->[0]);
+// without moreTypes a Float32Array would lose its type; what is decoded of it is a copy, and views nothing
+const packr = new Packr({ moreTypes: true, useRecords: false });
 
 /** A value as bytes. Typed arrays keep their type and bits. */
 export function encode(value: unknown): Buffer {

@@ -1,5 +1,6 @@
 /** What values from outside must look like: small checks that are put together, and that return what they have checked. */
 import { LoptError } from './errors.js';
+import { allFinite } from './finite.js';
 
 /** A value that is not what it should be. */
 export class ShapeError extends LoptError {
@@ -154,10 +155,9 @@ export function finiteFloats(rule: VectorRule): Shape<Float32Array> {
     if (!(value instanceof Float32Array) || value.length < rule.shortest || value.length > rule.longest) {
       throw shapeError(at, `a Float32Array ${lengthOf(rule)}`, value);
     }
-    for (let i = 0; i < value.length; i++) {
-      if (!Number.isFinite(value[i]!)) throw shapeError(`${at}[${i}]`, 'a finite number', value[i]);
-    }
-    return value;
+    if (allFinite(value)) return value;
+    const bad = value.findIndex((entry) => !Number.isFinite(entry));
+    throw shapeError(`${at}[${bad}]`, 'a finite number', value[bad]);
   };
 }
 

@@ -4,6 +4,7 @@
  *
  * A node (level l, index i) covers the shards [i·2^l, (i+1)·2^l) ∩ [0, S). One without a right child passes its left one on.
  */
+import { allFinite } from './finite.js';
 
 /** Which node of the tree. */
 export interface NodePlace {
@@ -31,13 +32,8 @@ export function coverage(node: NodePlace, shards: number): { first: number; end:
   return { first: node.index * width, end: Math.min((node.index + 1) * width, shards) };
 }
 
-function keyOf(level: number, index: number): string {
-  return `${level}/${index}`;
-}
-
-/** Left plus right, in this order. */
-function addNodes(left: TreeNode, right: TreeNode): TreeNode {
-  const gradient = new Float32Array(left.gradient.length);
+/** Left plus right, in this order, into an array that may be either's. */
+function addNodes(left: TreeNode, right: TreeNode, gradient: Float32Array): TreeNode {
   // two float32 values added in double and rounded once are the float32 sum
   for (let i = 0; i < gradient.length; i++) gradient[i] = left.gradient[i]! + right.gradient[i]!;
   return {
@@ -52,7 +48,7 @@ function addNodes(left: TreeNode, right: TreeNode): TreeNode {
 }
 
 function isFiniteNode(node: TreeNode): boolean {
-  return node.gradient.every(Number.isFinite) && Number.isFinite(node.loss) && Number.isFinite(node.finalLoss);
+  return allFinite(node.gradient) && Number.isFinite(node.loss) && Number.isFinite(node.finalLoss);
 }
 
 /** How a tree adds. */
@@ -69,7 +65,10 @@ export class SumTree {
   readonly #shards: number;
   readonly #height: number;
   readonly #finite: boolean;
-  readonly #nodes = new Map<string, TreeNode>();
+  /** Arrays of sums that were made here. What came in is others', and stays as it is. */
+  readonly #own = new WeakSet<Float32Array>();
+  /** By place: the root's is 1, and those right below place p are 2p and 2p + 1. */
+  readonly #nodes = new Map<number, TreeNode>();
 
   /** @param shards S, at least 1 */
   constructor(shards: number, { finite = false }: SumTreeOptions = {}) {
@@ -90,24 +89,26 @@ export class SumTree {
         current = { ...current, level: current.level + 1, index: current.index >> 1 };
         continue;
       }
-      const siblingKey = keyOf(current.level, siblingIndex);
-      const sibling = this.#nodes.get(siblingKey);
+      const siblingPlace = this.#placeOf(current.level, siblingIndex);
+      const sibling = this.#nodes.get(siblingPlace);
       if (!sibling) break;
-      const sum = isLeft ? addNodes(current, sibling) : addNodes(sibling, current);
+      const into = this.#reusable(current) ?? this.#reusable(sibling) ?? new Float32Array(current.gradient.length);
+      const sum = isLeft ? addNodes(current, sibling, into) : addNodes(sibling, current, into);
       if (this.#finite && !isFiniteNode(sum)) break;
-      this.#nodes.delete(siblingKey);
+      this.#own.add(into);
+      this.#nodes.delete(siblingPlace);
       current = sum;
     }
-    this.#nodes.set(keyOf(current.level, current.index), current);
+    this.#nodes.set(this.#placeOf(current.level, current.index), current);
     return true;
   }
 
   /** The sum over all shards, once every one is in. */
   get root(): TreeNode | undefined {
-    return this.#nodes.get(keyOf(this.#height, 0));
+    return this.#nodes.get(1);
   }
 
-  /** The largest complete nodes, by shard. */
+  /** The largest complete nodes, by shard. What is added later may change those that were made here. */
   nodes(): TreeNode[] {
     return [...this.#nodes.values()].sort((a, b) => a.index * 2 ** a.level - b.index * 2 ** b.level);
   }
@@ -117,18 +118,34 @@ export class SumTree {
     return this.#isCovered({ level: 0, index: shard });
   }
 
+  /** An array to add into: a round's sums would else be as much garbage as all that came in. */
+  #reusable({ gradient }: TreeNode): Float32Array | undefined {
+    // siblings whose sum overflows must be left as they are
+    return !this.#finite && this.#own.has(gradient) ? gradient : undefined;
+  }
+
   #isCovered({ level, index }: NodePlace): boolean {
-    for (let up = 0; level + up <= this.#height; up++) {
-      if (this.#nodes.has(keyOf(level + up, index >> up))) return true;
-    }
+    for (let place = this.#placeOf(level, index); place > 0; place >>= 1) if (this.#nodes.has(place)) return true;
     return false;
   }
 
-  #removeBelow(node: TreeNode): void {
-    const { first, end } = coverage(node, this.#shards);
-    for (const [key, other] of this.#nodes) {
-      const inner = coverage(other, this.#shards);
-      if (first <= inner.first && inner.end <= end) this.#nodes.delete(key);
+  #removeBelow({ level, index }: TreeNode): void {
+    const top = this.#placeOf(level, index);
+    if (this.#nodes.size < 2 ** level) {
+      for (const place of this.#nodes.keys()) {
+        let up = place;
+        while (up > top) up >>= 1;
+        if (up === top) this.#nodes.delete(place);
+      }
+      return;
     }
+    for (let down = 1; down <= level; down++) {
+      for (let below = 0; below < 2 ** down; below++) this.#nodes.delete(top * 2 ** down + below);
+    }
+  }
+
+  /** Below 2^25, as a run has at most 2^24 shards. */
+  #placeOf(level: number, index: number): number {
+    return 2 ** (this.#height - level) + index;
   }
 }

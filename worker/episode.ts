@@ -1,6 +1,7 @@
 /** Advances one shard by one window, replaying what is missing of its episode. */
 import type { RunConfig } from '../shared/config.js';
 import { stepsOf, type WindowPlace } from '../shared/episodes.js';
+import { allFinite } from '../shared/finite.js';
 import { deriveKey } from '../shared/random.js';
 import type { TreeNode } from '../shared/sum-tree.js';
 import type { Engine, ShardState, WindowResult } from './engines/engine.js';
@@ -50,8 +51,7 @@ function beginEpisode(engine: Engine, { seed, member, problems }: RunConfig, { s
 /** A shard whose sums are not finite adds nothing. */
 function leafOf(shard: number, problems: number, { phiGradient, loss, finalLoss, healthy }: WindowResult): TreeNode {
   const place = { level: 0, index: shard, problems };
-  let zero = 0 * loss;
-  for (const value of phiGradient) zero += 0 * value;
-  if (zero === 0) return { ...place, gradient: phiGradient, loss, finalLoss, healthy };
+  if (Number.isFinite(loss) && allFinite(phiGradient))
+    return { ...place, gradient: phiGradient, loss, finalLoss, healthy };
   return { ...place, gradient: new Float32Array(phiGradient.length), loss: 0, finalLoss: 0, healthy: 0 };
 }

@@ -7,13 +7,13 @@ import type { Logger } from '../shared/logger.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
 import type { ShardState } from './engines/engine.js';
 import type { ShardJob } from './episode.js';
-import { type Pool, ThreadLostError } from './pool.js';
+import { ThreadLostError, type WindowPool } from './pool.js';
 import type { SessionId } from './session.js';
 import type { ShardHash } from './thread.js';
 
 /** What shards are computed with. */
 export interface HeldShardsOptions {
-  pool: Pool;
+  pool: WindowPool;
   /** φ's of the past, for replays. */
   history: PhiHistory;
   logger: Logger;

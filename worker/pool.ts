@@ -12,6 +12,9 @@ export class ThreadLostError extends LoptError {
   override readonly name = 'ThreadLostError';
 }
 
+/** What a worker needs of its threads. */
+export type WindowPool = Pick<Pool, 'threads' | 'computeWindows' | 'evaluate' | 'fingerprint'>;
+
 /** Fixed in number; a thread that dies is replaced. They know the problem families that the thread which starts them does. */
 export class Pool {
   readonly threads: number;

@@ -21,14 +21,14 @@ import type { NodePlace } from '../shared/sum-tree.js';
 import { Copies, type CopiesOrder } from './copies.js';
 import { HeldShards, type WindowsOrder } from './held-shards.js';
 import type { WorkerObserver } from './observer.js';
-import type { Pool } from './pool.js';
+import type { WindowPool } from './pool.js';
 
 /** Options of a worker. */
 export interface WorkerOptions {
   /** Its name among the workers. */
   id: string;
   bus: Bus;
-  pool: Pool;
+  pool: WindowPool;
   /** φ's of the past, for replays. */
   history: PhiHistory;
   logger: Logger;

@@ -52,6 +52,8 @@ export class Lane {
   readonly #logger: Logger;
   readonly #reconnected = new Set<() => void>();
   readonly #cutOff = new Set<() => void>();
+  /** What is answered in this turn. */
+  #answers: { subject: string; bytes: Uint8Array }[] = [];
   #connected = true;
   #closing: Promise<void> | undefined;
   #refusalAt = Number.NEGATIVE_INFINITY;
@@ -175,6 +177,7 @@ export class Lane {
   async #close(): Promise<void> {
     for (const end of [...this.#cutOff]) end();
     if (this.connection.isClosed()) return;
+    this.#sendAnswers();
     if (this.#connected) {
       const drained = this.connection.drain();
       let timer: NodeJS.Timeout | undefined;
@@ -187,8 +190,18 @@ export class Lane {
     await this.connection.close();
   }
 
-  #answer(message: Msg, bytes: Uint8Array): void {
-    if (message.reply && this.connected) this.connection.publish(message.reply, bytes);
+  /** Answers when all that has come in is handled: many answers in one write, and after what is sent meanwhile. */
+  #answer({ reply }: Msg, bytes: Uint8Array): void {
+    if (!reply) return;
+    this.#answers.push({ subject: reply, bytes });
+    if (this.#answers.length === 1) setImmediate(() => this.#sendAnswers());
+  }
+
+  #sendAnswers(): void {
+    const answers = this.#answers;
+    this.#answers = [];
+    if (!this.#connected || this.connection.isClosed()) return;
+    for (const { subject, bytes } of answers) this.connection.publish(subject, bytes);
   }
 
   async #watch(): Promise<void> {

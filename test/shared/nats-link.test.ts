@@ -190,6 +190,26 @@ describe('NatsLink', { skip: WITHOUT_NATS }, () => {
     assert.equal(await receiver.control.request('test', Buffer.alloc(1), 10 ** 6), undefined);
   });
 
+  it('answers after what is sent in the same turn, and before it closes', async (test) => {
+    const server = await startServer(test);
+    const [asking, answering] = [await connectTo(test, server), await connectTo(test, server)];
+    const [word, closing] = [Buffer.from('word'), Buffer.from('close')];
+    const order: string[] = [];
+    asking.control.subscribe('sent', () => order.push('sent'));
+    answering.control.subscribe('question', ({ bytes, answer }) => {
+      answer(bytes);
+      answering.control.publish('sent', word);
+      if (closing.equals(bytes)) void answering.control.close();
+    });
+    await Promise.all([asking.control.flush(), answering.control.flush()]);
+    for (const question of [word, closing]) {
+      const answered = await asking.control.request('question', question, 5000);
+      assert.deepEqual(Buffer.from(answered!), question);
+      order.push('answered');
+    }
+    assert.deepEqual(order.slice(0, 2), ['sent', 'answered']);
+  });
+
   it('request() finds at once that nobody subscribes, or that the connection is lost', async (test) => {
     const server = await startServer(test);
     const { control } = await connectTo(test, server);

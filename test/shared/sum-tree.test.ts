@@ -155,11 +155,15 @@ describe('SumTree', () => {
   });
 
   it('add() writes to no node that it is given', () => {
-    const leaves = leavesOf(5);
-    const copies = structuredClone(leaves);
-    const tree = new SumTree(5);
-    for (const leaf of leaves) tree.add(leaf);
-    assert.deepEqual(leaves, copies);
+    const leaves = leavesOf(13);
+    const given = [...preAdded(leaves, { first: 0, end: 7 }, 1), ...leaves.slice(7)];
+    const copies = structuredClone(given);
+    for (const finite of [false, true]) {
+      const tree = new SumTree(13, { finite });
+      for (const i of shuffled(given.length, 2)) tree.add(given[i]!);
+      assert.ok(tree.root);
+      assert.deepEqual(given, copies);
+    }
   });
 });
 

@@ -27,12 +27,20 @@ const QUEUE_BYTES = 64 * 2 ** 20;
 const ADVANCE_MS = 5000;
 const LONGEST_RETRY_MS = 2000;
 
+/** A message that waits, and what it says. */
+interface Queued {
+  bytes: Uint8Array;
+  of: object | undefined;
+}
+
 /** Sends messages in order, each until it was received. */
 export class BulkSender {
   readonly #options: Required<BulkSenderOptions>;
   readonly #strangers: SparingLogger;
   readonly #session = randomBytes(8).toString('hex');
-  readonly #queue: Uint8Array[] = [];
+  readonly #queue: Queued[] = [];
+  /** What the messages say that wait or are under way. */
+  readonly #held = new Set<object>();
   #queued = 0;
   #message = 0;
   #granted = { bytes: 0, until: 0 };
@@ -47,14 +55,21 @@ export class BulkSender {
     this.#strangers = new SparingLogger(options.logger);
   }
 
-  /** Sends a message after those before it. */
-  send(message: Uint8Array): void {
-    if (this.#closed) return;
-    this.#queue.push(message);
-    this.#queued += message.length;
+  /**
+   * Sends a message after those before it.
+   * @param of what the message says: one that still waits, or is under way, is not sent twice
+   */
+  send(encode: () => Uint8Array, of?: object): void {
+    if (this.#closed || (of !== undefined && this.#held.has(of))) return;
+    const bytes = encode();
+    if (of !== undefined) this.#held.add(of);
+    this.#queue.push({ bytes, of });
+    this.#queued += bytes.length;
     let lost = 0;
     while (this.#queued > QUEUE_BYTES && this.#queue.length > 1) {
-      this.#queued -= this.#queue.shift()!.length;
+      const oldest = this.#queue.shift()!;
+      this.#queued -= oldest.bytes.length;
+      this.#forget([oldest]);
       lost += 1;
     }
     if (lost > 0)
@@ -86,12 +101,17 @@ export class BulkSender {
   close(): void {
     this.#closed = true;
     this.#queue.length = 0;
+    this.#held.clear();
     this.#wake();
     this.#becomeIdle();
   }
 
   async #run(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#closed) await this.#sendMessage(this.#takeBundle());
+    while (this.#queue.length > 0 && !this.#closed) {
+      const messages = this.#takeMessages();
+      await this.#sendMessage(bundle(messages.map(({ bytes }) => bytes)));
+      this.#forget(messages);
+    }
     this.#running = false;
     this.#becomeIdle();
   }
@@ -100,16 +120,22 @@ export class BulkSender {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  #takeBundle(): Buffer {
+  #forget(messages: readonly Queued[]): void {
+    for (const { of } of messages) if (of !== undefined) this.#held.delete(of);
+  }
+
+  /** The messages that go together now. */
+  #takeMessages(): Queued[] {
     let count = 0;
-    let bytes = 0;
-    while (count < this.#queue.length && (count === 0 || bytes + bundledBytes(this.#queue[count]!) <= BUNDLE_BYTES)) {
-      bytes += bundledBytes(this.#queue[count]!);
+    let size = 0;
+    for (const { bytes } of this.#queue) {
+      size += bundledBytes(bytes);
+      if (count > 0 && size > BUNDLE_BYTES) break;
       count += 1;
     }
     const messages = this.#queue.splice(0, count);
-    for (const { length } of messages) this.#queued -= length;
-    return bundle(messages);
+    for (const { bytes } of messages) this.#queued -= bytes.length;
+    return messages;
   }
 
   async #sendMessage(bytes: Uint8Array): Promise<void> {

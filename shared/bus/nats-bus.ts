@@ -93,7 +93,7 @@ export class NatsBus implements Bus {
 
   toCoordinator(message: ToCoordinator): void {
     if (this.#closing) return;
-    if (BULK.has(message.type)) this.#sender.send(encode(message));
+    if (BULK.has(message.type)) this.#sender.send(() => encode(message), message);
     else this.#publish(this.#subjects.mail, message);
   }
 

@@ -116,7 +116,7 @@ describe('BulkSender and BulkReceiver', () => {
         for (const [i, sender] of senders.entries()) {
           const message = messageOf(i, number, Math.floor(3500 * random() ** 3));
           sent.set(i, [...(sent.get(i) ?? []), message]);
-          sender.send(message);
+          sender.send(() => message);
         }
         for (let turns = Math.floor(6 * random()); turns > 0; turns--) await nextTurn();
       }
@@ -141,7 +141,7 @@ describe('BulkSender and BulkReceiver', () => {
     });
     const sender = new BulkSender({ request, partBytes: () => 100, logger: silentLogger, retryMs: 0 });
     for (let number = 1; number <= 40; number++) {
-      sender.send(messageOf(0, number, 450));
+      sender.send(() => messageOf(0, number, 450));
       await sender.idle();
     }
     const all = received.flat().map(Number);
@@ -173,7 +173,7 @@ describe('BulkSender and BulkReceiver', () => {
     };
     const sender = new BulkSender({ request, partBytes: () => 10_000, logger: silentLogger });
     for (const count of [1, 3, 4, 2]) {
-      for (let number = 0; number < count; number++) sender.send(messageOf(0, number, 1000));
+      for (let number = 0; number < count; number++) sender.send(() => messageOf(0, number, 1000));
       await sender.idle();
     }
     assert.deepEqual(kinds, ['ask', 'part', 'part', 'part', 'part']);
@@ -192,7 +192,7 @@ describe('BulkSender and BulkReceiver', () => {
     };
     const sender = new BulkSender({ request, partBytes: () => 10_000, logger: lines });
     for (let number = 0; number < 5; number++) {
-      sender.send(messageOf(0, number, 20 * 2 ** 20));
+      sender.send(() => messageOf(0, number, 20 * 2 ** 20));
       await nextTurn();
     }
     assert.deepEqual(lines.lines, ['Nobody takes what this worker sends: 1 of its oldest results are lost']);
@@ -201,9 +201,44 @@ describe('BulkSender and BulkReceiver', () => {
     sender.close();
     await idle;
     give(undefined);
-    sender.send(messageOf(0, 9, 10));
+    sender.send(() => messageOf(0, 9, 10));
     for (let turns = 0; turns < 20; turns++) await nextTurn();
     assert.equal(asked, 1);
     await sender.idle();
+  });
+
+  it('send what waits or is under way once, however often it is given, and again once it was received', async () => {
+    const receiver = new BulkReceiver();
+    const received: number[] = [];
+    let open: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const request = async (bytes: Uint8Array) => {
+      await gate;
+      let answer: Uint8Array | undefined;
+      const whole = receiver.receive(decodePacket(bytes), (grant) => {
+        answer = grant;
+      });
+      for (const each of whole ? unbundle(whole) : []) received.push(Buffer.from(each).readUInt32LE(4));
+      return answer;
+    };
+    const sender = new BulkSender({ request, partBytes: () => 10_000, logger: silentLogger });
+    const results = [{}, {}, {}];
+    let encoded = 0;
+    const give = (number: number) =>
+      sender.send(() => {
+        encoded += 1;
+        return messageOf(0, number, 100);
+      }, results[number]);
+    for (const number of [0, 1, 0, 2, 1]) give(number);
+    await nextTurn();
+    give(0);
+    open();
+    await sender.idle();
+    assert.deepEqual([received, encoded], [[0, 1, 2], 3]);
+    give(1);
+    await sender.idle();
+    assert.deepEqual([received, encoded], [[0, 1, 2, 1], 4]);
   });
 });

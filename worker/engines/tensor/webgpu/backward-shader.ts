@@ -1,0 +1,310 @@
+/** The LSTM's backward pass over a window as WGSL. */
+import { backwardRows, type LayerPlan, type LstmPlan } from './plan.js';
+import { ACTIVATIONS, gateProduct, lines, runsOf, storeInput, weightsBinding } from './shader-parts.js';
+
+/** Numbers of the uniform block `Backward`, in its order; indices and strides in vectors of 4. */
+export interface BackwardParameters {
+  /** Tiles of this dispatch, and how many of them a workgroup does. */
+  tiles: number;
+  groupTiles: number;
+  steps: number;
+  /** 1 where there is an additional dL/dg. */
+  extra: number;
+  /** Where h_0 of the first tile is, and from a state to that of the next step. */
+  state: number;
+  stateStride: number;
+  /** Where ∇_0 of the first tile is. */
+  gradient: number;
+  gradientStride: number;
+  /** The dispatch's first row of the partial sums. */
+  partial: number;
+}
+
+/** The block's bytes. */
+export function backwardParameters(p: BackwardParameters): Uint32Array<ArrayBuffer> {
+  const { tiles, groupTiles, steps, extra, state, stateStride, gradient, gradientStride, partial } = p;
+  return Uint32Array.of(
+    ...[tiles, groupTiles, steps, extra, state, stateStride, gradient, gradientStride, partial, 0, 0, 0],
+  );
+}
+
+/** Vectors of a workgroup's dL/dh and dL/dc where they live in memory. */
+export function carryVectors({ stateRows, lanes }: LstmPlan): number {
+  return stateRows * lanes;
+}
+
+/**
+ * A workgroup takes some tiles, one after the other, through all steps from the last to the first, layer by layer from
+ * the top: gates again from the states of before and after the step; dL/dz, shared through workgroup memory; from it
+ * dL/dh of the layer and the one below, and the products x·dL/dz, which a thread sums over tiles, steps and coordinates
+ * in one order. Threads are as in the forward pass, so that dL/dh of a unit is made where it is needed.
+ */
+export function backwardShader(plan: LstmPlan): string {
+  const { network, layers, stride, threads, lanes, output, partialLength, resident, variant } = plan;
+  const { x: xRows, z: zRows } = backwardRows(plan);
+  const top = layers.length - 1;
+  const topBlock = layers[top]!.block;
+  const topPadded = layers[top]!.padded;
+  const privateCarry = variant.carry === 'private';
+
+  return `
+struct Backward {
+  tiles: u32, groupTiles: u32, steps: u32, extra: u32,
+  state: u32, stateStride: u32, gradient: u32, gradientStride: u32,
+  partial: u32, unused0: u32, unused1: u32, unused2: u32,
+}
+${weightsBinding(plan)}
+@group(0) @binding(1) var<storage, read> gradients: array<vec4f>;
+@group(0) @binding(2) var<storage, read> states: array<vec4f>;
+@group(0) @binding(3) var<storage, read> extra: array<vec4f>;
+@group(0) @binding(4) var<storage, read> lossWeights: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partials: array<f32>;
+${privateCarry ? '' : '@group(0) @binding(6) var<storage, read_write> carry: array<vec4f>;'}
+@group(0) @binding(7) var<uniform> parameters: Backward;
+var<workgroup> xs: array<vec4f, ${xRows * stride}>;
+var<workgroup> zs: array<vec4f, ${zRows * stride}>;
+${ACTIVATIONS}
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let p = thread % ${lanes}u;
+  let q = thread / ${lanes}u;
+  let partial = (parameters.partial + workgroup.x) * ${partialLength}u;
+${privateCarry ? '' : `  let carried = workgroup.x * ${carryVectors(plan)}u + p;`}
+${layers.map((layer, l) => declareProduct(plan, layer, l)).join('\n')}
+${lines(topBlock, (i) => `  var outputSum${i} = vec4f();`)}
+  var biasSum = vec4f();
+  for (var t = 0u; t < parameters.groupTiles; t++) {
+    let tile = workgroup.x * parameters.groupTiles + t;
+    if (tile >= parameters.tiles) { break; }
+    let stateAt = parameters.state + tile * ${plan.stateRows * lanes}u + p;
+    let gradientAt = parameters.gradient + tile * ${lanes}u + p;
+${layers
+  .map(({ block }, l) =>
+    lines(block, (i) =>
+      privateCarry
+        ? `    var dh${l}_${i} = vec4f();\n    var dc${l}_${i} = vec4f();`
+        : `    ${carryAt(plan, l, i, 'h')} = vec4f();\n    ${carryAt(plan, l, i, 'c')} = vec4f();`,
+    ),
+  )
+  .join('\n')}
+    var suffix = vec4f();
+    for (var s = parameters.steps; s > 0u; s--) {
+      let before = stateAt + (s - 1u) * parameters.stateStride;
+      let after = before + parameters.stateStride;
+      suffix = fma(vec4f(lossWeights[s - 1u]), gradients[gradientAt + s * parameters.gradientStride], suffix);
+      var slope = suffix;
+      if (parameters.extra == 1u) { slope += extra[gradientAt + (s - 1u) * parameters.gradientStride]; }
+      slope *= ${network.outputScale};
+      biasSum += slope;
+${layers
+  .map((_, l) => l)
+  .reverse()
+  .map((l) => layerStep(plan, l))
+  .join('\n')}
+    }
+  }
+${layers.map((layer, l) => (resident ? storeProduct(layer, l) : '')).join('\n')}
+  workgroupBarrier();
+${lines(topBlock, (i) => `  zs[(${i}u + q * ${topBlock}u) * ${stride}u + p] = outputSum${i};`)}
+  zs[(${topPadded}u + q) * ${stride}u + p] = biasSum;
+  workgroupBarrier();
+  for (var unit = thread; unit <= ${topPadded}u; unit += ${threads}u) {
+    var sum = vec4f();
+    for (var j = 0u; j < ${lanes}u; j++) { sum += zs[unit * ${stride}u + j]; }
+    partials[partial + ${4 * output}u + unit] = (sum.x + sum.y) + (sum.z + sum.w);
+  }
+}
+`;
+
+  /** One step of one layer. */
+  function layerStep(of: LstmPlan, l: number): string {
+    const layer = of.layers[l]!;
+    const { block, padded, below, state } = layer;
+    const lower = l === 0 ? undefined : of.layers[l - 1]!;
+    const stateOf = (base: string, first: number, i: number, blockOf: number) =>
+      `states[${base} + (${first + i}u + q * ${blockOf}u) * ${lanes}u]`;
+    const row = (first: number, i: number, blockOf: number) => `xs[(${first + i}u + q * ${blockOf}u) * ${stride}u + p]`;
+    const loadBelow = lower
+      ? lines(
+          lower.block,
+          (i) => `        ${row(0, i, lower.block)} = ${stateOf('after', lower.state, i, lower.block)};`,
+        )
+      : '';
+    const input =
+      l === 0
+        ? `        let gradient = gradients[gradientAt + (s - 1u) * parameters.gradientStride];
+        ${storeInput(of, 'gradient')}`
+        : '';
+    const dh = (i: number) => (privateCarry ? `dh${l}_${i}` : carryAt(of, l, i, 'h'));
+    const dc = (i: number) => (privateCarry ? `dc${l}_${i}` : carryAt(of, l, i, 'c'));
+    const runs = runsOf(block, variant.backwardUnits).map(
+      ([first, count]) => `
+      {${gateProduct(of, layer, first, count, { below: 0, own: below })}
+${lines(count, (n) => {
+  const i = first + n;
+  const column = `zs[(${4 * i}u + q * ${4 * block}u`;
+  return `      {
+        let i = sigmoid4(i${i});
+        let g = tanh4(g${i});
+        let f = sigmoid4(f${i});
+        let o = sigmoid4(o${i});
+        let c = ${stateOf('before', state + padded, i, block)};
+        let t = tanh4(fma(f, c, i * g));
+        var dh = ${dh(i)};
+${
+  l === top
+    ? `        dh = fma(vec4f(weights[${output + i}u + q * ${block}u].x), slope, dh);
+        outputSum${i} = fma(o * t, slope, outputSum${i});`
+    : ''
+}
+        let dho = dh * o;
+        let dc = fma(dho, fma(-t, t, vec4f(1.0)), ${dc(i)});
+        ${dc(i)} = dc * f;
+        ${column}) * ${stride}u + p] = dc * g * fma(-i, i, i);
+        ${column} + 1u) * ${stride}u + p] = dc * i * fma(-g, g, vec4f(1.0));
+        ${column} + 2u) * ${stride}u + p] = dc * c * fma(-f, f, f);
+        ${column} + 3u) * ${stride}u + p] = dho * t * (1.0 - o);
+      }`;
+})}
+      }`,
+    );
+    return `      workgroupBarrier();
+      if (q == 0u) {
+${input}
+        xs[${below + padded}u * ${stride}u + p] = vec4f(1.0);
+      }
+${loadBelow}
+${lines(block, (i) => `        ${row(below, i, block)} = ${stateOf('before', state, i, block)};`)}
+      workgroupBarrier();
+${runs.join('')}
+      workgroupBarrier();
+${hiddenSlopes(of, l)}
+${product(of, layer, l)}`;
+  }
+
+  /** dL/dh of the layer's step before, and what it adds to that of the layer below: W·dL/dz. */
+  function hiddenSlopes(of: LstmPlan, l: number): string {
+    const { block, padded, below, weights } = of.layers[l]!;
+    const lower = l === 0 ? undefined : of.layers[l - 1]!;
+    // [accumulator, row of W]
+    const sums: [string, string][] = Array.from({ length: block }, (_, i) => [
+      `own${i}`,
+      `${below + i}u + q * ${block}u`,
+    ]);
+    for (let i = 0; lower && i < lower.block; i++) sums.push([`below${i}`, `${i}u + q * ${lower.block}u`]);
+    const finish = (name: string, index: number): string => {
+      if (index < block) return `${privateCarry ? `dh${l}_${index}` : carryAt(of, l, index, 'h')} = ${name};`;
+      const i = index - block;
+      const target = privateCarry ? `dh${l - 1}_${i}` : carryAt(of, l - 1, i, 'h');
+      return `${target} += ${name};`;
+    };
+    return `      {
+${sums.map(([name]) => `        var ${name} = vec4f();`).join('\n')}
+        for (var u = 0u; u < ${padded}u; u++) {
+          let at = ${weights}u + u;
+          let zi = zs[4u * u * ${stride}u + p];
+          let zg = zs[(4u * u + 1u) * ${stride}u + p];
+          let zf = zs[(4u * u + 2u) * ${stride}u + p];
+          let zo = zs[(4u * u + 3u) * ${stride}u + p];
+${sums
+  .map(
+    ([name, at], index) => `          let w${index} = weights[at + (${at}) * ${padded}u];
+          ${name} = fma(vec4f(w${index}.x), zi, ${name});
+          ${name} = fma(vec4f(w${index}.y), zg, ${name});
+          ${name} = fma(vec4f(w${index}.z), zf, ${name});
+          ${name} = fma(vec4f(w${index}.w), zo, ${name});`,
+  )
+  .join('\n')}
+        }
+${sums.map(([name], index) => `        ${finish(name, index)}`).join('\n')}
+      }`;
+  }
+}
+
+/** A unit's dL/dh or dL/dc where they live in memory. */
+function carryAt({ layers, lanes }: LstmPlan, l: number, i: number, part: 'h' | 'c'): string {
+  const { state, padded, block } = layers[l]!;
+  return `carry[carried + (${state + (part === 'c' ? padded : 0) + i}u + q * ${block}u) * ${lanes}u]`;
+}
+
+/** A thread's place in a layer's dW, and what it sums: in registers, or zeros in memory. */
+function declareProduct({ resident, threads }: LstmPlan, layer: LayerPlan, l: number): string {
+  const { rows, columns, rowThreads, rounds } = layer.product;
+  if (resident) {
+    return lines(
+      rounds,
+      (r) => `  let row${l}_${r} = (thread + ${r * threads}u) % ${rowThreads}u;
+  let column${l}_${r} = (thread + ${r * threads}u) / ${rowThreads}u;
+${lines(rows, (i) => lines(columns, (j) => `  var sum${l}_${r}_${i}_${j} = 0.0;`))}`,
+    );
+  }
+  const length = layer.rows * 4 * layer.padded;
+  return `  for (var at = thread; at < ${length}u; at += ${threads}u) { partials[partial + ${4 * layer.weights}u + at] = 0.0; }
+  storageBarrier();`;
+}
+
+/** Adds a step's x·dL/dz over the tile's coordinates to dW. */
+function product(plan: LstmPlan, layer: LayerPlan, l: number): string {
+  const { stride, lanes, resident, threads } = plan;
+  const { rowThreads, rounds } = layer.product;
+  if (resident) {
+    return lines(rounds, (r) => productRound(plan, layer, `row${l}_${r}`, `column${l}_${r}`, `sum${l}_${r}`));
+  }
+  const { rows, columns } = layer.product;
+  return `      for (var r = 0u; r < ${rounds}u; r++) {
+        let row = (thread + r * ${threads}u) % ${rowThreads}u;
+        let column = (thread + r * ${threads}u) / ${rowThreads}u;
+${lines(rows, (i) => lines(columns, (j) => `        var sum_${i}_${j} = 0.0;`))}
+${productRound({ stride, lanes }, layer, 'row', 'column', 'sum')}
+${storeTile(layer, 'row', 'column', 'sum', '+=')}
+      }`;
+}
+
+/** The product of one of a thread's tiles. */
+function productRound(
+  { stride, lanes }: Pick<LstmPlan, 'stride' | 'lanes'>,
+  { padded, rows, product: { rows: a, columns: b, rowThreads, columnThreads } }: LayerPlan,
+  row: string,
+  column: string,
+  sum: string,
+): string {
+  // threads past the edge compute the last row or column again and store nothing
+  return `      {
+${lines(a, (i) => `        let x${i}At = min(${row} + ${i * rowThreads}u, ${rows - 1}u) * ${stride}u;`)}
+${lines(b, (j) => `        let z${j}At = min(${column} + ${j * columnThreads}u, ${4 * padded - 1}u) * ${stride}u;`)}
+        for (var j = 0u; j < ${lanes}u; j++) {
+${lines(a, (i) => `          let x${i} = xs[x${i}At + j];`)}
+${lines(
+  b,
+  (j) => `          let z${j} = zs[z${j}At + j];
+${lines(a, (i) => {
+  const name = `${sum}_${i}_${j}`;
+  return `          ${name} = fma(x${i}.x, z${j}.x, fma(x${i}.y, z${j}.y, fma(x${i}.z, z${j}.z, fma(x${i}.w, z${j}.w, ${name}))));`;
+})}`,
+)}
+        }
+      }`;
+}
+
+function storeProduct(layer: LayerPlan, l: number): string {
+  return lines(layer.product.rounds, (r) => storeTile(layer, `row${l}_${r}`, `column${l}_${r}`, `sum${l}_${r}`, '='));
+}
+
+function storeTile(
+  { padded, rows, weights, product: { rows: a, columns: b, rowThreads, columnThreads } }: LayerPlan,
+  row: string,
+  column: string,
+  sum: string,
+  assign: '=' | '+=',
+): string {
+  return lines(a, (i) =>
+    lines(
+      b,
+      (
+        j,
+      ) => `  if (${row} < ${Math.min(rowThreads, rows - i * rowThreads)}u && ${column} < ${Math.min(columnThreads, 4 * padded - j * columnThreads)}u) {
+    partials[partial + ${4 * weights}u + (${row} + ${i * rowThreads}u) * ${4 * padded}u + ${column} + ${j * columnThreads}u] ${assign} ${sum}_${i}_${j};
+  }`,
+    ),
+  );
+}

@@ -1,6 +1,6 @@
 /** The LSTM's backward pass over a window as WGSL. */
 import { backwardRows, type LayerPlan, type LstmPlan } from './plan.js';
-import { ACTIVATIONS, gateProduct, lines, runsOf, storeInput, weightsBinding } from './shader-parts.js';
+import { ACTIVATIONS, gateProduct, lines, storeInput, unitRuns, weightsBinding } from './shader-parts.js';
 
 /** Numbers of the uniform block `Backward`, in its order; indices and strides in vectors of 4. */
 export interface BackwardParameters {
@@ -71,7 +71,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let partial = (parameters.partial + workgroup.x) * ${partialLength}u;
 ${privateCarry ? '' : `  let carried = workgroup.x * ${carryVectors(plan)}u + p;`}
 ${layers.map((layer, l) => declareProduct(plan, layer, l)).join('\n')}
-${lines(topBlock, (i) => `  var outputSum${i} = vec4f();`)}
+  var outputSums: array<vec4f, ${topBlock}>;
   var biasSum = vec4f();
   for (var t = 0u; t < parameters.groupTiles; t++) {
     let tile = workgroup.x * parameters.groupTiles + t;
@@ -80,11 +80,13 @@ ${lines(topBlock, (i) => `  var outputSum${i} = vec4f();`)}
     let gradientAt = parameters.gradient + tile * ${lanes}u + p;
 ${layers
   .map(({ block }, l) =>
-    lines(block, (i) =>
-      privateCarry
-        ? `    var dh${l}_${i} = vec4f();\n    var dc${l}_${i} = vec4f();`
-        : `    ${carryAt(plan, l, i, 'h')} = vec4f();\n    ${carryAt(plan, l, i, 'c')} = vec4f();`,
-    ),
+    privateCarry
+      ? `    var dh${l}: array<vec4f, ${block}>;
+    var dc${l}: array<vec4f, ${block}>;`
+      : `    for (var i = 0u; i < ${block}u; i++) {
+      ${carryAt(plan, l, 'i', 'h')} = vec4f();
+      ${carryAt(plan, l, 'i', 'c')} = vec4f();
+    }`,
   )
   .join('\n')}
     var suffix = vec4f();
@@ -105,7 +107,7 @@ ${layers
   }
 ${layers.map((layer, l) => (resident ? storeProduct(layer, l) : '')).join('\n')}
   workgroupBarrier();
-${lines(topBlock, (i) => `  zs[(${i}u + q * ${topBlock}u) * ${stride}u + p] = outputSum${i};`)}
+${lines(topBlock, (i) => `  zs[(${i}u + q * ${topBlock}u) * ${stride}u + p] = outputSums[${i}];`)}
   zs[(${topPadded}u + q) * ${stride}u + p] = biasSum;
   workgroupBarrier();
   for (var unit = thread; unit <= ${topPadded}u; unit += ${threads}u) {
@@ -121,52 +123,51 @@ ${lines(topBlock, (i) => `  zs[(${i}u + q * ${topBlock}u) * ${stride}u + p] = ou
     const layer = of.layers[l]!;
     const { block, padded, below, state } = layer;
     const lower = l === 0 ? undefined : of.layers[l - 1]!;
-    const stateOf = (base: string, first: number, i: number, blockOf: number) =>
-      `states[${base} + (${first + i}u + q * ${blockOf}u) * ${lanes}u]`;
-    const row = (first: number, i: number, blockOf: number) => `xs[(${first + i}u + q * ${blockOf}u) * ${stride}u + p]`;
+    const stateOf = (base: string, row: string) => `states[${base} + (${row}) * ${lanes}u]`;
+    const sharedRow = (row: string) => `xs[(${row}) * ${stride}u + p]`;
     const loadBelow = lower
-      ? lines(
-          lower.block,
-          (i) => `        ${row(0, i, lower.block)} = ${stateOf('after', lower.state, i, lower.block)};`,
-        )
+      ? `        for (var i = 0u; i < ${lower.block}u; i++) {
+          let unit = i + q * ${lower.block}u;
+          ${sharedRow('unit')} = ${stateOf('after', `${lower.state}u + unit`)};
+        }`
       : '';
     const input =
       l === 0
         ? `        let gradient = gradients[gradientAt + (s - 1u) * parameters.gradientStride];
         ${storeInput(of, 'gradient')}`
         : '';
-    const dh = (i: number) => (privateCarry ? `dh${l}_${i}` : carryAt(of, l, i, 'h'));
-    const dc = (i: number) => (privateCarry ? `dc${l}_${i}` : carryAt(of, l, i, 'c'));
-    const runs = runsOf(block, variant.backwardUnits).map(
-      ([first, count]) => `
-      {${gateProduct(of, layer, first, count, { below: 0, own: below })}
-${lines(count, (n) => {
-  const i = first + n;
-  const column = `zs[(${4 * i}u + q * ${4 * block}u`;
-  return `      {
-        let i = sigmoid4(i${i});
-        let g = tanh4(g${i});
-        let f = sigmoid4(f${i});
-        let o = sigmoid4(o${i});
-        let c = ${stateOf('before', state + padded, i, block)};
+    const units = unitRuns(
+      block,
+      variant.backwardUnits,
+      variant.rolled,
+      (first, count) => `${gateProduct(of, layer, first, count, { below: 0, own: below })}
+${lines(
+  count,
+  (n) => `      {
+        let unit = ${n}u + ${first} + q * ${block}u;
+        let i = sigmoid4(i${n});
+        let g = tanh4(g${n});
+        let f = sigmoid4(f${n});
+        let o = sigmoid4(o${n});
+        let c = ${stateOf('before', `${state + padded}u + unit`)};
         let t = tanh4(fma(f, c, i * g));
-        var dh = ${dh(i)};
+        var dh = ${carryAt(of, l, `${n}u + ${first}`, 'h')};
 ${
   l === top
-    ? `        dh = fma(vec4f(weights[${output + i}u + q * ${block}u].x), slope, dh);
-        outputSum${i} = fma(o * t, slope, outputSum${i});`
+    ? `        dh = fma(vec4f(weights[${output}u + unit].x), slope, dh);
+        outputSums[${n}u + ${first}] = fma(o * t, slope, outputSums[${n}u + ${first}]);`
     : ''
 }
         let dho = dh * o;
-        let dc = fma(dho, fma(-t, t, vec4f(1.0)), ${dc(i)});
-        ${dc(i)} = dc * f;
-        ${column}) * ${stride}u + p] = dc * g * fma(-i, i, i);
-        ${column} + 1u) * ${stride}u + p] = dc * i * fma(-g, g, vec4f(1.0));
-        ${column} + 2u) * ${stride}u + p] = dc * c * fma(-f, f, f);
-        ${column} + 3u) * ${stride}u + p] = dho * t * (1.0 - o);
-      }`;
-})}
+        let dc = fma(dho, fma(-t, t, vec4f(1.0)), ${carryAt(of, l, `${n}u + ${first}`, 'c')});
+        ${carryAt(of, l, `${n}u + ${first}`, 'c')} = dc * f;
+        let column = 4u * unit * ${stride}u + p;
+        zs[column] = dc * g * fma(-i, i, i);
+        zs[column + ${stride}u] = dc * i * fma(-g, g, vec4f(1.0));
+        zs[column + ${2 * stride}u] = dc * c * fma(-f, f, f);
+        zs[column + ${3 * stride}u] = dho * t * (1.0 - o);
       }`,
+)}`,
     );
     return `      workgroupBarrier();
       if (q == 0u) {
@@ -174,9 +175,12 @@ ${input}
         xs[${below + padded}u * ${stride}u + p] = vec4f(1.0);
       }
 ${loadBelow}
-${lines(block, (i) => `        ${row(below, i, block)} = ${stateOf('before', state, i, block)};`)}
+        for (var i = 0u; i < ${block}u; i++) {
+          let unit = i + q * ${block}u;
+          ${sharedRow(`${below}u + unit`)} = ${stateOf('before', `${state}u + unit`)};
+        }
       workgroupBarrier();
-${runs.join('')}
+${units}
       workgroupBarrier();
 ${hiddenSlopes(of, l)}
 ${product(of, layer, l)}`;
@@ -193,10 +197,8 @@ ${product(of, layer, l)}`;
     ]);
     for (let i = 0; lower && i < lower.block; i++) sums.push([`below${i}`, `${i}u + q * ${lower.block}u`]);
     const finish = (name: string, index: number): string => {
-      if (index < block) return `${privateCarry ? `dh${l}_${index}` : carryAt(of, l, index, 'h')} = ${name};`;
-      const i = index - block;
-      const target = privateCarry ? `dh${l - 1}_${i}` : carryAt(of, l - 1, i, 'h');
-      return `${target} += ${name};`;
+      if (index < block) return `${carryAt(of, l, `${index}u`, 'h')} = ${name};`;
+      return `${carryAt(of, l - 1, `${index - block}u`, 'h')} += ${name};`;
     };
     return `      {
 ${sums.map(([name]) => `        var ${name} = vec4f();`).join('\n')}
@@ -221,10 +223,11 @@ ${sums.map(([name], index) => `        ${finish(name, index)}`).join('\n')}
   }
 }
 
-/** A unit's dL/dh or dL/dc where they live in memory. */
-function carryAt({ layers, lanes }: LstmPlan, l: number, i: number, part: 'h' | 'c'): string {
+/** dL/dh or dL/dc of unit `i`, an expression, of a thread's block. */
+function carryAt({ layers, lanes, variant }: LstmPlan, l: number, i: string, part: 'h' | 'c'): string {
+  if (variant.carry === 'private') return `d${part}${l}[${i}]`;
   const { state, padded, block } = layers[l]!;
-  return `carry[carried + (${state + (part === 'c' ? padded : 0) + i}u + q * ${block}u) * ${lanes}u]`;
+  return `carry[carried + (${state + (part === 'c' ? padded : 0)}u + ${i} + q * ${block}u) * ${lanes}u]`;
 }
 
 /** A thread's place in a layer's dW, and what it sums: in registers, or zeros in memory. */

@@ -1,7 +1,7 @@
 /** The LSTM's forward steps as WGSL. */
 import { inputSize } from '../../../../shared/phi.js';
 import { forwardRows, type LstmPlan } from './plan.js';
-import { ACTIVATIONS, gateProduct, lines, runsOf, storeInput, weightsBinding } from './shader-parts.js';
+import { ACTIVATIONS, gateProduct, lines, storeInput, unitRuns, weightsBinding } from './shader-parts.js';
 
 /** What `output` is to hold. */
 export const FORWARD_OUTPUTS = { nothing: 0, updates: 1, theta: 2 } as const;
@@ -57,42 +57,39 @@ export function forwardShader(plan: LstmPlan): string {
     newRow.push(row);
     row += padded;
   }
-  const stateOf = (base: string, first: number, block: number, i: number) =>
-    `states[${base} + (${first + i}u + q * ${block}u) * ${lanes}u]`;
-
+  const stateOf = (base: string, row: string) => `states[${base} + (${row}) * ${lanes}u]`;
+  const sharedRow = (row: string) => `xs[(${row}) * ${stride}u + p]`;
   const load = layers
-    .map(({ block, state }, l) =>
-      lines(
-        block,
-        (i) => `    xs[(${oldRow[l]! + i}u + q * ${block}u) * ${stride}u + p] = ${stateOf('before', state, block, i)};`,
-      ),
+    .map(
+      ({ block, state }, l) => `    for (var i = 0u; i < ${block}u; i++) {
+      ${sharedRow(`${oldRow[l]!}u + i + q * ${block}u`)} = ${stateOf('before', `${state}u + i + q * ${block}u`)};
+    }`,
     )
     .join('\n');
 
   const layerTexts = layers.map((layer, l) => {
     const { block, padded, state } = layer;
     const last = l + 1 === layers.length;
-    const rows = { below: l === 0 ? 0 : newRow[l - 1]!, own: oldRow[l]! };
-    const runs = runsOf(block, variant.forwardUnits).map(
-      ([first, count]) => `
-    {${gateProduct(plan, layer, first, count, rows)}
-${lines(count, (n) => {
-  const i = first + n;
-  return `      {
-        let c = fma(sigmoid4(f${i}), ${stateOf('before', state + padded, block, i)}, sigmoid4(i${i}) * tanh4(g${i}));
-        let h = sigmoid4(o${i}) * tanh4(c);
-        ${stateOf('after', state, block, i)} = h;
-        ${stateOf('after', state + padded, block, i)} = c;
-        ${
-          last
-            ? `sum = fma(vec4f(weights[${output + i}u + q * ${block}u].x), h, sum);`
-            : `xs[(${newRow[l]! + i}u + q * ${block}u) * ${stride}u + p] = h;`
-        }
-      }`;
-})}
-    }`,
+    const rowOf = { below: l === 0 ? 0 : newRow[l - 1]!, own: oldRow[l]! };
+    const units = unitRuns(
+      block,
+      variant.forwardUnits,
+      variant.rolled,
+      (first, count) => `${gateProduct(plan, layer, first, count, rowOf)}
+${lines(
+  count,
+  (n) => `      {
+        let unit = ${n}u + ${first} + q * ${block}u;
+        let old = ${stateOf('before', `${state + padded}u + unit`)};
+        let c = fma(sigmoid4(f${n}), old, sigmoid4(i${n}) * tanh4(g${n}));
+        let h = sigmoid4(o${n}) * tanh4(c);
+        ${stateOf('after', `${state}u + unit`)} = h;
+        ${stateOf('after', `${state + padded}u + unit`)} = c;
+        ${last ? `sum = fma(vec4f(weights[${output}u + unit].x), h, sum);` : `${sharedRow(`${newRow[l]!}u + unit`)} = h;`}
+      }`,
+)}`,
     );
-    return `${runs.join('')}${last ? '' : '\n    workgroupBarrier();'}`;
+    return `${units}${last ? '' : '\n    workgroupBarrier();'}`;
   });
 
   return `

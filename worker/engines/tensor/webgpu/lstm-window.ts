@@ -5,13 +5,6 @@ import { FORWARD_OUTPUTS, type ForwardParameters, forwardParameters } from './fo
 import { type LstmPlan, tilesOf } from './plan.js';
 import { SMALL_WORKGROUP, SUM_ROWS } from './small-shaders.js';
 
-/** Most workgroups of the backward pass, each of which leaves a partial dφ… */
-const MOST_GROUPS = 4096;
-
-/** …and most bytes of partial dφ's, as long as there are enough of them to fill a GPU. */
-const MOST_PARTIAL_BYTES = 2 ** 27;
-const ENOUGH_GROUPS = 512;
-
 /** What the windows of one LSTM have in common. */
 export interface SharedResources {
   plan: LstmPlan;
@@ -35,6 +28,8 @@ export interface LstmWindowOptions {
   steps: number;
   /** Most bytes of states that are kept. */
   stateBudget: number;
+  /** Most bytes of states in one buffer. */
+  largestBuffer: number;
 }
 
 /** A run of tiles whose states and gradients fit a binding. */
@@ -55,7 +50,7 @@ export interface BackwardOptions {
   steps?: number;
   /**
    * Forget the states of the steps and compute them again from h_0, as after `zeroCoordinates`; to the same bits for
-   * the coordinates that were not made zero. @default false
+   * the coordinates that were not made zero. Read h_K before. @default false
    */
   replay?: boolean;
   /** Whether `setExtra` was called for every step of this window. @default false */
@@ -86,12 +81,14 @@ export class LstmWindow {
   readonly #groupTiles: number;
   readonly #groups: number;
   readonly #tileVectors: number;
+  readonly #largestBuffer: number;
   #carry: GPUBuffer | undefined;
   #scratch: GPUBuffer | undefined;
 
-  constructor({ shared, buffers, coordinates, steps, stateBudget }: LstmWindowOptions) {
-    const { plan, device } = shared;
+  constructor({ shared, buffers, coordinates, steps, stateBudget, largestBuffer }: LstmWindowOptions) {
+    const { plan } = shared;
     this.#shared = shared;
+    this.#largestBuffer = largestBuffer;
     this.#buffers = buffers;
     this.coordinates = coordinates;
     this.steps = steps;
@@ -101,13 +98,11 @@ export class LstmWindow {
     this.keep = (steps + 1) * this.stateBytes <= stateBudget;
 
     // the groups, and with them the order of sums, depend on N and the network alone
-    const affordable = Math.floor(MOST_PARTIAL_BYTES / (4 * plan.partialLength));
-    const most = Math.min(MOST_GROUPS, Math.max(ENOUGH_GROUPS, affordable));
-    this.#groupTiles = Math.ceil(tiles / most);
+    this.#groupTiles = Math.ceil(tiles / plan.groups);
     this.#groups = Math.ceil(tiles / this.#groupTiles);
 
     const slots = this.keep ? steps + 1 : 3;
-    const slabTiles = this.#fittingTiles(slots, device.limits.maxStorageBufferBindingSize);
+    const slabTiles = this.#fittingTiles(slots);
     for (let firstTile = 0; firstTile < tiles; firstTile += slabTiles) {
       const count = Math.min(slabTiles, tiles - firstTile);
       this.#slabs.push({
@@ -209,7 +204,7 @@ export class LstmWindow {
         if (replay) this.#replay(encoder, slab, 0, slab.tiles, slab.states, steps);
         this.#backwardSlice(encoder, slab, 0, slab.tiles, slab.states, steps, extra);
       } else {
-        const sliceTiles = this.#fittingTiles(this.steps + 1, 2 ** 30);
+        const sliceTiles = this.#fittingTiles(this.steps + 1);
         const most = Math.min(sliceTiles, this.#slabs[0]!.tiles);
         this.#scratch ??= this.#buffers.storage('replay', 16 * (this.steps + 1) * most * this.#tileVectors);
         for (let first = 0; first < slab.tiles; first += sliceTiles) {
@@ -234,11 +229,9 @@ export class LstmWindow {
     return this.keep || s === 0 ? s : 1 + ((s - 1) % 2);
   }
 
-  /** Tiles, in whole groups, of which so many states fit these bytes and the device. */
-  #fittingTiles(slots: number, bytes: number): number {
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.#shared.device.limits;
-    const fitting = Math.min(bytes, maxStorageBufferBindingSize, maxBufferSize);
-    const groups = Math.floor(fitting / (16 * slots * this.#tileVectors * this.#groupTiles));
+  /** Tiles, in whole groups, of which so many states fit a buffer. */
+  #fittingTiles(slots: number): number {
+    const groups = Math.floor(this.#largestBuffer / (16 * slots * this.#tileVectors * this.#groupTiles));
     return Math.max(1, groups) * this.#groupTiles;
   }
 

@@ -15,9 +15,24 @@ export interface LstmVariant {
   forwardUnits?: number;
   /** The same in the backward pass. @default 5 */
   backwardUnits?: number;
+  /** Whether the runs of units are a loop of the shader, which is shorter so. @default false */
+  rolled?: boolean;
+  /** Most rows and columns of a thread's tile of dW. @default 12 */
+  productSide?: number;
   /** Accumulators of dW that a thread may hold; where more are needed they live in memory. @default 112 */
   accumulators?: number;
+  /** Most workgroups of the backward pass, each of which leaves a partial dφ. @default 4096, fewer where φ is long */
+  groups?: number;
 }
+
+/** For software adapters, whose compilers take minutes for long shaders. */
+export const SOFTWARE_VARIANT: LstmVariant = {
+  forwardUnits: 1,
+  backwardUnits: 1,
+  rolled: true,
+  productSide: 3,
+  accumulators: 9,
+};
 
 /** One layer. A row is of 4·threads-a-row coordinates; indices of weights count vectors of four gates. */
 export interface LayerPlan {
@@ -52,7 +67,9 @@ export interface ProductPlan {
 /** The layout of a network on a device. */
 export interface LstmPlan {
   network: Network;
-  variant: Required<LstmVariant>;
+  variant: Required<Omit<LstmVariant, 'groups'>>;
+  /** Most workgroups of the backward pass. */
+  groups: number;
   layers: LayerPlan[];
   /** Coordinates of a tile. */
   tile: number;
@@ -83,6 +100,11 @@ export type LstmLimits = Pick<
 >;
 
 const TILES = [64, 32, 16, 8, 4];
+
+/** Workgroups of the backward pass, as long as there are enough to fill a GPU and few bytes of partial dφ's. */
+const MOST_GROUPS = 4096;
+const ENOUGH_GROUPS = 512;
+const MOST_PARTIAL_BYTES = 2 ** 27;
 
 /** A thread has at most so many units of a layer. */
 const UNITS_PER_THREAD = 6;
@@ -126,7 +148,18 @@ function backwardBytes(plan: LstmPlan): number {
   return 16 * (x + z) * plan.stride;
 }
 
-function planTile(network: Network, parts: number, tile: number, variant: LstmVariant): LstmPlan {
+function planTile(network: Network, parts: number, tile: number, { groups, ...variant }: LstmVariant): LstmPlan {
+  const all: Required<Omit<LstmVariant, 'groups'>> = {
+    weights: 'storage',
+    carry: 'storage',
+    forwardUnits: 5,
+    backwardUnits: 5,
+    rolled: false,
+    productSide: 12,
+    accumulators: 112,
+    ...variant,
+    tile,
+  };
   const lanes = tile / 4;
   const threads = lanes * parts;
   const layers: LayerPlan[] = [];
@@ -137,21 +170,22 @@ function planTile(network: Network, parts: number, tile: number, variant: LstmVa
     const block = Math.ceil(units / parts);
     const padded = parts * block;
     const rows = below + padded + 1;
-    layers.push({ units, block, padded, below, rows, weights, state, product: planProduct(rows, 4 * padded, threads) });
+    layers.push({
+      units,
+      block,
+      padded,
+      below,
+      rows,
+      weights,
+      state,
+      product: planProduct(rows, 4 * padded, threads, all.productSide),
+    });
     below = padded;
     weights += rows * padded;
     state += 2 * padded;
   }
+  const partialLength = 4 * weights + below + 1;
   const accumulators = layers.reduce((sum, { product: p }) => sum + p.rounds * p.rows * p.columns, 0);
-  const all: Required<LstmVariant> = {
-    weights: 'storage',
-    carry: 'storage',
-    forwardUnits: 5,
-    backwardUnits: 5,
-    accumulators: 112,
-    ...variant,
-    tile,
-  };
   return {
     network,
     variant: all,
@@ -164,7 +198,9 @@ function planTile(network: Network, parts: number, tile: number, variant: LstmVa
     stateRows: state,
     output: weights,
     weightVectors: weights + below + 1,
-    partialLength: 4 * weights + below + 1,
+    partialLength,
+    groups:
+      groups ?? Math.min(MOST_GROUPS, Math.max(ENOUGH_GROUPS, Math.floor(MOST_PARTIAL_BYTES / (4 * partialLength)))),
     resident: accumulators <= all.accumulators,
   };
 }
@@ -173,11 +209,11 @@ function planTile(network: Network, parts: number, tile: number, variant: LstmVa
  * Cuts a product of rows × columns for so many threads. A thread's tile of a × b loads a + b numbers for a·b
  * multiply-adds, and four multiply-adds run in the time of one load.
  */
-function planProduct(rows: number, columns: number, threads: number): ProductPlan {
+function planProduct(rows: number, columns: number, threads: number, side: number): ProductPlan {
   let best: ProductPlan | undefined;
   let least = Number.POSITIVE_INFINITY;
-  for (let a = 1; a <= 12; a++) {
-    for (let b = 1; b <= 12; b++) {
+  for (let a = 1; a <= side; a++) {
+    for (let b = 1; b <= side; b++) {
       const rowThreads = Math.ceil(rows / a);
       const columnThreads = Math.ceil(columns / b);
       const rounds = Math.ceil((rowThreads * columnThreads) / threads);

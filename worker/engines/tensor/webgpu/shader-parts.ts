@@ -48,47 +48,63 @@ export function storeInput({ network, stride }: LstmPlan, name: string): string 
       xs[${stride}u + p] = select(${name} * ${Math.exp(LOG_AND_SIGN_P)}, sign(${name}), large);`;
 }
 
-/** Names of the accumulators of unit i's gates. */
-export function gates(i: number): [string, string, string, string] {
-  return [`i${i}`, `g${i}`, `f${i}`, `o${i}`];
+/** Names of the accumulators of the gates of a run's unit n. */
+export function gates(n: number): [string, string, string, string] {
+  return [`i${n}`, `g${n}`, `f${n}`, `o${n}`];
 }
 
 /**
- * z = (x, h)·W + b of units `first`…`first + count − 1` of a thread's block, for 4 coordinates: declares the accumulators
- * `gates(i)`. The rows from below and its own h start at these rows of xs.
+ * z = (x, h)·W + b of `count` units of a thread's block from `first` (an expression) on, for 4 coordinates: declares the
+ * accumulators `gates(n)`. The rows from below and its own h start at these rows of xs.
  */
 export function gateProduct(
   { stride }: LstmPlan,
   { padded, block, below, rows, weights }: LayerPlan,
-  first: number,
+  first: string,
   count: number,
-  from: { below: number; own: number },
+  rowOf: { below: number; own: number },
 ): string {
-  const vector = (i: number) => (i === 0 ? 'at' : `at + ${i}u`);
   const accumulate = (base: number, row: number, howMany: number) => `
       for (var k = 0u; k < ${howMany}u; k++) {
         let x = xs[(${base}u + k) * ${stride}u + p];
-        let at = (${row}u + k) * ${padded}u + ${weights + first}u + q * ${block}u;
+        let at = (${row}u + k) * ${padded}u + unitAt;
 ${lines(
   count,
-  (i) => `        let w${i} = weights[${vector(i)}];
-${gates(first + i)
-  .map((name, gate) => `        ${name} = fma(vec4f(w${i}.${'xyzw'[gate]}), x, ${name});`)
+  (n) => `        let w${n} = weights[at + ${n}u];
+${gates(n)
+  .map((name, gate) => `        ${name} = fma(vec4f(w${n}.${'xyzw'[gate]}), x, ${name});`)
   .join('\n')}`,
 )}
       }`;
   return `
-      let bias${first} = ${(rows - 1) * padded + weights + first}u + q * ${block}u;
-${lines(count, (i) =>
-  gates(first + i)
-    .map((name, gate) => `      var ${name} = vec4f(weights[bias${first} + ${i}u].${'xyzw'[gate]});`)
+      let unitAt = ${weights}u + ${first} + q * ${block}u;
+${lines(count, (n) =>
+  gates(n)
+    .map((name, gate) => `      var ${name} = vec4f(weights[${(rows - 1) * padded + n}u + unitAt].${'xyzw'[gate]});`)
     .join('\n'),
-)}${accumulate(from.below, 0, below)}${accumulate(from.own, below, padded)}`;
+)}${accumulate(rowOf.below, 0, below)}${accumulate(rowOf.own, below, padded)}`;
 }
 
-/** Cuts a block of units into runs of at most `most`: [first, count]. */
-export function runsOf(block: number, most: number): [number, number][] {
-  const runs: [number, number][] = [];
-  for (let first = 0; first < block; first += most) runs.push([first, Math.min(most, block - first)]);
-  return runs;
+/**
+ * The text for a thread's block of units in runs of at most `most`, each by `body` of its first unit, an expression, and
+ * their number: one after the other, or, where `rolled`, in a loop as far as runs are of one length.
+ */
+export function unitRuns(
+  block: number,
+  most: number,
+  rolled: boolean,
+  body: (first: string, count: number) => string,
+): string {
+  const whole = Math.floor(block / most);
+  const rest = block % most;
+  const runs: string[] = [];
+  if (rolled && whole > 1) {
+    runs.push(`
+      for (var run = 0u; run < ${whole * most}u; run += ${most}u) {${body('run', most)}
+      }`);
+  } else {
+    for (let r = 0; r < whole; r++) runs.push(`\n      {${body(`${r * most}u`, most)}\n      }`);
+  }
+  if (rest > 0) runs.push(`\n      {${body(`${whole * most}u`, rest)}\n      }`);
+  return runs.join('');
 }

@@ -18,6 +18,8 @@ export interface WebGpuLstmOptions {
    * of coordinates, to the same bits. @default 2 GiB
    */
   stateBudget?: number;
+  /** Most bytes of states in one buffer. @default what the device can bind */
+  largestBuffer?: number;
 }
 
 /** Shaders, φ and the windows that use them; not to be used after `close`. */
@@ -29,8 +31,11 @@ export class WebGpuLstm {
   readonly #buffers: DeviceBuffers;
   readonly #shared: SharedResources;
   readonly #stateBudget: number;
+  readonly #largestBuffer: number;
 
-  constructor({ device, network, variant, stateBudget = 2 ** 31 }: WebGpuLstmOptions) {
+  constructor({ device, network, variant, stateBudget = 2 ** 31, largestBuffer }: WebGpuLstmOptions) {
+    const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+    this.#largestBuffer = largestBuffer ?? Math.min(maxStorageBufferBindingSize, maxBufferSize);
     this.plan = planLstm(network, device.limits, variant);
     this.phiLength = phiLength(network);
     this.#stateBudget = stateBudget;
@@ -84,6 +89,7 @@ export class WebGpuLstm {
       coordinates,
       steps,
       stateBudget: this.#stateBudget,
+      largestBuffer: this.#largestBuffer,
     });
   }
 

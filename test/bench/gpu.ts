@@ -48,6 +48,7 @@ const { values: flags } = parseArgs({
     'state-budget': { type: 'string', default: '30' },
     'check-only': { type: 'boolean', default: false },
     'no-check': { type: 'boolean', default: false },
+    'check-copies': { type: 'string', default: '1001' },
     /** Python with JAX; without it JAX is not measured. */
     jax: { type: 'string' },
     'peak-teraflops': { type: 'string' },
@@ -115,6 +116,7 @@ function compare(): void {
       stateBudget: Number(flags['state-budget']) * 2 ** 30,
       toggles: [],
       check: flags['no-check'] ? 'none' : index === 0 ? 'all' : 'timed',
+      copies: Number(flags['check-copies']),
       ...choice,
     };
     const report = lastLine<KernelReport>(process.execPath, [

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
+import { after, describe, it, type TestContext } from 'node:test';
 import { LoptError } from '../../shared/errors.js';
 import { type Network, phiLength } from '../../shared/phi.js';
 import { readPhi } from '../../shared/phi-file.js';
@@ -10,7 +10,7 @@ import { WebGpuLstm } from '../../worker/engines/tensor/webgpu/webgpu-lstm.js';
 import { relativeError } from '../contracts/engine.js';
 import { type FrozenWindow, frozenPhiGradient, unrollFrozen } from '../fixtures/frozen-loss.js';
 import { deployPath } from '../fixtures/shipped.js';
-import { webGpuDevice } from '../fixtures/webgpu.js';
+import { releaseGpu, webGpuDevice } from '../fixtures/webgpu.js';
 import {
   fixtureNetwork,
   type RunOptions,
@@ -22,6 +22,8 @@ import {
 import { loadWindowFixtures, type WindowFixture } from '../fixtures/window.js';
 
 const FIXTURES = loadWindowFixtures();
+
+after(releaseGpu);
 
 function fixtureNamed(name: string): WindowFixture {
   const fixture = FIXTURES.find((candidate) => candidate.name === name);
@@ -108,13 +110,17 @@ describe('WebGpuLstm', () => {
 
   for (const [name, variant] of Object.entries<LstmVariant>({
     'as on a GPU': {},
+    'with φ in workgroup memory and more parts': { parts: 8, weights: 'workgroup', productSide: 3 },
     'with everything else the other way': {
       tile: 16,
       weights: 'uniform',
       carry: 'private',
       forwardUnits: 1,
       backwardUnits: 1,
+      productSide: 3,
       accumulators: 0,
+      jointReciprocal: true,
+      unroll: 3,
       groups: 3,
     },
   })) {
@@ -223,13 +229,12 @@ describe('WebGpuLstm', () => {
 
   it("agrees with the definition in float64 under the φ's that come with lopt", async (test) => {
     const recorded = fixtureNamed('[20, 20] log-and-sign untrained');
-    await withLstm(test, recorded, { variant: SOFTWARE_VARIANT }, async (opened) => {
-      for (const name of ['mlp', 'quadratic', 'quadratic-uniform']) {
-        const { network, phi } = readPhi(deployPath(`pretrained/${name}.safetensors`));
-        assert.deepEqual(network, opened.lstm.plan.network);
-        await assertExact(opened, { ...recorded, name, phi });
-      }
-    });
+    for (const name of ['mlp', 'quadratic', 'quadratic-uniform']) {
+      const { network, phi } = readPhi(deployPath(`pretrained/${name}.safetensors`));
+      assert.deepEqual({ ...network, outputScale: recorded.outputScale }, fixtureNetwork(recorded));
+      const fixture = { ...recorded, name, phi, outputScale: network.outputScale };
+      await withLstm(test, fixture, { variant: SOFTWARE_VARIANT }, (opened) => assertExact(opened, fixture));
+    }
   });
 
   for (const inputs of ['log-and-sign', 'raw'] as const) {

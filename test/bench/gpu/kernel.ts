@@ -24,6 +24,8 @@ export interface KernelRequest {
   toggles: string[];
   /** Which recorded windows to compare with float64 first: of the network that is timed, or of all. */
   check: 'none' | 'timed' | 'all';
+  /** How many times over the recorded windows are taken; 30 001 gives several tiles to every workgroup. */
+  copies: number;
 }
 
 /** One number of coordinates; seconds are medians of one window. */
@@ -123,14 +125,14 @@ function deviceName(device: GPUDevice): string {
 async function checkErrors(
   device: GPUDevice,
   timed: WebGpuLstm,
-  { check, variant, layers }: KernelRequest,
+  { check, copies, variant, layers }: KernelRequest,
 ): Promise<Record<string, number>> {
   const errors: Record<string, number> = {};
   for (const fixture of loadWindowFixtures().filter((window) => window.layers.join() === layers.join())) {
     const network = fixtureNetwork(fixture);
     const same = isDeepStrictEqual(network, timed.plan.network);
     if (check === 'none' || (check === 'timed' && !same)) continue;
-    const repeated = repeatFixture(fixture, 1001);
+    const repeated = repeatFixture(fixture, copies);
     const lstm = same ? timed : new WebGpuLstm({ device, network, variant });
     const window = lstm.createWindow(repeated.coordinates, fixture.steps);
     const { phiGradient } = await runFixture(device, lstm, window, repeated);

@@ -1,6 +1,6 @@
 /** The LSTM's backward pass over a window as WGSL. */
 import { backwardRows, type LayerPlan, type LstmPlan } from './plan.js';
-import { ACTIVATIONS, gateProduct, lines, storeInput, unitRuns, weightsBinding } from './shader-parts.js';
+import { activations, gateProduct, lines, storeInput, unitRuns, weightsBinding } from './shader-parts.js';
 
 /** Numbers of the uniform block `Backward`, in its order; indices and strides in vectors of 4. */
 export interface BackwardParameters {
@@ -63,7 +63,7 @@ ${privateCarry ? '' : '@group(0) @binding(6) var<storage, read_write> carry: arr
 @group(0) @binding(7) var<uniform> parameters: Backward;
 var<workgroup> xs: array<vec4f, ${xRows * stride}>;
 var<workgroup> zs: array<vec4f, ${zRows * stride}>;
-${ACTIVATIONS}
+${activations(plan)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let p = thread % ${lanes}u;
@@ -71,6 +71,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let partial = (parameters.partial + workgroup.x) * ${partialLength}u;
 ${privateCarry ? '' : `  let carried = workgroup.x * ${carryVectors(plan)}u + p;`}
 ${layers.map((layer, l) => declareProduct(plan, layer, l)).join('\n')}
+${privateCarry ? layers.map(({ block }, l) => `  var dh${l}: array<vec4f, ${block}>;\n  var dc${l}: array<vec4f, ${block}>;`).join('\n') : ''}
   var outputSums: array<vec4f, ${topBlock}>;
   var biasSum = vec4f();
   for (var t = 0u; t < parameters.groupTiles; t++) {
@@ -81,8 +82,8 @@ ${layers.map((layer, l) => declareProduct(plan, layer, l)).join('\n')}
 ${layers
   .map(({ block }, l) =>
     privateCarry
-      ? `    var dh${l}: array<vec4f, ${block}>;
-    var dc${l}: array<vec4f, ${block}>;`
+      ? `    dh${l} = array<vec4f, ${block}>();
+    dc${l} = array<vec4f, ${block}>();`
       : `    for (var i = 0u; i < ${block}u; i++) {
       ${carryAt(plan, l, 'i', 'h')} = vec4f();
       ${carryAt(plan, l, 'i', 'c')} = vec4f();
@@ -125,12 +126,18 @@ ${lines(topBlock, (i) => `  zs[(${i}u + q * ${topBlock}u) * ${stride}u + p] = ou
     const lower = l === 0 ? undefined : of.layers[l - 1]!;
     const stateOf = (base: string, row: string) => `states[${base} + (${row}) * ${lanes}u]`;
     const sharedRow = (row: string) => `xs[(${row}) * ${stride}u + p]`;
-    const loadBelow = lower
-      ? `        for (var i = 0u; i < ${lower.block}u; i++) {
-          let unit = i + q * ${lower.block}u;
-          ${sharedRow('unit')} = ${stateOf('after', `${lower.state}u + unit`)};
-        }`
-      : '';
+    const loads = [
+      ...Array.from({ length: lower?.block ?? 0 }, (_, i) => [
+        `below${i}`,
+        stateOf('after', `${lower!.state + i}u + q * ${lower!.block}u`),
+        sharedRow(`${i}u + q * ${lower!.block}u`),
+      ]),
+      ...Array.from({ length: block }, (_, i) => [
+        `own${i}`,
+        stateOf('before', `${state + i}u + q * ${block}u`),
+        sharedRow(`${below + i}u + q * ${block}u`),
+      ]),
+    ];
     const input =
       l === 0
         ? `        let gradient = gradients[gradientAt + (s - 1u) * parameters.gradientStride];
@@ -140,18 +147,26 @@ ${lines(topBlock, (i) => `  zs[(${i}u + q * ${topBlock}u) * ${stride}u + p] = ou
       block,
       variant.backwardUnits,
       variant.rolled,
-      (first, count) => `${gateProduct(of, layer, first, count, { below: 0, own: below })}
+      // what comes from memory is asked for before the product, which takes longer
+      (first, count) => `
+${lines(
+  count,
+  (n) => `      let c${n} = ${stateOf('before', `${n + state + padded}u + ${first} + q * ${block}u`)};
+      let dhOf${n} = ${carryAt(of, l, `${n}u + ${first}`, 'h')};
+      let dcOf${n} = ${carryAt(of, l, `${n}u + ${first}`, 'c')};`,
+)}${gateProduct(of, layer, first, count, { below: 0, own: below })}
 ${lines(
   count,
   (n) => `      {
         let unit = ${n}u + ${first} + q * ${block}u;
-        let i = sigmoid4(i${n});
-        let g = tanh4(g${n});
-        let f = sigmoid4(f${n});
-        let o = sigmoid4(o${n});
-        let c = ${stateOf('before', `${state + padded}u + unit`)};
+        let gates = gatesOf(i${n}, g${n}, f${n}, o${n});
+        let i = gates.i;
+        let g = gates.g;
+        let f = gates.f;
+        let o = gates.o;
+        let c = c${n};
         let t = tanh4(fma(f, c, i * g));
-        var dh = ${carryAt(of, l, `${n}u + ${first}`, 'h')};
+        var dh = dhOf${n};
 ${
   l === top
     ? `        dh = fma(vec4f(weights[${output}u + unit].x), slope, dh);
@@ -159,7 +174,7 @@ ${
     : ''
 }
         let dho = dh * o;
-        let dc = fma(dho, fma(-t, t, vec4f(1.0)), ${carryAt(of, l, `${n}u + ${first}`, 'c')});
+        let dc = fma(dho, fma(-t, t, vec4f(1.0)), dcOf${n});
         ${carryAt(of, l, `${n}u + ${first}`, 'c')} = dc * f;
         let column = 4u * unit * ${stride}u + p;
         zs[column] = dc * g * fma(-i, i, i);
@@ -169,16 +184,15 @@ ${
       }`,
 )}`,
     );
-    return `      workgroupBarrier();
+    return `      {
+${loads.map(([name, at]) => `        let ${name} = ${at};`).join('\n')}
+      workgroupBarrier();
       if (q == 0u) {
 ${input}
         xs[${below + padded}u * ${stride}u + p] = vec4f(1.0);
       }
-${loadBelow}
-        for (var i = 0u; i < ${block}u; i++) {
-          let unit = i + q * ${block}u;
-          ${sharedRow(`${below}u + unit`)} = ${stateOf('before', `${state}u + unit`)};
-        }
+${loads.map(([name, , row]) => `        ${row} = ${name};`).join('\n')}
+      }
       workgroupBarrier();
 ${units}
       workgroupBarrier();

@@ -1,7 +1,7 @@
 /** The LSTM's forward steps as WGSL. */
 import { inputSize } from '../../../../shared/phi.js';
 import { forwardRows, type LstmPlan } from './plan.js';
-import { ACTIVATIONS, gateProduct, lines, storeInput, unitRuns, weightsBinding } from './shader-parts.js';
+import { activations, gateProduct, lines, storeInput, unitRuns, weightsBinding } from './shader-parts.js';
 
 /** What `output` is to hold. */
 export const FORWARD_OUTPUTS = { nothing: 0, updates: 1, theta: 2 } as const;
@@ -59,13 +59,17 @@ export function forwardShader(plan: LstmPlan): string {
   }
   const stateOf = (base: string, row: string) => `states[${base} + (${row}) * ${lanes}u]`;
   const sharedRow = (row: string) => `xs[(${row}) * ${stride}u + p]`;
-  const load = layers
-    .map(
-      ({ block, state }, l) => `    for (var i = 0u; i < ${block}u; i++) {
-      ${sharedRow(`${oldRow[l]!}u + i + q * ${block}u`)} = ${stateOf('before', `${state}u + i + q * ${block}u`)};
-    }`,
-    )
-    .join('\n');
+  // all loads before the first store, so that they are under way together
+  const load = [
+    ...layers.map(({ block, state }, l) =>
+      lines(block, (i) => `    let h${l}_${i} = ${stateOf('before', `${state + i}u + q * ${block}u`)};`),
+    ),
+    ...layers.map(({ block }, l) =>
+      lines(block, (i) => `    ${sharedRow(`${oldRow[l]! + i}u + q * ${block}u`)} = h${l}_${i};`),
+    ),
+  ].join('\n');
+  const copied = variant.weights === 'workgroup';
+  const phi = copied ? 'copy' : 'weights';
 
   const layerTexts = layers.map((layer, l) => {
     const { block, padded, state } = layer;
@@ -75,17 +79,18 @@ export function forwardShader(plan: LstmPlan): string {
       block,
       variant.forwardUnits,
       variant.rolled,
-      (first, count) => `${gateProduct(plan, layer, first, count, rowOf)}
+      (first, count) => `
+${lines(count, (n) => `      let old${n} = ${stateOf('before', `${n + state + padded}u + ${first} + q * ${block}u`)};`)}${gateProduct(plan, layer, first, count, rowOf, phi)}
 ${lines(
   count,
   (n) => `      {
         let unit = ${n}u + ${first} + q * ${block}u;
-        let old = ${stateOf('before', `${state + padded}u + unit`)};
-        let c = fma(sigmoid4(f${n}), old, sigmoid4(i${n}) * tanh4(g${n}));
-        let h = sigmoid4(o${n}) * tanh4(c);
+        let gates = gatesOf(i${n}, g${n}, f${n}, o${n});
+        let c = fma(gates.f, old${n}, gates.i * gates.g);
+        let h = gates.o * tanh4(c);
         ${stateOf('after', `${state}u + unit`)} = h;
         ${stateOf('after', `${state + padded}u + unit`)} = c;
-        ${last ? `sum = fma(vec4f(weights[${output}u + unit].x), h, sum);` : `${sharedRow(`${newRow[l]!}u + unit`)} = h;`}
+        ${last ? `sum = fma(vec4f(${phi}[${output}u + unit].x), h, sum);` : `${sharedRow(`${newRow[l]!}u + unit`)} = h;`}
       }`,
 )}`,
     );
@@ -106,13 +111,15 @@ ${weightsBinding(plan)}
 @group(0) @binding(5) var<uniform> parameters: Forward;
 var<workgroup> xs: array<vec4f, ${forwardRows(plan) * stride}>;
 var<workgroup> sums: array<vec4f, ${threads}>;
-${ACTIVATIONS}
+${copied ? `var<workgroup> copy: array<vec4f, ${plan.weightVectors}>;` : ''}
+${activations(plan)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let tile = workgroup.y * parameters.gridWidth + workgroup.x;
   if (tile >= parameters.tiles) { return; }
   let p = thread % ${lanes}u;
   let q = thread / ${lanes}u;
+${copied ? `  for (var at = thread; at < ${plan.weightVectors}u; at += ${threads}u) { copy[at] = weights[at]; }` : ''}
   for (var s = 0u; s < parameters.steps; s++) {
     let before = parameters.before + s * parameters.stateStride + tile * ${stateRows * lanes}u + p;
     let after = parameters.after + s * parameters.stateStride + tile * ${stateRows * lanes}u + p;
@@ -129,7 +136,7 @@ ${layerTexts.join('\n')}
       sums[thread] = sum;
       workgroupBarrier();
       if (q == 0u) {
-        var total = vec4f(weights[${output + layers.at(-1)!.padded}u].x);
+        var total = vec4f(${phi}[${output + layers.at(-1)!.padded}u].x);
 ${lines(parts, (q) => `        total += sums[${q * lanes}u + p];`)}
         total *= ${network.outputScale};
         let n = parameters.first + tile * ${4 * lanes}u + 4u * p;

@@ -7,8 +7,14 @@ import { FORGET_BIAS } from '../../../optimizers/lstm.js';
 export interface LstmVariant {
   /** Coordinates of a workgroup, a multiple of 4. @default the largest of 64, 32, 16, 8 and 4 that the device holds */
   tile?: number;
-  /** Where shaders read φ from. @default 'storage' */
-  weights?: 'storage' | 'uniform';
+  /** Parts that a layer's units are divided into, a thread each. @default 4, or more where layers are wide */
+  parts?: number;
+  /** Where shaders read φ from; workgroup memory is for the forward shader, where it fits. @default 'storage' */
+  weights?: 'storage' | 'uniform' | 'workgroup';
+  /** Rows of W that a loop takes at once. @default 1 */
+  unroll?: number;
+  /** Whether a unit's gates share one reciprocal. @default false */
+  jointReciprocal?: boolean;
   /** Where the backward pass keeps dL/dh and dL/dc between steps. @default 'storage' */
   carry?: 'private' | 'storage';
   /** Units whose four gates a thread accumulates at once, forward. @default 5 */
@@ -112,12 +118,16 @@ const UNITS_PER_THREAD = 6;
 /** Lays the network out; throws LoptError where the device cannot hold a layer. */
 export function planLstm(network: Network, limits: LstmLimits, variant: LstmVariant = {}): LstmPlan {
   const widest = Math.max(...network.layers);
-  let parts = 4;
+  let parts = variant.parts ?? 4;
   while (widest > UNITS_PER_THREAD * parts) parts *= 2;
   for (const tile of variant.tile === undefined ? TILES : [variant.tile]) {
     const plan = planTile(network, parts, tile, variant);
+    const { weights } = plan.variant;
     const uniformFits = 16 * plan.weightVectors <= limits.maxUniformBufferBindingSize;
-    if (plan.variant.weights === 'uniform' && !uniformFits) plan.variant.weights = 'storage';
+    const copyFits = forwardBytes(plan) <= limits.maxComputeWorkgroupStorageSize;
+    if ((weights === 'uniform' && !uniformFits) || (weights === 'workgroup' && !copyFits)) {
+      plan.variant.weights = 'storage';
+    }
     if (plan.threads > limits.maxComputeInvocationsPerWorkgroup) continue;
     if (Math.max(forwardBytes(plan), backwardBytes(plan)) <= limits.maxComputeWorkgroupStorageSize) return plan;
   }
@@ -140,7 +150,8 @@ export function backwardRows({ layers, parts }: LstmPlan): { x: number; z: numbe
 }
 
 function forwardBytes(plan: LstmPlan): number {
-  return 16 * (forwardRows(plan) * plan.stride + plan.threads);
+  const weights = plan.variant.weights === 'workgroup' ? plan.weightVectors : 0;
+  return 16 * (forwardRows(plan) * plan.stride + plan.threads + weights);
 }
 
 function backwardBytes(plan: LstmPlan): number {
@@ -150,7 +161,10 @@ function backwardBytes(plan: LstmPlan): number {
 
 function planTile(network: Network, parts: number, tile: number, { groups, ...variant }: LstmVariant): LstmPlan {
   const all: Required<Omit<LstmVariant, 'groups'>> = {
+    parts,
     weights: 'storage',
+    unroll: 1,
+    jointReciprocal: false,
     carry: 'storage',
     forwardUnits: 5,
     backwardUnits: 5,

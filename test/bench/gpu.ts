@@ -17,12 +17,9 @@ const VARIANTS: Record<string, Partial<Pick<KernelRequest, 'variant' | 'toggles'
   replay: { stateBudget: 0 },
   unchecked: { toggles: ['disable_robustness'] },
   uniform: { variant: { weights: 'uniform' } },
-  private: { variant: { carry: 'private' } },
-  'few-units': { variant: { forwardUnits: 3, backwardUnits: 3 } },
-  'tile-32': { variant: { tile: 32 } },
-  'unchecked-uniform': { toggles: ['disable_robustness'], variant: { weights: 'uniform' } },
-  'unchecked-few-units': { toggles: ['disable_robustness'], variant: { forwardUnits: 3, backwardUnits: 3 } },
-  'unchecked-private': { toggles: ['disable_robustness'], variant: { carry: 'private' } },
+  'carry-in-memory': { variant: { carry: 'storage' } },
+  'half-the-parts': { variant: { parts: 10 } },
+  'few-parts': { variant: { parts: 4, tile: 64 } },
 };
 
 /**

@@ -5,9 +5,9 @@ import { FORGET_BIAS } from '../../../optimizers/lstm.js';
 
 /** Choices that change speed and, by the order of sums, the last bits; the defaults are those measured best. */
 export interface LstmVariant {
-  /** Coordinates of a workgroup, a multiple of 4. @default the largest of 64, 32, 16, 8 and 4 that the device holds */
+  /** Coordinates of a workgroup, a multiple of 4. @default the largest of 32, 16, 8 and 4 that the device holds */
   tile?: number;
-  /** Parts that a layer's units are divided into, a thread each. @default 4, or more where layers are wide */
+  /** Parts that a layer's units are divided into, a thread each. @default the widest layer's units, or an even share of them of at most 32 */
   parts?: number;
   /** Where shaders read φ from; workgroup memory is for the forward shader, where it fits. @default 'storage' */
   weights?: 'storage' | 'uniform' | 'workgroup';
@@ -15,7 +15,7 @@ export interface LstmVariant {
   unroll?: number;
   /** Whether a unit's gates share one reciprocal. @default false */
   jointReciprocal?: boolean;
-  /** Where the backward pass keeps dL/dh and dL/dc between steps. @default 'storage' */
+  /** Where the backward pass keeps dL/dh and dL/dc between steps. @default 'private' */
   carry?: 'private' | 'storage';
   /** Units whose four gates a thread accumulates at once, forward. @default 5 */
   forwardUnits?: number;
@@ -27,7 +27,7 @@ export interface LstmVariant {
   productSide?: number;
   /** Accumulators of dW that a thread may hold; where more are needed they live in memory. @default 112 */
   accumulators?: number;
-  /** Most workgroups of the backward pass, each of which leaves a partial dφ. @default 4096, fewer where φ is long */
+  /** Most workgroups of the backward pass, each of which leaves a partial dφ. @default 16384, fewer where φ is long */
   groups?: number;
 }
 
@@ -105,21 +105,23 @@ export type LstmLimits = Pick<
   'maxComputeWorkgroupStorageSize' | 'maxComputeInvocationsPerWorkgroup' | 'maxUniformBufferBindingSize'
 >;
 
-const TILES = [64, 32, 16, 8, 4];
+const TILES = [32, 16, 8, 4];
 
 /** Workgroups of the backward pass, as long as there are enough to fill a GPU and few bytes of partial dφ's. */
-const MOST_GROUPS = 4096;
+const MOST_GROUPS = 16384;
 const ENOUGH_GROUPS = 512;
-const MOST_PARTIAL_BYTES = 2 ** 27;
+const MOST_PARTIAL_BYTES = 2 ** 29;
 
-/** A thread has at most so many units of a layer. */
-const UNITS_PER_THREAD = 6;
+/**
+ * Most parts of a layer. One unit a thread measured twice as fast as five (H100), although every number that is loaded then
+ * serves fewer multiply-adds: more threads are at work at a time.
+ */
+const MOST_PARTS = 32;
 
 /** Lays the network out; throws LoptError where the device cannot hold a layer. */
 export function planLstm(network: Network, limits: LstmLimits, variant: LstmVariant = {}): LstmPlan {
   const widest = Math.max(...network.layers);
-  let parts = variant.parts ?? 4;
-  while (widest > UNITS_PER_THREAD * parts) parts *= 2;
+  const parts = variant.parts ?? Math.ceil(widest / Math.ceil(widest / MOST_PARTS));
   for (const tile of variant.tile === undefined ? TILES : [variant.tile]) {
     const plan = planTile(network, parts, tile, variant);
     const { weights } = plan.variant;
@@ -165,7 +167,7 @@ function planTile(network: Network, parts: number, tile: number, { groups, ...va
     weights: 'storage',
     unroll: 1,
     jointReciprocal: false,
-    carry: 'storage',
+    carry: 'private',
     forwardUnits: 5,
     backwardUnits: 5,
     rolled: false,

@@ -5,6 +5,7 @@ import { backwardShader } from './backward-shader.js';
 import { DeviceBuffers } from './device-buffers.js';
 import { forwardShader } from './forward-shader.js';
 import { LstmWindow, type SharedResources } from './lstm-window.js';
+import { pipelineOf } from './pipelines.js';
 import { type LstmPlan, type LstmVariant, packPhi, partialMap, planLstm } from './plan.js';
 import { SUM_SHADER, zeroShader } from './small-shaders.js';
 
@@ -48,12 +49,7 @@ export class WebGpuLstm {
     };
     const hash = createHash('sha256').update(Object.values(shaders).join('')).digest('hex');
     this.description = `LSTM by WGSL kernel ${hash.slice(0, 12)}`;
-    const pipeline = (label: keyof typeof shaders) =>
-      device.createComputePipeline({
-        label: `LSTM ${label}`,
-        layout: 'auto',
-        compute: { module: device.createShaderModule({ label: `LSTM ${label}`, code: shaders[label] }) },
-      });
+    const pipeline = (label: keyof typeof shaders) => pipelineOf(device, `LSTM ${label}`, shaders[label]);
     const every = Uint32Array.from({ length: this.plan.partialLength }, (_, entry) => entry);
     this.#shared = {
       plan: this.plan,

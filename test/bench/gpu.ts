@@ -16,8 +16,8 @@ const VARIANTS: Record<string, Partial<Pick<KernelRequest, 'variant' | 'toggles'
   default: {},
   replay: { stateBudget: 0 },
   unchecked: { toggles: ['disable_robustness'] },
-  uniform: { variant: { weights: 'uniform' } },
-  'carry-in-memory': { variant: { carry: 'storage' } },
+  transposed: { variant: { slopes: 'columns' } },
+  'tile-24': { variant: { tile: 24 } },
   'half-the-parts': { variant: { parts: 10 } },
   'few-parts': { variant: { parts: 4, tile: 64 } },
 };

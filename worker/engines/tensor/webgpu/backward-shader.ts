@@ -1,6 +1,6 @@
 /** The LSTM's backward pass over a window as WGSL. */
 import { backwardRows, type LayerPlan, type LstmPlan } from './plan.js';
-import { activations, gateProduct, lines, storeInput, unitRuns, weightsBinding } from './shader-parts.js';
+import { ACTIVATIONS, gateProduct, lines, storeInput, unitRuns } from './shader-parts.js';
 
 /** Numbers of the uniform block `Backward`, in its order; indices and strides in vectors of 4. */
 export interface BackwardParameters {
@@ -28,11 +28,6 @@ export function backwardParameters(p: BackwardParameters): Uint32Array<ArrayBuff
   );
 }
 
-/** Vectors of a workgroup's dL/dh and dL/dc where they live in memory. */
-export function carryVectors({ stateRows, lanes }: LstmPlan): number {
-  return stateRows * lanes;
-}
-
 /**
  * A workgroup takes some tiles, one after the other, through all steps from the last to the first, layer by layer from
  * the top: gates again from the states of before and after the step; dL/dz, shared through workgroup memory; from it
@@ -45,7 +40,6 @@ export function backwardShader(plan: LstmPlan): string {
   const top = layers.length - 1;
   const topBlock = layers[top]!.block;
   const topPadded = layers[top]!.padded;
-  const privateCarry = variant.carry === 'private';
 
   return `
 struct Backward {
@@ -53,25 +47,23 @@ struct Backward {
   state: u32, stateStride: u32, gradient: u32, gradientStride: u32,
   partial: u32, unused0: u32, unused1: u32, unused2: u32,
 }
-${weightsBinding(plan)}
+@group(0) @binding(0) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(1) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(2) var<storage, read> states: array<vec4f>;
 @group(0) @binding(3) var<storage, read> extra: array<vec4f>;
 @group(0) @binding(4) var<storage, read> lossWeights: array<f32>;
 @group(0) @binding(5) var<storage, read_write> partials: array<f32>;
-${privateCarry ? '' : '@group(0) @binding(6) var<storage, read_write> carry: array<vec4f>;'}
-@group(0) @binding(7) var<uniform> parameters: Backward;
+@group(0) @binding(6) var<uniform> parameters: Backward;
 var<workgroup> xs: array<vec4f, ${xRows * stride}>;
 var<workgroup> zs: array<vec4f, ${zRows * stride}>;
-${activations(plan)}
+${ACTIVATIONS}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let p = thread % ${lanes}u;
   let q = thread / ${lanes}u;
   let partial = (parameters.partial + workgroup.x) * ${partialLength}u;
-${privateCarry ? '' : `  let carried = workgroup.x * ${carryVectors(plan)}u + p;`}
 ${layers.map((layer, l) => declareProduct(plan, layer, l)).join('\n')}
-${privateCarry ? layers.map(({ block }, l) => `  var dh${l}: array<vec4f, ${block}>;\n  var dc${l}: array<vec4f, ${block}>;`).join('\n') : ''}
+${layers.map(({ block }, l) => `  var dh${l}: array<vec4f, ${block}>;\n  var dc${l}: array<vec4f, ${block}>;`).join('\n')}
   var outputSums: array<vec4f, ${topBlock}>;
   var biasSum = vec4f();
   for (var t = 0u; t < parameters.groupTiles; t++) {
@@ -79,17 +71,7 @@ ${privateCarry ? layers.map(({ block }, l) => `  var dh${l}: array<vec4f, ${bloc
     if (tile >= parameters.tiles) { break; }
     let stateAt = parameters.state + tile * ${plan.stateRows * lanes}u + p;
     let gradientAt = parameters.gradient + tile * ${lanes}u + p;
-${layers
-  .map(({ block }, l) =>
-    privateCarry
-      ? `    dh${l} = array<vec4f, ${block}>();
-    dc${l} = array<vec4f, ${block}>();`
-      : `    for (var i = 0u; i < ${block}u; i++) {
-      ${carryAt(plan, l, 'i', 'h')} = vec4f();
-      ${carryAt(plan, l, 'i', 'c')} = vec4f();
-    }`,
-  )
-  .join('\n')}
+${layers.map(({ block }, l) => `    dh${l} = array<vec4f, ${block}>();\n    dc${l} = array<vec4f, ${block}>();`).join('\n')}
     var suffix = vec4f();
     for (var s = parameters.steps; s > 0u; s--) {
       let before = stateAt + (s - 1u) * parameters.stateStride;
@@ -151,22 +133,19 @@ ${lines(topBlock, (i) => `  zs[(${i}u + q * ${topBlock}u) * ${stride}u + p] = ou
       (first, count) => `
 ${lines(
   count,
-  (n) => `      let c${n} = ${stateOf('before', `${n + state + padded}u + ${first} + q * ${block}u`)};
-      let dhOf${n} = ${carryAt(of, l, `${n}u + ${first}`, 'h')};
-      let dcOf${n} = ${carryAt(of, l, `${n}u + ${first}`, 'c')};`,
+  (n) => `      let c${n} = ${stateOf('before', `${n + state + padded}u + ${first} + q * ${block}u`)};`,
 )}${gateProduct(of, layer, first, count, { below: 0, own: below })}
 ${lines(
   count,
   (n) => `      {
         let unit = ${n}u + ${first} + q * ${block}u;
-        let gates = gatesOf(i${n}, g${n}, f${n}, o${n});
-        let i = gates.i;
-        let g = gates.g;
-        let f = gates.f;
-        let o = gates.o;
+        let i = sigmoid4(i${n});
+        let g = tanh4(g${n});
+        let f = sigmoid4(f${n});
+        let o = sigmoid4(o${n});
         let c = c${n};
         let t = tanh4(fma(f, c, i * g));
-        var dh = dhOf${n};
+        var dh = dh${l}[${n}u + ${first}];
 ${
   l === top
     ? `        dh = fma(vec4f(weights[${output}u + unit].x), slope, dh);
@@ -174,8 +153,8 @@ ${
     : ''
 }
         let dho = dh * o;
-        let dc = fma(dho, fma(-t, t, vec4f(1.0)), dcOf${n});
-        ${carryAt(of, l, `${n}u + ${first}`, 'c')} = dc * f;
+        let dc = fma(dho, fma(-t, t, vec4f(1.0)), dc${l}[${n}u + ${first}]);
+        dc${l}[${n}u + ${first}] = dc * f;
         let column = 4u * unit * ${stride}u + p;
         zs[column] = dc * g * fma(-i, i, i);
         zs[column + ${stride}u] = dc * i * fma(-g, g, vec4f(1.0));
@@ -202,7 +181,8 @@ ${product(of, layer, l)}`;
 
   /** dL/dh of the layer's step before, and what it adds to that of the layer below: W·dL/dz. */
   function hiddenSlopes(of: LstmPlan, l: number): string {
-    const { block, padded, below, weights } = of.layers[l]!;
+    const { block, padded, below, rows, weights, transposed } = of.layers[l]!;
+    const columns = variant.slopes === 'columns';
     const lower = l === 0 ? undefined : of.layers[l - 1]!;
     // [accumulator, row of W]
     const sums: [string, string][] = Array.from({ length: block }, (_, i) => [
@@ -211,20 +191,20 @@ ${product(of, layer, l)}`;
     ]);
     for (let i = 0; lower && i < lower.block; i++) sums.push([`below${i}`, `${i}u + q * ${lower.block}u`]);
     const finish = (name: string, index: number): string => {
-      if (index < block) return `${carryAt(of, l, `${index}u`, 'h')} = ${name};`;
-      return `${carryAt(of, l - 1, `${index - block}u`, 'h')} += ${name};`;
+      if (index < block) return `dh${l}[${index}] = ${name};`;
+      return `dh${l - 1}[${index - block}] += ${name};`;
     };
     return `      {
 ${sums.map(([name]) => `        var ${name} = vec4f();`).join('\n')}
         for (var u = 0u; u < ${padded}u; u++) {
-          let at = ${weights}u + u;
+          let at = ${columns ? `${transposed}u + u * ${rows - 1}u` : `${weights}u + u`};
           let zi = zs[4u * u * ${stride}u + p];
           let zg = zs[(4u * u + 1u) * ${stride}u + p];
           let zf = zs[(4u * u + 2u) * ${stride}u + p];
           let zo = zs[(4u * u + 3u) * ${stride}u + p];
 ${sums
   .map(
-    ([name, at], index) => `          let w${index} = weights[at + (${at}) * ${padded}u];
+    ([name, at], index) => `          let w${index} = weights[at + (${at}) * ${columns ? 1 : padded}u];
           ${name} = fma(vec4f(w${index}.x), zi, ${name});
           ${name} = fma(vec4f(w${index}.y), zg, ${name});
           ${name} = fma(vec4f(w${index}.z), zf, ${name});
@@ -235,13 +215,6 @@ ${sums
 ${sums.map(([name], index) => `        ${finish(name, index)}`).join('\n')}
       }`;
   }
-}
-
-/** dL/dh or dL/dc of unit `i`, an expression, of a thread's block. */
-function carryAt({ layers, lanes, variant }: LstmPlan, l: number, i: string, part: 'h' | 'c'): string {
-  if (variant.carry === 'private') return `d${part}${l}[${i}]`;
-  const { state, padded, block } = layers[l]!;
-  return `carry[carried + (${state + (part === 'c' ? padded : 0)}u + ${i} + q * ${block}u) * ${lanes}u]`;
 }
 
 /** A thread's place in a layer's dW, and what it sums: in registers, or zeros in memory. */

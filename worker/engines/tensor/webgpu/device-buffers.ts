@@ -37,11 +37,6 @@ export class DeviceBuffers {
     return buffer;
   }
 
-  /** A buffer that the shaders may also read as uniform. */
-  weights(label: string, bytes: number): GPUBuffer {
-    return this.#create(label, bytes, USAGE.storage | USAGE.uniform | USAGE.copyTarget);
-  }
-
   /** A uniform block with these contents, the same one whenever they are the same. */
   uniform(data: Uint32Array<ArrayBuffer>): GPUBuffer {
     const key = data.join();

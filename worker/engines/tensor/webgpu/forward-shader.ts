@@ -1,7 +1,7 @@
 /** The LSTM's forward steps as WGSL. */
 import { inputSize } from '../../../../shared/phi.js';
 import { forwardRows, type LstmPlan } from './plan.js';
-import { activations, gateProduct, lines, storeInput, unitRuns, weightsBinding } from './shader-parts.js';
+import { ACTIVATIONS, gateProduct, lines, storeInput, unitRuns } from './shader-parts.js';
 
 /** What `output` is to hold. */
 export const FORWARD_OUTPUTS = { nothing: 0, updates: 1, theta: 2 } as const;
@@ -68,8 +68,6 @@ export function forwardShader(plan: LstmPlan): string {
       lines(block, (i) => `    ${sharedRow(`${oldRow[l]! + i}u + q * ${block}u`)} = h${l}_${i};`),
     ),
   ].join('\n');
-  const copied = variant.weights === 'workgroup';
-  const phi = copied ? 'copy' : 'weights';
 
   const layerTexts = layers.map((layer, l) => {
     const { block, padded, state } = layer;
@@ -80,17 +78,16 @@ export function forwardShader(plan: LstmPlan): string {
       variant.forwardUnits,
       variant.rolled,
       (first, count) => `
-${lines(count, (n) => `      let old${n} = ${stateOf('before', `${n + state + padded}u + ${first} + q * ${block}u`)};`)}${gateProduct(plan, layer, first, count, rowOf, phi)}
+${lines(count, (n) => `      let old${n} = ${stateOf('before', `${n + state + padded}u + ${first} + q * ${block}u`)};`)}${gateProduct(plan, layer, first, count, rowOf)}
 ${lines(
   count,
   (n) => `      {
         let unit = ${n}u + ${first} + q * ${block}u;
-        let gates = gatesOf(i${n}, g${n}, f${n}, o${n});
-        let c = fma(gates.f, old${n}, gates.i * gates.g);
-        let h = gates.o * tanh4(c);
+        let c = fma(sigmoid4(f${n}), old${n}, sigmoid4(i${n}) * tanh4(g${n}));
+        let h = sigmoid4(o${n}) * tanh4(c);
         ${stateOf('after', `${state}u + unit`)} = h;
         ${stateOf('after', `${state + padded}u + unit`)} = c;
-        ${last ? `sum = fma(vec4f(${phi}[${output}u + unit].x), h, sum);` : `${sharedRow(`${newRow[l]!}u + unit`)} = h;`}
+        ${last ? `sum = fma(vec4f(weights[${output}u + unit].x), h, sum);` : `${sharedRow(`${newRow[l]!}u + unit`)} = h;`}
       }`,
 )}`,
     );
@@ -103,7 +100,7 @@ struct Forward {
   before: u32, after: u32, stateStride: u32, gradient: u32,
   gradientStride: u32, first: u32, coordinates: u32, unused: u32,
 }
-${weightsBinding(plan)}
+@group(0) @binding(0) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(1) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> states: array<vec4f>;
 @group(0) @binding(3) var<storage, read> theta: array<f32>;
@@ -111,15 +108,13 @@ ${weightsBinding(plan)}
 @group(0) @binding(5) var<uniform> parameters: Forward;
 var<workgroup> xs: array<vec4f, ${forwardRows(plan) * stride}>;
 var<workgroup> sums: array<vec4f, ${threads}>;
-${copied ? `var<workgroup> copy: array<vec4f, ${plan.weightVectors}>;` : ''}
-${activations(plan)}
+${ACTIVATIONS}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let tile = workgroup.y * parameters.gridWidth + workgroup.x;
   if (tile >= parameters.tiles) { return; }
   let p = thread % ${lanes}u;
   let q = thread / ${lanes}u;
-${copied ? `  for (var at = thread; at < ${plan.weightVectors}u; at += ${threads}u) { copy[at] = weights[at]; }` : ''}
   for (var s = 0u; s < parameters.steps; s++) {
     let before = parameters.before + s * parameters.stateStride + tile * ${stateRows * lanes}u + p;
     let after = parameters.after + s * parameters.stateStride + tile * ${stateRows * lanes}u + p;
@@ -136,7 +131,7 @@ ${layerTexts.join('\n')}
       sums[thread] = sum;
       workgroupBarrier();
       if (q == 0u) {
-        var total = vec4f(${phi}[${output + layers.at(-1)!.padded}u].x);
+        var total = vec4f(weights[${output + layers.at(-1)!.padded}u].x);
 ${lines(parts, (q) => `        total += sums[${q * lanes}u + p];`)}
         total *= ${network.outputScale};
         let n = parameters.first + tile * ${4 * lanes}u + 4u * p;

@@ -1,5 +1,5 @@
 /** The buffers of a window on the device, and the commands that compute it. */
-import { backwardParameters, carryVectors } from './backward-shader.js';
+import { backwardParameters } from './backward-shader.js';
 import type { DeviceBuffers } from './device-buffers.js';
 import { FORWARD_OUTPUTS, type ForwardParameters, forwardParameters } from './forward-shader.js';
 import { type LstmPlan, tilesOf } from './plan.js';
@@ -82,7 +82,6 @@ export class LstmWindow {
   readonly #groups: number;
   readonly #tileVectors: number;
   readonly #largestBuffer: number;
-  #carry: GPUBuffer | undefined;
   #scratch: GPUBuffer | undefined;
 
   constructor({ shared, buffers, coordinates, steps, stateBudget, largestBuffer }: LstmWindowOptions) {
@@ -309,14 +308,8 @@ export class LstmWindow {
     });
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipelines.backward);
-    const entries: (GPUBuffer | undefined)[] = [weights, slab.gradients, states];
-    entries.push((extra ? slab.extra : undefined) ?? slab.gradients, this.#lossWeights, this.#partials);
-    if (plan.variant.carry === 'storage') {
-      this.#carry ??= this.#buffers.storage('carry', 16 * this.#groups * carryVectors(plan));
-      entries.push(this.#carry);
-    } else {
-      entries.push(undefined);
-    }
+    const more = (extra ? slab.extra : undefined) ?? slab.gradients;
+    const entries = [weights, slab.gradients, states, more, this.#lossWeights, this.#partials];
     this.#bind(pass, pipelines.backward, [...entries, this.#buffers.uniform(parameters)]);
     pass.dispatchWorkgroups(groups);
     pass.end();
@@ -339,8 +332,8 @@ export class LstmWindow {
     pass.end();
   }
 
-  #bind(pass: GPUComputePassEncoder, pipeline: GPUComputePipeline, buffers: readonly (GPUBuffer | undefined)[]): void {
-    const entries = buffers.flatMap((buffer, binding) => (buffer ? [{ binding, resource: { buffer } }] : []));
+  #bind(pass: GPUComputePassEncoder, pipeline: GPUComputePipeline, buffers: readonly GPUBuffer[]): void {
+    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
     pass.setBindGroup(0, this.#shared.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
   }
 }

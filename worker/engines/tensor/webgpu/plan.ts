@@ -9,20 +9,17 @@ export interface LstmVariant {
   tile?: number;
   /** Parts that a layer's units are divided into, a thread each. @default the widest layer's units, or an even share of them of at most 32 */
   parts?: number;
-  /** Where shaders read φ from; workgroup memory is for the forward shader, where it fits. @default 'storage' */
-  weights?: 'storage' | 'uniform' | 'workgroup';
-  /** Rows of W that a loop takes at once. @default 1 */
-  unroll?: number;
-  /** Whether a unit's gates share one reciprocal. @default false */
-  jointReciprocal?: boolean;
-  /** Where the backward pass keeps dL/dh and dL/dc between steps. @default 'private' */
-  carry?: 'private' | 'storage';
   /** Units whose four gates a thread accumulates at once, forward. @default 5 */
   forwardUnits?: number;
   /** The same in the backward pass. @default 5 */
   backwardUnits?: number;
   /** Whether the runs of units are a loop of the shader, which is shorter so. @default false */
   rolled?: boolean;
+  /**
+   * How W is read where it is multiplied by dL/dz: as it is elsewhere, or from a transposed copy in which what a warp reads
+   * lies together. @default 'rows'
+   */
+  slopes?: 'rows' | 'columns';
   /** Most rows and columns of a thread's tile of dW. @default 12 */
   productSide?: number;
   /** Accumulators of dW that a thread may hold; where more are needed they live in memory. @default 112 */
@@ -53,6 +50,8 @@ export interface LayerPlan {
   rows: number;
   /** First vector of W [rows × padded]. */
   weights: number;
+  /** First vector of Wᵀ [padded × rows − 1], without the biases; 0 where there is none. */
+  transposed: number;
   /** First row of h in the state; c follows. */
   state: number;
   /** How a thread's share of dW [rows × 4·padded] is cut. */
@@ -91,7 +90,7 @@ export interface LstmPlan {
   stateRows: number;
   /** First vector of the output's weights, one a vector; the bias follows. */
   output: number;
-  /** Vectors of the packed φ. */
+  /** Vectors of the packed φ, and of the transposed copies. */
   weightVectors: number;
   /** Numbers of a partial dφ: as the packed φ, but the output's entries dense. */
   partialLength: number;
@@ -102,7 +101,7 @@ export interface LstmPlan {
 /** The limits of a device that count here. */
 export type LstmLimits = Pick<
   GPUSupportedLimits,
-  'maxComputeWorkgroupStorageSize' | 'maxComputeInvocationsPerWorkgroup' | 'maxUniformBufferBindingSize'
+  'maxComputeWorkgroupStorageSize' | 'maxComputeInvocationsPerWorkgroup'
 >;
 
 const TILES = [32, 16, 8, 4];
@@ -124,12 +123,6 @@ export function planLstm(network: Network, limits: LstmLimits, variant: LstmVari
   const parts = variant.parts ?? Math.ceil(widest / Math.ceil(widest / MOST_PARTS));
   for (const tile of variant.tile === undefined ? TILES : [variant.tile]) {
     const plan = planTile(network, parts, tile, variant);
-    const { weights } = plan.variant;
-    const uniformFits = 16 * plan.weightVectors <= limits.maxUniformBufferBindingSize;
-    const copyFits = forwardBytes(plan) <= limits.maxComputeWorkgroupStorageSize;
-    if ((weights === 'uniform' && !uniformFits) || (weights === 'workgroup' && !copyFits)) {
-      plan.variant.weights = 'storage';
-    }
     if (plan.threads > limits.maxComputeInvocationsPerWorkgroup) continue;
     if (Math.max(forwardBytes(plan), backwardBytes(plan)) <= limits.maxComputeWorkgroupStorageSize) return plan;
   }
@@ -152,8 +145,7 @@ export function backwardRows({ layers, parts }: LstmPlan): { x: number; z: numbe
 }
 
 function forwardBytes(plan: LstmPlan): number {
-  const weights = plan.variant.weights === 'workgroup' ? plan.weightVectors : 0;
-  return 16 * (forwardRows(plan) * plan.stride + plan.threads + weights);
+  return 16 * (forwardRows(plan) * plan.stride + plan.threads);
 }
 
 function backwardBytes(plan: LstmPlan): number {
@@ -164,13 +156,10 @@ function backwardBytes(plan: LstmPlan): number {
 function planTile(network: Network, parts: number, tile: number, { groups, ...variant }: LstmVariant): LstmPlan {
   const all: Required<Omit<LstmVariant, 'groups'>> = {
     parts,
-    weights: 'storage',
-    unroll: 1,
-    jointReciprocal: false,
-    carry: 'private',
     forwardUnits: 5,
     backwardUnits: 5,
     rolled: false,
+    slopes: 'rows',
     productSide: 12,
     accumulators: 112,
     ...variant,
@@ -193,6 +182,7 @@ function planTile(network: Network, parts: number, tile: number, { groups, ...va
       below,
       rows,
       weights,
+      transposed: 0,
       state,
       product: planProduct(rows, 4 * padded, threads, all.productSide),
     });
@@ -201,6 +191,11 @@ function planTile(network: Network, parts: number, tile: number, { groups, ...va
     state += 2 * padded;
   }
   const partialLength = 4 * weights + below + 1;
+  let weightVectors = weights + below + 1;
+  for (const layer of all.slopes === 'columns' ? layers : []) {
+    layer.transposed = weightVectors;
+    weightVectors += layer.padded * (layer.rows - 1);
+  }
   const accumulators = layers.reduce((sum, { product: p }) => sum + p.rounds * p.rows * p.columns, 0);
   return {
     network,
@@ -213,7 +208,7 @@ function planTile(network: Network, parts: number, tile: number, { groups, ...va
     threads,
     stateRows: state,
     output: weights,
-    weightVectors: weights + below + 1,
+    weightVectors,
     partialLength,
     groups:
       groups ?? Math.min(MOST_GROUPS, Math.max(ENOUGH_GROUPS, Math.floor(MOST_PARTIAL_BYTES / (4 * partialLength)))),
@@ -245,8 +240,9 @@ function planProduct(rows: number, columns: number, threads: number, side: numbe
 /** φ [phiLength] as the shaders read it, [4·weightVectors]: 1 is added to the forget gates' biases. */
 export function packPhi(plan: LstmPlan, phi: Float32Array): Float32Array<ArrayBuffer> {
   const packed = new Float32Array(4 * plan.weightVectors);
-  forEachEntry(plan, (index, { vector, gate, forget }) => {
+  forEachEntry(plan, (index, { vector, transposed, gate, forget }) => {
     packed[4 * vector + gate] = phi[index]! + (forget ? FORGET_BIAS : 0);
+    if (transposed > 0) packed[4 * transposed + gate] = phi[index]!;
   });
   return packed;
 }
@@ -263,10 +259,10 @@ export function partialMap(plan: LstmPlan): Uint32Array<ArrayBuffer> {
 /** Calls back for every entry of φ with its place in the packed one. */
 function forEachEntry(
   { network, layers, output }: LstmPlan,
-  visit: (index: number, place: { vector: number; gate: number; forget: boolean }) => void,
+  visit: (index: number, place: { vector: number; transposed: number; gate: number; forget: boolean }) => void,
 ): void {
   const tensors = phiTensors(network);
-  layers.forEach(({ units, padded, rows, below, weights }, l) => {
+  layers.forEach(({ units, padded, rows, below, weights, transposed: columns }, l) => {
     const real = l === 0 ? below : layers[l - 1]!.units;
     for (let column = 0; column < 4 * units; column++) {
       const gate = Math.floor(column / units);
@@ -274,17 +270,18 @@ function forEachEntry(
       for (let row = 0; row < real + units; row++) {
         const place = row < real ? row : below + row - real;
         const vector = weights + place * padded + unit;
-        visit(tensors[2 * l]!.offset + row * 4 * units + column, { vector, gate, forget: false });
+        const transposed = columns === 0 ? 0 : columns + unit * (rows - 1) + place;
+        visit(tensors[2 * l]!.offset + row * 4 * units + column, { vector, transposed, gate, forget: false });
       }
       const vector = weights + (rows - 1) * padded + unit;
-      visit(tensors[2 * l + 1]!.offset + column, { vector, gate, forget: gate === 2 });
+      visit(tensors[2 * l + 1]!.offset + column, { vector, transposed: 0, gate, forget: gate === 2 });
     }
   });
   const [outputWeights, outputBias] = tensors.slice(-2);
   for (let unit = 0; unit < outputWeights!.length; unit++) {
-    visit(outputWeights!.offset + unit, { vector: output + unit, gate: 0, forget: false });
+    visit(outputWeights!.offset + unit, { vector: output + unit, transposed: 0, gate: 0, forget: false });
   }
-  visit(outputBias!.offset, { vector: output + layers.at(-1)!.padded, gate: 0, forget: false });
+  visit(outputBias!.offset, { vector: output + layers.at(-1)!.padded, transposed: 0, gate: 0, forget: false });
 }
 
 /** The hidden state of one layer, each [N × units] by rows. */

@@ -9,27 +9,13 @@ export function lines(count: number, line: (index: number) => string): string {
 
 /**
  * σ by exp; tanh by the rational function of the CPU's kernel, relative error 2e-7, since 1 − e^−2x would lose the digits
- * of small values. The four quotients of a unit may share one reciprocal, of the product of what they are divided by;
- * for that the exponentials are bounded, by 2^30, where σ is below 1e-9.
+ * of small values; so the two pipes of a GPU share the work.
  */
-export function activations({ variant }: LstmPlan): string {
-  const separate = `return Gates(
-    1.0 / (1.0 + exp2(min(zi * -1.44269504, vec4f(126.0)))), quotient(tanhParts(zg)),
-    1.0 / (1.0 + exp2(min(zf * -1.44269504, vec4f(126.0)))), 1.0 / (1.0 + exp2(min(zo * -1.44269504, vec4f(126.0)))));`;
-  const joint = `let di = 1.0 + exp2(min(zi * -1.44269504, vec4f(30.0)));
-  let df = 1.0 + exp2(min(zf * -1.44269504, vec4f(30.0)));
-  let do_ = 1.0 + exp2(min(zo * -1.44269504, vec4f(30.0)));
-  let g = tanhParts(zg);
-  let dif = di * df;
-  let difo = dif * do_;
-  let all = 1.0 / (difo * g.below);
-  let rest = all * g.below;
-  let two = rest * do_;
-  return Gates(two * df, g.above * (all * difo), two * di, rest * dif);`;
-  return `
-struct Quotient { above: vec4f, below: vec4f }
-struct Gates { i: vec4f, g: vec4f, f: vec4f, o: vec4f }
-fn tanhParts(value: vec4f) -> Quotient {
+export const ACTIVATIONS = `
+fn sigmoid4(x: vec4f) -> vec4f {
+  return 1.0 / (1.0 + exp2(min(x * -1.44269504, vec4f(126.0))));
+}
+fn tanh4(value: vec4f) -> vec4f {
   let x = clamp(value, vec4f(-8.3), vec4f(8.3));
   let z = x * x;
   var a = fma(vec4f(1.11210975e-5), z, vec4f(0.00292248558));
@@ -39,26 +25,9 @@ fn tanhParts(value: vec4f) -> Quotient {
   a = fma(a, z, vec4f(0.999999821));
   b = fma(b, z, vec4f(0.462322474));
   b = fma(b, z, vec4f(1.0));
-  return Quotient(x * a, b);
-}
-fn quotient(q: Quotient) -> vec4f {
-  return q.above / q.below;
-}
-fn tanh4(x: vec4f) -> vec4f {
-  return quotient(tanhParts(x));
-}
-fn gatesOf(zi: vec4f, zg: vec4f, zf: vec4f, zo: vec4f) -> Gates {
-  ${variant.jointReciprocal ? joint : separate}
+  return x * a / b;
 }
 `;
-}
-
-/** φ as the shader reads it. */
-export function weightsBinding({ variant, weightVectors }: LstmPlan): string {
-  return variant.weights === 'uniform'
-    ? `@group(0) @binding(0) var<uniform> weights: array<vec4f, ${weightVectors}>;`
-    : '@group(0) @binding(0) var<storage, read> weights: array<vec4f>;';
-}
 
 /** Puts what the network reads of the gradients `name` (vec4f) into rows 0 and 1 of xs, or row 0. */
 export function storeInput({ network, stride }: LstmPlan, name: string): string {
@@ -82,40 +51,29 @@ export function gates(n: number): [string, string, string, string] {
  * accumulators `gates(n)`. The rows from below and its own h start at these rows of xs.
  */
 export function gateProduct(
-  { stride, variant }: LstmPlan,
+  { stride }: LstmPlan,
   { padded, block, below, rows, weights }: LayerPlan,
   first: string,
   count: number,
   rowOf: { below: number; own: number },
-  phi = 'weights',
 ): string {
-  const row = (base: number, weightRow: number, k: string) => `        {
-          let x = xs[(${base}u + ${k}) * ${stride}u + p];
-          let at = (${weightRow}u + ${k}) * ${padded}u + unitAt;
+  const accumulate = (base: number, weightRow: number, howMany: number) => `
+      for (var k = 0u; k < ${howMany}u; k++) {
+        let x = xs[(${base}u + k) * ${stride}u + p];
+        let at = (${weightRow}u + k) * ${padded}u + unitAt;
 ${lines(
   count,
-  (n) => `          let w${n} = ${phi}[at + ${n}u];
+  (n) => `        let w${n} = weights[at + ${n}u];
 ${gates(n)
-  .map((name, gate) => `          ${name} = fma(vec4f(w${n}.${'xyzw'[gate]}), x, ${name});`)
+  .map((name, gate) => `        ${name} = fma(vec4f(w${n}.${'xyzw'[gate]}), x, ${name});`)
   .join('\n')}`,
 )}
-        }`;
-  const accumulate = (base: number, weightRow: number, howMany: number): string => {
-    const { unroll } = variant;
-    const whole = howMany - (howMany % unroll);
-    const rest = lines(howMany - whole, (k) => row(base, weightRow, `${whole + k}u`));
-    if (whole <= unroll) return `\n${lines(whole, (k) => row(base, weightRow, `${k}u`))}\n${rest}`;
-    return `
-      for (var k = 0u; k < ${whole}u; k += ${unroll}u) {
-${lines(unroll, (k) => row(base, weightRow, `k + ${k}u`))}
-      }
-${rest}`;
-  };
+      }`;
   return `
       let unitAt = ${weights}u + ${first} + q * ${block}u;
 ${lines(count, (n) =>
   gates(n)
-    .map((name, gate) => `      var ${name} = vec4f(${phi}[${(rows - 1) * padded + n}u + unitAt].${'xyzw'[gate]});`)
+    .map((name, gate) => `      var ${name} = vec4f(weights[${(rows - 1) * padded + n}u + unitAt].${'xyzw'[gate]});`)
     .join('\n'),
 )}${accumulate(rowOf.below, 0, below)}${accumulate(rowOf.own, below, padded)}`;
 }

@@ -61,7 +61,7 @@ export class WebGpuLstm {
         sum: pipeline('sum'),
         zero: pipeline('zero'),
       },
-      weights: this.#buffers.weights('φ', 16 * this.plan.weightVectors),
+      weights: this.#buffers.storage('φ', 16 * this.plan.weightVectors),
       everyEntry: this.#buffers.filled('entries of a partial sum', every),
       phiEntries: this.#buffers.filled('entries of φ', partialMap(this.plan)),
     };

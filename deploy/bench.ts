@@ -12,6 +12,9 @@ import type { Gradient, Problems } from '../worker/problems/problem.js';
 import { gradientOf } from '../worker/session.js';
 import { trainEmbedded } from './embedded.js';
 
+/** The row of whole windows. */
+export const WINDOW = 'window with gradients';
+
 /** One measured rate. */
 export interface BenchRow {
   what: string;
@@ -74,9 +77,11 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
     gradient.set(pattern);
     losses.fill(0);
   };
-  const kernel = await createEngine(config, problems, idle);
-  const forward = rateOf(kernel, config, coordinates, seconds, true);
-  const window = rateOf(kernel, config, coordinates, seconds, false);
+  // and on tensors one operation and its gradient
+  const idleProblems: Problems = { ...problems, loss: (tf, theta) => tf.sum(theta, 1) };
+  const kernel = await createEngine(config, idleProblems, idle);
+  const forward = await rateOf(kernel, config, coordinates, seconds, true);
+  const window = await rateOf(kernel, config, coordinates, seconds, false);
   kernel.close();
   const rows = [
     row('kernel, forward', 1, forward, flops.forward),
@@ -84,7 +89,7 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
     row('kernel, window', 1, window, both),
   ];
   const whole = await createEngine(config, problems, await gradientOf(problems));
-  rows.push(row('window with gradients', 1, rateOf(whole, config, coordinates, seconds, false), both));
+  rows.push(row(WINDOW, 1, await rateOf(whole, config, coordinates, seconds, false), both));
   whole.close();
   const rounds = await measureRounds(options, coordinates);
   rows.push(row(`rounds of ${config.shards} shards`, threads, rounds.rate, both));
@@ -92,20 +97,26 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
 }
 
 async function createEngine(config: RunConfig, problems: Problems, gradient: Gradient): Promise<Engine> {
-  const engine = await ENGINES.get(config.engine)!.create(config, problems, gradient);
+  const engine = await ENGINES.get(config.engine)!.create(config, problems, async () => gradient);
   engine.loadPhi(new Float32Array(initialPhiOf(config)));
   return engine;
 }
 
 /** Coordinate-steps a second: the median over windows. */
-function rateOf(engine: Engine, config: RunConfig, coordinates: number, seconds: number, forwardOnly: boolean): number {
+async function rateOf(
+  engine: Engine,
+  config: RunConfig,
+  coordinates: number,
+  seconds: number,
+  forwardOnly: boolean,
+): Promise<number> {
   const key = deriveKey({ seed: config.seed, member: 0, shard: 0, episode: 0, purpose: 'train' });
-  let state = engine.begin(key, config.problems, 'train');
+  let state = await engine.begin(key, config.problems, 'train', true);
   const times: number[] = [];
   const until = performance.now() + 1000 * seconds;
   while (performance.now() < until || times.length < 3) {
     const start = performance.now();
-    state = engine.window({ state, steps: config.unroll, forwardOnly }).state;
+    state = (await engine.window({ state, steps: config.unroll, forwardOnly, resident: true })).state;
     times.push(performance.now() - start);
   }
   return (1000 * coordinates * config.unroll) / median(times);

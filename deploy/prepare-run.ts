@@ -145,9 +145,11 @@ async function resumeRun(
     );
   }
   const init = folder.init;
-  const given = only(flags, configures);
+  // auto is what it was when the run began
+  const given = only(flags, (name) => configures(name) && !(name === 'engine' && flags[name] === 'auto'));
   // where the data lay, and not what was typed: that may have been relative to another folder
-  const places = problemFlagsOf({ problemOptions: {}, folders: stored.config.folders });
+  const { folders, engine } = stored.config;
+  const places = { ...problemFlagsOf({ problemOptions: {}, folders }), engine };
   const own = { ...stored.flags, ...places, ...given };
   const problem = (await problemOf(task, own, named ?? stored.config.problem))!;
   const configured = await configure(task, problem, own, init);

@@ -1,6 +1,7 @@
 /** The commands that compute the same again. */
 import { join } from 'node:path';
 import type { EvaluationReport } from '../coordinator/report/evaluation-report.js';
+import { ENGINES } from '../worker/engines/select.js';
 import type { StoredRun } from './run-folder.js';
 import type { Flags } from './train-flags.js';
 
@@ -23,9 +24,11 @@ export function isComplete({ round, plannedRounds }: RunPlace): boolean {
 export function repeatCommands(stored: StoredRun, place: RunPlace, folder: string): string[] {
   const { round, plannedRounds } = place;
   if (plannedRounds === null || !isComplete(place)) return [command('lopt train --resume --out', folder)];
-  const { config, flags } = stored;
+  const { config } = stored;
   // a segment's folder lies in trials/ of its sweep's
   if (config.start) return [command('lopt sweep', join(folder, '..', '..', 'sweep.yaml'), '--seed', config.seed)];
+  // elsewhere auto may be another engine, and where it is this one, to say so does no harm
+  const flags = ENGINES.get(config.engine)?.single ? { ...stored.flags, engine: config.engine } : stored.flags;
   const first = command('lopt train', config.problem, ...flagWords(flags), '--rounds', plannedRounds);
   return round === plannedRounds ? [first] : [first, `lopt train --resume --rounds ${round} --out FOLDER`];
 }

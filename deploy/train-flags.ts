@@ -9,6 +9,7 @@ import type { PhiFile } from '../shared/phi-file.js';
 import { ENGINES } from '../worker/engines/select.js';
 import type { ProblemFamily, Problems, TrainingDefaults } from '../worker/problems/problem.js';
 import { familyFor, optionValues, separateFolders } from '../worker/problems/registry.js';
+import { autoEngine } from './auto-engine.js';
 
 /** Flags as they were given, by name: from the command line or a file. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -76,7 +77,7 @@ export const WORD_FLAGS = {
 
 export const SWITCH_FLAGS = {
   strict: 'no fused multiply-add: the same bits on any processor',
-  'second-derivatives': 'back-propagate through the optimizee gradients too (engine reference)',
+  'second-derivatives': 'back-propagate through the optimizee gradients too (all engines but wasm)',
 } as const;
 
 const PROBLEM_PREFIX = 'problem.';
@@ -88,11 +89,21 @@ export interface Configured {
   config: RunConfig;
 }
 
-/** The threads that a command computes with: all processors where the user says nothing. */
-export function threadsOf(task: string, flags: Flags): number {
+/**
+ * The threads that a command computes with: where the user says nothing, all processors, or for an engine that takes no
+ * more, one.
+ */
+export function threadsOf(task: string, flags: Flags, engine = String(flags['engine'])): number {
   const { threads } = flags;
-  if (threads === undefined) return availableParallelism();
-  return checkNumber(task, 'threads', threads, { ...COUNT, maximum: 1024 });
+  const single = ENGINES.get(engine)?.single ?? false;
+  if (threads === undefined) return single ? 1 : availableParallelism();
+  const count = checkNumber(task, 'threads', threads, { ...COUNT, maximum: 1024 });
+  if (single && count > 1) {
+    throw new UsageError(
+      `${task}: "threads" must be 1 with engine ${engine}, which one thread of a process has, got ${count}`,
+    );
+  }
+  return count;
 }
 
 /** The options of the problem family among the flags, without their prefix. */
@@ -133,7 +144,7 @@ export async function configure(task: string, problem: string, flags: Flags, ini
     unroll: number('unroll'),
     evaluateEvery: number('evaluate-every'),
     evaluateFunctions: number('evaluate-functions'),
-    engine: engineOf(task, flags['engine'], secondDerivatives),
+    engine: await engineOf(task, flags['engine'], secondDerivatives),
   };
   const problems = await family.configure(values);
   const { options, folders } = separateFolders(family, values);
@@ -200,11 +211,12 @@ function checkLayers(task: string, value: unknown): number[] {
   return layers;
 }
 
-function engineOf(task: string, value: unknown, secondDerivatives: boolean): string {
+async function engineOf(task: string, value: unknown, secondDerivatives: boolean): Promise<string> {
   const engine = checkEngine(task, value ?? 'auto');
-  if (engine === 'auto') return secondDerivatives ? 'reference' : 'wasm';
-  if (secondDerivatives && engine === 'wasm') {
-    throw new UsageError(`${task}: "engine" must be reference with second derivatives, got "wasm"`);
+  if (engine === 'auto') return autoEngine(secondDerivatives ? 'reference' : 'wasm');
+  if (secondDerivatives && !ENGINES.get(engine)!.secondDerivatives) {
+    const others = [...ENGINES.values()].filter((entry) => entry.secondDerivatives).map(({ name }) => name);
+    throw new UsageError(`${task}: "engine" must be ${others.join(' or ')} with second derivatives, got "${engine}"`);
   }
   return engine;
 }

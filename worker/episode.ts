@@ -5,13 +5,17 @@ import { allFinite } from '../shared/finite.js';
 import { deriveKey } from '../shared/random.js';
 import type { TreeNode } from '../shared/sum-tree.js';
 import type { Engine, ShardState, WindowResult } from './engines/engine.js';
+import { type ResidentShard, type ResidentShards, ShardLostError } from './resident-shards.js';
 
 /** A window to compute. */
 export interface ShardJob {
   shard: number;
   place: WindowPlace;
-  /** The shard after the window before this one; absent at the start of an episode, and where it was lost. */
-  state?: ShardState;
+  /**
+   * The shard after the window before this one, or where a thread keeps it; absent at the start of an episode, and where
+   * it was lost.
+   */
+  state?: ShardState | ResidentShard;
   /** Where the state was lost: φ of every earlier window of the episode, in order. */
   missed: readonly Float32Array[];
   /** Whether the shard's sum is hashed. @default false */
@@ -21,31 +25,56 @@ export interface ShardJob {
 /** The shard's share of the round's sum, and its state for the next one. */
 export interface AdvancedShard {
   shard: number;
-  state: ShardState;
+  state: ShardState | ResidentShard;
   node: TreeNode;
   replayed: number;
 }
 
-/** Computes the job's window under φ. */
-export function advanceShard(engine: Engine, config: RunConfig, phi: Float32Array, job: ShardJob): AdvancedShard {
-  let state = job.state ?? beginEpisode(engine, config, job);
-  job.missed.forEach((missedPhi, window) => {
+/**
+ * Computes the job's window under φ. Where `residents` are given, an engine with a device leaves the shard there. Throws
+ * ShardLostError where the shard is not where it was left.
+ */
+export async function advanceShard(
+  engine: Engine,
+  config: RunConfig,
+  phi: Float32Array,
+  job: ShardJob,
+  residents: ResidentShards | undefined,
+): Promise<AdvancedShard> {
+  const resident = residents !== undefined;
+  let state = stateOf(job, residents) ?? (await beginEpisode(engine, config, job, resident));
+  for (const [window, missedPhi] of job.missed.entries()) {
     engine.loadPhi(missedPhi);
-    state = engine.window({ state, steps: stepsOf(window, config), forwardOnly: true }).state;
-  });
+    const request = { state, steps: stepsOf(window, config), forwardOnly: true, resident };
+    state = (await engine.window(request)).state;
+  }
   engine.loadPhi(phi);
-  const result = engine.window({ state, steps: job.place.steps });
+  const result = await engine.window({ state, steps: job.place.steps, resident });
+  const { shard } = job;
   return {
-    shard: job.shard,
-    state: result.state,
-    node: leafOf(job.shard, config.problems, result),
+    shard,
+    state: residents && result.state.device ? residents.put(shard, result.state) : result.state,
+    node: leafOf(shard, config.problems, result),
     replayed: job.missed.length,
   };
 }
 
-function beginEpisode(engine: Engine, { seed, member, problems }: RunConfig, { shard, place }: ShardJob): ShardState {
+/** The job's state; none at the start of an episode, when what is left of an earlier one goes. */
+function stateOf({ shard, state }: ShardJob, residents: ResidentShards | undefined): ShardState | undefined {
+  if (!state) residents?.drop(shard);
+  if (!state || !('resident' in state)) return state;
+  if (!residents) throw new ShardLostError(`Shard ${shard} stays on a device, and its state is to be handed over`);
+  return residents.take(shard, state);
+}
+
+function beginEpisode(
+  engine: Engine,
+  { seed, member, problems }: RunConfig,
+  { shard, place }: ShardJob,
+  resident: boolean,
+): Promise<ShardState> {
   const key = deriveKey({ seed, member, shard, episode: place.episode, purpose: 'train' });
-  return engine.begin(key, problems, 'train');
+  return engine.begin(key, problems, 'train', resident);
 }
 
 /** A shard whose sums are not finite adds nothing. */

@@ -8,6 +8,7 @@ import { SumTree, type TreeNode } from '../shared/sum-tree.js';
 import type { ShardState } from './engines/engine.js';
 import type { ShardJob } from './episode.js';
 import { ThreadLostError, type WindowPool } from './pool.js';
+import type { ResidentShard } from './resident-shards.js';
 import type { SessionId } from './session.js';
 import type { ShardHash } from './thread.js';
 
@@ -19,6 +20,8 @@ export interface HeldShardsOptions {
   logger: Logger;
   /** Whether nobody waits for the answer any more. */
   isOver(): boolean;
+  /** Whether a pool's only thread keeps the shards on its device; for one of its users at most. @default false */
+  resident?: boolean;
 }
 
 /** The windows of one round to compute. */
@@ -46,7 +49,7 @@ export interface ComputedWindows {
 interface HeldShard {
   /** The last round that it computed. */
   round: number;
-  state: ShardState;
+  state: ShardState | ResidentShard;
 }
 
 /** For so long a worker waits for a φ of the past that is not in the journal yet. */
@@ -58,6 +61,8 @@ const MOST_LOSSES = 20;
 export class HeldShards {
   readonly #options: HeldShardsOptions;
   readonly #held = new Map<number, HeldShard>();
+  /** The shards that are held, or being computed. */
+  readonly #own = new Set<number>();
 
   constructor(options: HeldShardsOptions) {
     this.#options = options;
@@ -67,6 +72,7 @@ export class HeldShards {
   keepOnly(shards: Iterable<number>): void {
     const kept = new Set(shards);
     for (const shard of this.#held.keys()) if (!kept.has(shard)) this.#held.delete(shard);
+    for (const shard of this.#own) if (!kept.has(shard)) this.#own.delete(shard);
   }
 
   /** Computes a window of each shard, over all threads. */
@@ -74,6 +80,7 @@ export class HeldShards {
     const tree = new SumTree(order.session.config.shards, { finite: true });
     const hashes: ShardHash[] = [];
     let replayed = 0;
+    for (const shard of order.shards) this.#own.add(shard);
     await Promise.all(
       chunksOf(order.shards, this.#options.pool.threads).map(async (shards) => {
         const answer = await this.#computeChunk({ ...order, shards });
@@ -87,12 +94,13 @@ export class HeldShards {
 
   /** Computes some shards in one thread, from the start of their episode where the thread that held them is lost. */
   async #computeChunk(order: WindowsOrder) {
-    const { pool, logger, isOver } = this.#options;
+    const { pool, logger, isOver, resident = false } = this.#options;
     const { session, round, phi, shards } = order;
     for (let losses = 0; ; losses++) {
       const jobs = await this.#jobsFor(order);
       try {
-        const answer = await pool.computeWindows({ session, phi, jobs });
+        const residents = resident && pool.threads === 1 ? { residents: new Set(this.#own) } : {};
+        const answer = await pool.computeWindows({ session, phi, jobs, ...residents });
         for (const { shard, state } of answer.states) this.#held.set(shard, { round, state });
         return answer;
       } catch (error) {

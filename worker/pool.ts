@@ -1,13 +1,16 @@
 /** The threads of one worker. */
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { SHARE_ENV } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
+import { ENGINES } from './engines/select.js';
 import { loadedModules } from './problems/modules.js';
 import type { SessionId } from './session.js';
 import type { EvaluateTask, Outcome, ThreadData, WindowsAnswer, WindowsTask } from './thread.js';
 
-/** A thread ended under a task; what the task held is lost. */
+/** A thread ended under a task, or the device that it computed on; what the task held is lost. */
 export class ThreadLostError extends LoptError {
   override readonly name = 'ThreadLostError';
 }
@@ -15,10 +18,10 @@ export class ThreadLostError extends LoptError {
 /** What a worker needs of its threads. */
 export type WindowPool = Pick<Pool, 'threads' | 'computeWindows' | 'evaluate' | 'fingerprint'>;
 
-/** Fixed in number; a thread that dies is replaced. They know the problem families that the thread which starts them does. */
+/** A thread that dies is replaced. They know the problem families that the thread which starts them does. */
 export class Pool {
-  readonly threads: number;
-  #piscina: Piscina;
+  #threads: number;
+  #piscina: Piscina | undefined;
   #lost = 0;
   #closed = false;
   /** The threads that have computed something, by their ids. */
@@ -27,12 +30,22 @@ export class Pool {
   readonly #live = new Set<string>();
 
   readonly #background: boolean;
+  readonly #chosen: boolean;
 
-  /** @param threads at least 1 @param options `background`: the threads give way to all others of this machine */
-  constructor(threads: number, { background = false }: { background?: boolean } = {}) {
-    this.threads = threads;
+  /**
+   * @param threads at least 1; by default one a processor, or a single one for an engine that takes no more
+   * @param options `background`: the threads give way to all others of this machine
+   */
+  constructor(threads?: number, { background = false }: { background?: boolean } = {}) {
     this.#background = background;
-    this.#piscina = this.#start();
+    this.#chosen = threads !== undefined;
+    this.#threads = threads ?? availableParallelism();
+    // a thread that is ended while it starts may take the process along: where the number may change, none is started yet
+    if (this.#chosen) this.#piscina = this.#start();
+  }
+
+  get threads(): number {
+    return this.#threads;
   }
 
   /** Threads that died so far. */
@@ -50,8 +63,12 @@ export class Pool {
     return this.#runAgain('evaluate', task.session, task);
   }
 
-  /** The fingerprint of this machine's engine for a configuration. */
-  fingerprint(session: SessionId): Promise<string> {
+  /**
+   * The fingerprint of this machine's engine for a configuration, for which the pool is made ready: nothing of another
+   * engine is being computed. Throws LoptError where more threads were asked for than the engine takes.
+   */
+  async fingerprint(session: SessionId): Promise<string> {
+    await this.#fit(session.config.engine);
     return this.#runAgain('fingerprint', session, { session });
   }
 
@@ -65,21 +82,39 @@ export class Pool {
    * starting is left alone: Node 20 may abort the whole process where it is terminated while it links its modules.
    */
   async terminateThread(index: number): Promise<void> {
-    const ready = this.#piscina.threads.filter(({ threadId }) => this.#ready.has(threadId));
+    const ready = (this.#piscina?.threads ?? []).filter(({ threadId }) => this.#ready.has(threadId));
     await ready[index % ready.length]?.terminate();
   }
 
   /** Ends all threads; idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#piscina.destroy();
+    await this.#piscina?.destroy();
+  }
+
+  /** Has so many threads as an engine takes. */
+  async #fit(engine: string): Promise<void> {
+    const single = ENGINES.get(engine)?.single ?? false;
+    if (single && this.#chosen && this.#threads > 1) {
+      throw new LoptError(
+        `Cannot compute on engine "${engine}": "threads" must be 1, since one thread of a process has it, got ${this.#threads}`,
+      );
+    }
+    const threads = single ? 1 : availableParallelism();
+    if (this.#chosen || this.#threads === threads) return;
+    this.#threads = threads;
+    const old = this.#piscina;
+    this.#piscina = undefined;
+    await old?.destroy();
   }
 
   #start(): Piscina {
     const piscina = new Piscina({
       filename: fileURLToPath(new URL('./thread.js', import.meta.url)),
-      minThreads: this.threads,
-      maxThreads: this.threads,
+      minThreads: this.#threads,
+      maxThreads: this.#threads,
+      // what a native library reads of its environment, the thread that loads it sets
+      env: SHARE_ENV,
       workerData: { problemModules: loadedModules(), background: this.#background } satisfies ThreadData,
     });
     // a thread that dies between two tasks holds nothing; piscina starts another
@@ -95,7 +130,7 @@ export class Pool {
    */
   #heal(): void {
     const ill = this.#piscina;
-    if (this.#closed || ill.threads.length >= this.threads) return;
+    if (this.#closed || !ill || ill.threads.length >= this.#threads) return;
     this.#piscina = this.#start();
     // what it still computes is rejected, and does not need the answer
     void ill.destroy();
@@ -116,6 +151,7 @@ export class Pool {
     this.#heal();
     this.#live.add(digest);
     const live = [...this.#live];
+    this.#piscina ??= this.#start();
     try {
       outcome = (await this.#piscina.run({ ...task, live }, { name })) as Outcome<Answer>;
     } catch (cause) {
@@ -127,6 +163,10 @@ export class Pool {
       this.#ready.add(outcome.thread);
       return outcome.answer;
     }
-    throw outcome.usage ? new UsageError(outcome.failure) : new LoptError(outcome.failure);
+    if (outcome.kind === 'lost') {
+      this.#lost += 1;
+      throw new ThreadLostError(outcome.failure);
+    }
+    throw outcome.kind === 'usage' ? new UsageError(outcome.failure) : new LoptError(outcome.failure);
   }
 }

@@ -9,6 +9,7 @@ import { MixEngine } from './engines/mix-engine.js';
 import { ENGINES, type EngineEntry } from './engines/select.js';
 import type { Gradient, Mixture, Problems } from './problems/problem.js';
 import { familyNamed } from './problems/registry.js';
+import { ResidentShards } from './resident-shards.js';
 
 /** A configuration and its digest, as tasks carry them. */
 export interface SessionId {
@@ -19,8 +20,14 @@ export interface SessionId {
 export interface Session {
   readonly config: RunConfig;
   readonly problems: Problems;
-  readonly gradient: Gradient;
-  readonly engine: Engine;
+  /** The problems' gradient on typed arrays. */
+  gradient(): Promise<Gradient>;
+  /** Opened at its first use: what is hand-designed needs no device. */
+  engine(): Promise<Engine>;
+  /** Whether the engine is open. */
+  isOpen(): boolean;
+  /** What of its shards is on the engine's device. */
+  readonly residents: ResidentShards;
 }
 
 const sessions = new Map<string, Promise<Session>>();
@@ -41,11 +48,21 @@ export async function keepSessions(live: readonly string[]): Promise<void> {
     if (live.includes(digest)) continue;
     sessions.delete(digest);
     // one that could not be opened has nothing to close, and said so when it was used
-    await session.then(
-      ({ engine }) => engine.close(),
-      () => {},
-    );
+    await session.then(close, () => {});
   }
+}
+
+/** Drops what is on a session's device, and closes its engine, where it has been opened. */
+async function close({ isOpen, engine, residents }: Session): Promise<void> {
+  residents.keep(new Set());
+  if (isOpen()) (await engine()).close();
+}
+
+/** Forgets a session whose device went away: the next use of the configuration finds another, or says why not. */
+export async function dropSession(digest: string): Promise<void> {
+  const session = await sessions.get(digest);
+  sessions.delete(digest);
+  if (session) await close(session);
 }
 
 async function open(config: RunConfig): Promise<Session> {
@@ -55,16 +72,30 @@ async function open(config: RunConfig): Promise<Session> {
   const problems = await familyNamed(config.problem).configure({ ...config.problemOptions, ...config.folders });
   const difference = dataDifference(config, problems.dataHashes ?? {});
   if (difference) throw new LoptError(`Cannot join the run: ${difference}`);
-  const gradient = await gradientOf(problems);
-  const engine = problems.mixture
-    ? await openMix(entry, config, problems.mixture)
-    : await entry.create(config, problems, gradient);
-  return { config, problems, gradient, engine };
+  let isOpen = false;
+  const gradient = once(() => gradientOf(problems));
+  const engine = once(async () => {
+    const made = await (problems.mixture
+      ? openMix(entry, config, problems.mixture)
+      : entry.create(config, problems, gradient));
+    isOpen = true;
+    return made;
+  });
+  return { config, problems, gradient, engine, isOpen: () => isOpen, residents: new ResidentShards() };
+}
+
+/** Makes something at the first call, for all of them. */
+function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
+  let made: Promise<Made> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** An engine for each family of a mix. */
 async function openMix(entry: EngineEntry, config: RunConfig, { components, pick }: Mixture): Promise<Engine> {
-  const engines = components.map(async (problems) => entry.create(config, problems, await gradientOf(problems)));
+  const engines = components.map((problems) => entry.create(config, problems, () => gradientOf(problems)));
   return new MixEngine(await Promise.all(engines), pick);
 }
 
@@ -80,14 +111,16 @@ export async function gradientOf(problems: Problems): Promise<Gradient> {
  * Computes a small window of this configuration, one of each family of a mix: two machines that agree on it compute the
  * same bits.
  */
-export function fingerprintOf({ config, engine }: Session): string {
+export async function fingerprintOf(session: Session): Promise<string> {
+  const { config } = session;
+  const engine = await session.engine();
   const id = { seed: 0, member: 0, shard: 0, episode: 0, purpose: 'probe' } as const;
   const key = deriveKey(id);
   const hash = createHash('sha256');
   engine.loadPhi(new Float32Array(initialPhi(config.network, key)));
   for (const part of engine instanceof MixEngine ? engine.engines : [engine]) {
-    const state = part.begin(key, Math.min(2, config.problems), 'train');
-    const { phiGradient, state: after } = part.window({ state, steps: Math.min(3, config.unroll) });
+    const state = await part.begin(key, Math.min(2, config.problems), 'train');
+    const { phiGradient, state: after } = await part.window({ state, steps: Math.min(3, config.unroll) });
     for (const array of [phiGradient, after.theta, after.gradient]) {
       hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
     }

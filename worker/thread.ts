@@ -6,11 +6,13 @@ import { hashOfNode } from '../shared/double-computation.js';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
-import type { ShardState } from './engines/engine.js';
+import { DeviceLostError, type ShardState } from './engines/engine.js';
 import { advanceShard, type ShardJob } from './episode.js';
 import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
 import { OPTIMIZERS, type OptimizerName } from './optimizers/registry.js';
-import { fingerprintOf, keepSessions, type Session, type SessionId, sessionOf } from './session.js';
+import { type ResidentShard, ShardLostError } from './resident-shards.js';
+import { dropSession, fingerprintOf, keepSessions, type Session, type SessionId, sessionOf } from './session.js';
+import { walk } from './walk.js';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -32,6 +34,11 @@ export interface WindowsTask {
   phi: Float32Array;
   /** Contiguous shards, in order. */
   jobs: readonly ShardJob[];
+  /**
+   * Where this thread computes all of the worker's shards: those that it may keep on a device, between windows. Others
+   * hand their states over.
+   */
+  residents?: ReadonlySet<number>;
 }
 
 /** The hash of a shard's own sum, before it was added to others. */
@@ -43,7 +50,7 @@ export interface ShardHash {
 export interface WindowsAnswer {
   /** The complete nodes over the jobs' shards, pre-added. */
   nodes: TreeNode[];
-  states: { shard: number; state: ShardState }[];
+  states: { shard: number; state: ShardState | ResidentShard }[];
   hashes: ShardHash[];
   /** Windows that were computed again. */
   replayed: number;
@@ -56,8 +63,10 @@ export interface EvaluateTask {
   request: EvaluationRequest;
 }
 
-/** A task's answer and the thread that gave it, or why there is none. */
-export type Outcome<Answer> = { answer: Answer; thread: number } | { failure: string; usage: boolean };
+/** A task's answer and the thread that gave it, or why there is none: `lost` where another try may succeed. */
+export type Outcome<Answer> =
+  | { answer: Answer; thread: number }
+  | { failure: string; kind: 'usage' | 'lost' | 'failed' };
 
 const { background } = workerData as ThreadData;
 // on Linux a priority belongs to the thread; elsewhere it is the whole process's, and stays
@@ -81,37 +90,47 @@ async function loadModules({ problemModules }: ThreadData): Promise<void> {
 }
 
 export function computeWindows(task: Pooled<WindowsTask>): Promise<Outcome<WindowsAnswer>> {
-  return outcomeOf(async () => {
-    const { engine, config } = await openSession(task);
-    const tree = new SumTree(config.shards, { finite: true });
-    const states: WindowsAnswer['states'] = [];
-    const hashes: ShardHash[] = [];
-    let replayed = 0;
-    for (const job of task.jobs) {
-      const advanced = advanceShard(engine, config, task.phi, job);
-      if (job.isHashed) hashes.push({ shard: job.shard, hash: hashOfNode(advanced.node) });
-      tree.add(advanced.node);
-      states.push({ shard: advanced.shard, state: advanced.state });
-      replayed += advanced.replayed;
-    }
-    return { nodes: tree.nodes(), states, hashes, replayed };
-  }, buffersOf);
+  return outcomeOf(
+    task.session,
+    async () => {
+      const session = await openSession(task);
+      const { config, residents } = session;
+      const engine = await session.engine();
+      if (task.residents) residents.keep(task.residents);
+      const tree = new SumTree(config.shards, { finite: true });
+      const states: WindowsAnswer['states'] = [];
+      const hashes: ShardHash[] = [];
+      let replayed = 0;
+      for (const job of task.jobs) {
+        const advanced = await advanceShard(engine, config, task.phi, job, task.residents && residents);
+        if (job.isHashed) hashes.push({ shard: job.shard, hash: hashOfNode(advanced.node) });
+        tree.add(advanced.node);
+        states.push({ shard: advanced.shard, state: advanced.state });
+        replayed += advanced.replayed;
+      }
+      return { nodes: tree.nodes(), states, hashes, replayed };
+    },
+    buffersOf,
+  );
 }
 
 export function evaluate(task: Pooled<EvaluateTask>): Promise<Outcome<ChunkScores>> {
-  return outcomeOf(async () => {
-    const { engine, problems, gradient } = await openSession(task);
+  return outcomeOf(task.session, async () => {
+    const session = await openSession(task);
     if ('phi' in task.optimizer) {
+      const engine = await session.engine();
       engine.loadPhi(task.optimizer.phi);
-      return evaluateChunk(engine.optimizer(), problems, gradient, task.request);
+      return evaluateChunk((request) => engine.walk(request), task.request);
     }
     const { name, learningRate } = task.optimizer;
-    return evaluateChunk(OPTIMIZERS[name]({ learningRate }), problems, gradient, task.request);
+    const optimizer = OPTIMIZERS[name]({ learningRate });
+    const gradient = await session.gradient();
+    return evaluateChunk((request) => walk<unknown>(optimizer, session.problems, gradient, request), task.request);
   });
 }
 
 export function fingerprint(task: Pooled<{ session: SessionId }>): Promise<Outcome<string>> {
-  return outcomeOf(async () => fingerprintOf(await openSession(task)));
+  return outcomeOf(task.session, async () => fingerprintOf(await openSession(task)));
 }
 
 /** The buffers of an answer that move to the pool's thread; the states' are shared. */
@@ -120,6 +139,7 @@ function buffersOf({ nodes }: WindowsAnswer): ArrayBuffer[] {
 }
 
 async function outcomeOf<Answer>(
+  session: SessionId,
   compute: () => Promise<Answer>,
   transfers?: (answer: Answer) => ArrayBuffer[],
 ): Promise<Outcome<Answer>> {
@@ -129,7 +149,14 @@ async function outcomeOf<Answer>(
     const moved = { [transferableSymbol]: transfers(answer), [valueSymbol]: { answer, thread: threadId } };
     return move(moved as unknown as ArrayBuffer) as unknown as Outcome<Answer>;
   } catch (error) {
-    if (error instanceof LoptError) return { failure: error.message, usage: error instanceof UsageError };
-    return { failure: error instanceof Error ? (error.stack ?? error.message) : messageOf(error), usage: false };
+    if (error instanceof DeviceLostError) await dropSession(session.digest);
+    if (error instanceof DeviceLostError || error instanceof ShardLostError) {
+      return { failure: error.message, kind: 'lost' };
+    }
+    if (error instanceof LoptError) {
+      return { failure: error.message, kind: error instanceof UsageError ? 'usage' : 'failed' };
+    }
+    const failure = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+    return { failure, kind: 'failed' };
   }
 }

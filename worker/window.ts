@@ -15,14 +15,18 @@ export function beginShard(
   split: Split,
   hiddenLength: number,
 ): ShardState {
-  const draw = problems.draw(key, count, split);
-  const state = allocateState(key, split, count, draw, hiddenLength);
+  const state = drawShard(problems, key, count, split, hiddenLength);
   gradient(state.theta, batchOf(state), 0, state.gradient, state.initialLosses);
   if (markBad(state, state.initialLosses, state.gradient)) {
     zeroBad(state, state.theta);
     zeroBad(state, state.gradient);
   }
   return state;
+}
+
+/** The state of a shard of fresh problems, all but f_0 and ∇_0. */
+export function drawShard(problems: Problems, key: Key, count: number, split: Split, hiddenLength: number): ShardState {
+  return allocateState(key, split, count, problems.draw(key, count, split), hiddenLength);
 }
 
 /** A shard's arrays, as views of one shared buffer: any thread can go on with them, and none copies them. */
@@ -64,15 +68,26 @@ export function batchOf(state: ShardState): Batch {
  */
 export function markBad(state: ShardState, losses: Float64Array, gradient: Float32Array): boolean {
   const coordinates = gradient.length / state.count;
-  let any = false;
-  for (let p = 0; p < state.count; p++) {
-    if (state.healthy[p] === 0) continue;
+  return markWhere(state, losses, (p) => {
     // 0·x is 0 for finite x and NaN otherwise, so one comparison tells for all coordinates
     let zero = 0;
     for (let i = p * coordinates; i < (p + 1) * coordinates; i++) zero += 0 * gradient[i]!;
+    return zero === 0;
+  });
+}
+
+/** The same, where it is known whether a problem's gradient is finite. */
+export function markWhere(
+  state: ShardState,
+  losses: ArrayLike<number>,
+  finiteGradient: (problem: number) => boolean,
+): boolean {
+  let any = false;
+  for (let p = 0; p < state.count; p++) {
+    if (state.healthy[p] === 0) continue;
     const loss = losses[p]!;
     const limit = BLOW_UP * Math.max(1, state.initialLosses[p]!);
-    if (zero === 0 && Number.isFinite(loss) && loss <= limit) continue;
+    if (Number.isFinite(loss) && loss <= limit && finiteGradient(p)) continue;
     state.healthy[p] = 0;
     any = true;
   }

@@ -374,7 +374,7 @@ export class Worker {
   #startHolding(): [HeldShards, Copies] {
     const { pool, history, logger } = this.#options;
     const isOver = () => this.#closed || this.#shards !== shards;
-    const shards = new HeldShards({ pool, history, logger, isOver });
+    const shards = new HeldShards({ pool, history, logger, isOver, resident: true });
     return [shards, new Copies({ pool, history, logger, isOver })];
   }
 }

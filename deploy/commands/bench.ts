@@ -2,7 +2,7 @@
 import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
-import { measureBench } from '../bench.js';
+import { measureBench, WINDOW } from '../bench.js';
 import { MODULE_FLAG, problemOf } from '../problem-module.js';
 import { configure, type Flags, threadsOf } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
@@ -14,7 +14,7 @@ export const bench: Command = {
   usage: 'bench [problem]',
   summary: 'measure coordinate-steps a second of the kernel, of windows and of rounds',
   flags: {
-    threads: 'threads of the rounds (default: all processors)',
+    threads: 'threads of the rounds (default: all processors, or one for a GPU)',
     shards: 'shards of a round (default: one a thread)',
     problems: 'problems in a shard',
     unroll: 'inner steps of a window (default 20)',
@@ -32,11 +32,13 @@ export const bench: Command = {
 
 async function runBench(positionals: Readonly<Record<string, string | undefined>>, flags: Flags): Promise<number> {
   const { threads: _threads, seconds: givenSeconds, json, ...rest } = flags;
-  const threads = threadsOf(TASK, flags);
   const seconds =
     givenSeconds === undefined ? 2 : checkNumber(TASK, 'seconds', givenSeconds, { minimum: 0, exclusive: true });
   const problem = (await problemOf(TASK, flags, positionals['problem'])) ?? 'quadratic';
-  const { config, problems } = await configure(TASK, problem, { shards: threads, unroll: 20, ...rest });
+  const own = threadsOf(TASK, flags);
+  const configured = await configure(TASK, problem, { shards: own, unroll: 20, ...rest });
+  const threads = threadsOf(TASK, flags, configured.config.engine);
+  const { config, problems } = configured;
   if (problems.mixture) {
     throw new UsageError(
       `${TASK}: "problem" must be one family, since the families of a mix differ in what they compute, got "${problem}"`,
@@ -54,8 +56,12 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
       `${what.padEnd(24)}${String(used).padStart(7)}${rate.padStart(29)}${gigaflopsPerSecond.toFixed(1).padStart(10)}\n`,
     );
   }
+  const whole = rows.find(({ what }) => what === WINDOW)!;
+  const coordinates = config.problems * problems.coordinates;
+  const milliseconds = (1000 * coordinates * config.unroll) / whole.coordinateStepsPerSecond;
+  process.stdout.write(`\na window of ${coordinates} coordinates with gradients takes ${milliseconds.toFixed(1)} ms\n`);
   process.stdout.write(
-    `\n${roundsPerSecond.toFixed(1)} rounds/s; the coordinator's own work takes ${(100 * coordinatorShare).toFixed(1)} % of a round\n`,
+    `${roundsPerSecond.toFixed(1)} rounds/s; the coordinator's own work takes ${(100 * coordinatorShare).toFixed(1)} % of a round\n`,
   );
   if (json !== undefined) {
     const report = { problem, config, threads, rows, roundsPerSecond, coordinatorShare };

@@ -74,11 +74,12 @@ async function runCoordinator(
   const { nats, prefix } = natsFlags(TASK, flags);
   const address = metricsAddress(TASK, flags);
   const live = liveAddress(TASK, flags);
-  const threads = threadsOf(TASK, flags);
+  threadsOf(TASK, flags);
   const limits = limitsOf(TASK, flags);
   const format = logFormat(TASK, flags);
   const prepared = await prepareRun(TASK, problem, flags, PATIENCE);
   const { folder, stored, configured } = prepared;
+  const threads = threadsOf(TASK, flags, configured.config.engine);
   const run = checkToken(TASK, 'run', String(flags['run'] ?? runNameOf(folder.path)));
   const metrics = new CoordinatorMetrics({ run, config: stored.config });
   const server = address

@@ -9,6 +9,7 @@ import { checkNumber } from '../../shared/check.js';
 import type { RunConfig } from '../../shared/config.js';
 import { writeFileWhole } from '../../shared/files.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
+import { ENGINES } from '../../worker/engines/select.js';
 import { Pool } from '../../worker/pool.js';
 import type { ProblemFamily, Problems } from '../../worker/problems/problem.js';
 import { familyFor } from '../../worker/problems/registry.js';
@@ -37,8 +38,8 @@ export const evaluate: Command = {
     json: 'write the figures to this file',
     report: 'write a page with learning curves and table to this HTML file',
     svg: 'write the learning curves to this file',
-    threads: 'threads that compute (default: all processors)',
-    engine: 'what computes the learned optimizer: wasm or reference',
+    threads: 'threads that compute (default: all processors, or one for a GPU)',
+    engine: `what computes the learned optimizer: auto, ${[...ENGINES.keys()].join(', ')}`,
     ...MODULE_FLAG,
   },
   switches: { strict: 'no fused multiply-add: the same bits on any processor' },
@@ -51,7 +52,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
     flags[name] === undefined ? undefined : checkNumber(TASK, name, flags[name], { integer: true, minimum: 1 });
   const functions = count('functions');
   const tuneFunctions = count('tune-functions');
-  const threads = threadsOf(TASK, flags);
+  threadsOf(TASK, flags);
   const named = positionals['phi'] ?? DEFAULT_PHI;
   const ready = pretrained(named);
   const path = ready?.path ?? named;
@@ -70,7 +71,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
     { ...options, ...rest, ...(horizon === undefined ? {} : { horizon }) },
     phiFile,
   );
-  const pool = new Pool(threads);
+  const pool = new Pool(threadsOf(TASK, flags, configured.config.engine));
   let report: EvaluationReport;
   try {
     report = await compareAndPrint({ ...configured, phiFile, pool, functions, tuneFunctions });

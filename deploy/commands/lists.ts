@@ -3,6 +3,7 @@
 import { ENGINES } from '../../worker/engines/select.js';
 import type { OptionSpec } from '../../worker/problems/problem.js';
 import { FAMILIES } from '../../worker/problems/registry.js';
+import { type EngineReport, probeEngine } from '../engine-probe.js';
 import { MODULE_FLAG, problemOf } from '../problem-module.js';
 import { type Command, EXIT } from './command.js';
 
@@ -34,12 +35,26 @@ function valuesOf(spec: OptionSpec): string {
 export const engines: Command = {
   name: 'engines',
   usage: 'engines',
-  summary: 'list what can compute windows',
+  summary: 'list what can compute windows, and on what, here',
   flags: {},
   switches: {},
   problemOptions: false,
   async run() {
-    for (const { name, summary } of ENGINES.values()) process.stdout.write(`${name.padEnd(12)}${summary}\n`);
+    for (const { name, summary } of ENGINES.values()) {
+      process.stdout.write(`${name.padEnd(12)}${summary}\n`);
+      for (const [what, value] of reportLines(await probeEngine(name))) {
+        process.stdout.write(`  ${what.padEnd(13)}${value}\n`);
+      }
+    }
     return EXIT.done;
   },
 };
+
+function reportLines(report: EngineReport): [string, string][] {
+  if (!report.usable) return [['not usable', report.reason]];
+  const { device, fingerprint } = report;
+  return [
+    ['device', device.name],
+    ['fingerprint', fingerprint],
+  ];
+}

@@ -31,7 +31,7 @@ export const sweep: Command = {
   summary: 'train a population by a W&B sweep file; here, or with --nats or --run for the workers of a server',
   flags: {
     ...SWEEP_FLAGS,
-    threads: 'threads that compute, where no server does (default: all processors)',
+    threads: 'threads that compute, where no server does (default: all processors, or one for a GPU)',
     ...CLUSTER_FLAGS,
     ...NATS_FLAGS,
     name: 'name of this coordinator (default: the host)',
@@ -50,16 +50,18 @@ async function runSweepCommand(
   const onCluster = flags['nats'] !== undefined || flags['run'] !== undefined;
   const cluster = onCluster ? natsFlags(TASK, flags) : undefined;
   const limits = limitsOf(TASK, flags);
-  const threads = threadsOf(TASK, flags);
+  threadsOf(TASK, flags);
   const prepared = await prepareSweep(TASK, positionals['file'], flags, onCluster ? PATIENCE : {});
-  return conductSweep(prepared, cluster ? overNats(prepared, flags, cluster, limits) : embedded(prepared, threads));
+  return conductSweep(prepared, cluster ? overNats(prepared, flags, cluster, limits) : embedded(prepared, flags));
 }
 
-function embedded({ folder }: PreparedSweep, threads: number): ConductSweep {
+function embedded({ folder, flags: common }: PreparedSweep, flags: Flags): ConductSweep {
+  const threads = threadsOf(TASK, flags, String(common['engine']));
   return {
     how: `with ${threads} thread${threads === 1 ? '' : 's'}`,
     async launch({ signal }, work) {
-      const pool = new Pool(threads);
+      // where the user says nothing, as many as the trials' engine takes
+      const pool = new Pool(flags['threads'] === undefined ? undefined : threads);
       try {
         return await work((options) => trainOn(pool, options), signal);
       } finally {

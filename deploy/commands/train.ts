@@ -15,7 +15,11 @@ export const train: Command = {
   name: 'train',
   usage: 'train [problem]',
   summary: 'train φ on this machine: coordinator and threads in one process',
-  flags: { ...TRAINING_FLAGS, ...LIVE_FLAGS, threads: 'threads that compute (default: all processors)' },
+  flags: {
+    ...TRAINING_FLAGS,
+    ...LIVE_FLAGS,
+    threads: 'threads that compute (default: all processors, or one for a GPU)',
+  },
   switches: { ...TRAINING_SWITCHES, compare: 'afterwards, hold φ against tuned hand-designed optimizers' },
   problemOptions: true,
   run: runTrain,
@@ -23,10 +27,12 @@ export const train: Command = {
 
 async function runTrain(positionals: Readonly<Record<string, string | undefined>>, given: Flags): Promise<number> {
   const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known: train });
-  const threads = threadsOf(TASK, flags);
+  // a wrong number is told before a folder is made
+  threadsOf(TASK, flags);
   const address = liveAddress(TASK, flags);
   const prepared = await prepareRun(TASK, problem, flags);
   const { folder, configured } = prepared;
+  const threads = threadsOf(TASK, flags, configured.config.engine);
   const say = (line: string) => void process.stdout.write(`${line}\n`);
   return withLivePage({ address, run: basename(folder.path), prepared, say }, (page) =>
     conductRun(prepared, {

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { checkNumber } from '../../shared/check.js';
 import { ClusterError, UsageError } from '../../shared/errors.js';
 import { makeFolder } from '../../shared/files.js';
+import { ENGINES } from '../../worker/engines/select.js';
+import { autoEngine } from '../auto-engine.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import type { KeeperMessage } from '../cluster/server-keeper.js';
 import { Supervised } from '../cluster/supervisor.js';
@@ -14,7 +16,7 @@ import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITC
 import { withModulePath } from '../problem-module.js';
 import { isSweepFile, prepareSweep } from '../sweep/prepare-sweep.js';
 import { SweepFolder } from '../sweep/sweep-folder.js';
-import type { Flags } from '../train-flags.js';
+import { type Flags, threadsOf } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 import { CLUSTER_FLAGS, COMPARE_SWITCH, PATIENCE, RESUME_VARIABLE, runNameOf } from './coordinator.js';
 import { SWEEP_FLAGS, SWEEP_SWITCHES } from './sweep.js';
@@ -57,16 +59,19 @@ async function runUp(positionals: Readonly<Record<string, string | undefined>>, 
   const count = (name: string, otherwise: number) =>
     checkNumber(TASK, name, flags[name] ?? otherwise, { integer: true, minimum: 1, maximum: 1024 });
   const workers = count('workers', 2);
-  const threads = count('threads', Math.max(1, Math.floor(availableParallelism() / workers)));
+  const shared = count('threads', Math.max(1, Math.floor(availableParallelism() / workers)));
   liveAddress(TASK, flags);
   const { nats } = natsFlags(TASK, flags);
   const external = flags['nats'] !== undefined || process.env['NATS_URL'];
   const binary = external ? undefined : serverBinary();
   // checked, and written into its folder: from there the coordinator goes on with it, now and whenever it is killed
-  const { folder, release } = sweeps
+  const prepared = sweeps
     ? await prepareSweep(TASK, named, flags, PATIENCE)
     : await prepareRun(TASK, problem, flags, PATIENCE);
+  const { folder, release } = prepared;
   release();
+  const engine = 'configured' in prepared ? prepared.configured.config.engine : await engineOfSweep(prepared.flags);
+  const threads = ENGINES.get(engine)?.single ? threadsOf(TASK, flags, engine) : shared;
   const cluster = new Cluster(folder.path, sweeps ? 'sweep' : 'coordinator', flags);
   return cluster.run(workers, threads, binary === undefined ? { url: nats.url } : { binary });
 }
@@ -90,6 +95,11 @@ function sweepFlagsOnly(flags: Flags): Flags {
   if (other === undefined) return withModulePath(TASK, flags);
   if (other in LIVE_FLAGS) throw new UsageError(`${TASK}: "${other}" shows a run, and this is a sweep`);
   throw new UsageError(`${TASK}: "${other}" must stand in the sweep's file, among its parameters or flags`);
+}
+
+/** The engine that the trials of a sweep have in common. */
+async function engineOfSweep({ engine }: Flags): Promise<string> {
+  return engine === undefined || engine === 'auto' ? autoEngine('wasm') : String(engine);
 }
 
 function serverBinary(): string {

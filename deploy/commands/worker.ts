@@ -27,7 +27,7 @@ export const worker: Command = {
     ...NATS_FLAGS,
     run: 'serve this run alone (default: whichever is announced)',
     name: 'name of this worker (default: host and process)',
-    threads: 'threads that compute (default: all processors)',
+    threads: 'threads that compute (default: all processors, or one for a GPU)',
     'wait-seconds': 'seconds for which the first connection is tried again (default 30)',
     folder: "where the run's data lie here (default: where they do for its coordinator)",
     ...MODULE_FLAG,
@@ -42,7 +42,7 @@ async function runWorker(_positionals: Readonly<Record<string, string | undefine
   followParent();
   const flags = withModulePath(TASK, given);
   const { nats, prefix } = natsFlags(TASK, flags);
-  const threads = threadsOf(TASK, flags);
+  const threads = flags['threads'] === undefined ? undefined : threadsOf(TASK, flags);
   const address = metricsAddress(TASK, flags);
   const id = checkToken(TASK, 'name', String(flags['name'] ?? tokenOf(`${hostname()}-${process.pid}`)));
   const run = flags['run'] === undefined ? undefined : checkToken(TASK, 'run', String(flags['run']));

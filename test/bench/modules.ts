@@ -15,9 +15,9 @@ const WINDOWS = 1000;
 /** Computes one window after another of an episode that never ends; returns the milliseconds of each. */
 async function prepare(family: string): Promise<() => number> {
   const { config, problems } = await configure('Cannot measure', family, { problems: PROBLEMS, unroll: UNROLL });
-  const engine = await ENGINES.get('wasm')!.create(config, problems, problems.createGradient!());
+  const engine = await ENGINES.get('wasm')!.create(config, problems, async () => problems.createGradient!());
   engine.loadPhi(new Float32Array(initialPhiOf(config)));
-  const state = engine.begin(seedKey(0), PROBLEMS, 'train');
+  const state = await engine.begin(seedKey(0), PROBLEMS, 'train');
   return () => {
     const start = performance.now();
     engine.window({ state, steps: UNROLL });

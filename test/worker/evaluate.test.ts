@@ -3,15 +3,17 @@ import { test } from 'node:test';
 import { evaluateChunk } from '../../worker/evaluate.js';
 import { sgd } from '../../worker/optimizers/sgd.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { type WalkRequest, walk } from '../../worker/walk.js';
 
 const family = familyNamed('quadratic');
 const problems = await family.configure(optionValues(family, { dimension: 1 }));
 const gradient = problems.createGradient!();
+const descend = (functions: WalkRequest) => walk(sgd({ learningRate: 0.03 }), problems, gradient, functions);
 const request = { seed: 3, purpose: 'evaluate', split: 'test', chunk: 2, count: 5, horizon: 12 } as const;
 const every = Array.from({ length: 13 }, (_, t) => t);
 
-test('evaluateChunk() keeps the losses of the steps that are asked for', () => {
-  const { curve, initial, sum, final } = evaluateChunk(sgd({ learningRate: 0.03 }), problems, gradient, {
+test('evaluateChunk() keeps the losses of the steps that are asked for', async () => {
+  const { curve, initial, sum, final } = await evaluateChunk(descend, {
     ...request,
     curveSteps: every,
   });
@@ -29,18 +31,15 @@ test('evaluateChunk() keeps the losses of the steps that are asked for', () => {
   }
 });
 
-test('evaluateChunk() gives the same losses whichever of them are kept', () => {
+test('evaluateChunk() gives the same losses whichever of them are kept', async () => {
   const measure = (curveSteps?: number[]) =>
-    evaluateChunk(sgd({ learningRate: 0.03 }), problems, gradient, {
-      ...request,
-      ...(curveSteps ? { curveSteps } : {}),
-    });
-  const whole = measure(every);
-  const part = measure([0, 5, 11, 12]);
+    evaluateChunk(descend, { ...request, ...(curveSteps ? { curveSteps } : {}) });
+  const whole = await measure(every);
+  const part = await measure([0, 5, 11, 12]);
   const rows = [0, 5, 11, 12].flatMap((t) => [...whole.curve!.subarray(t * 5, (t + 1) * 5)]);
   assert.deepEqual([...part.curve!], rows);
   const { curve, ...scores } = whole;
-  assert.deepEqual(measure(), scores);
+  assert.deepEqual(await measure(), scores);
   assert.deepEqual(part.final, whole.final);
   assert.ok(curve);
 });

@@ -38,7 +38,9 @@ test('keepSessions() closes the engines of all configurations but those that are
   const ids = configs.map((config) => ({ digest: digestOf(config), config }));
   const closed: number[] = [];
   const opened = await Promise.all(ids.map((id) => sessionOf(id)));
-  for (const { engine, config } of opened) {
+  for (const session of opened) {
+    const { config } = session;
+    const engine = await session.engine();
     const close = engine.close.bind(engine);
     engine.close = () => {
       closed.push(config.seed);

@@ -92,14 +92,15 @@ async function threeWindows(options: Partial<WasmEngineOptions>): Promise<Window
   const network: Network = { layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 };
   const engine = new WasmEngine({ problems, gradient: watched.gradient, network, ...options });
   engine.loadPhi(somePhi(network));
-  const state = engine.begin(seedKey(5), 11, 'train');
+  const state = await engine.begin(seedKey(5), 11, 'train');
   const updateGradient = new Float32Array(3 * state.theta.length);
   fillNormal(seedKey(6), updateGradient);
-  const results = [1, 2, 3].map((window) => {
+  const results: WindowResult[] = [];
+  for (const window of [1, 2, 3]) {
     const request = { state, steps: 3, lossWeights: Float32Array.of(1, 0.5, 2) };
-    const result = engine.window(window === 1 ? { ...request, updateGradient } : request);
-    return { ...result, state: cloneState(result.state) };
-  });
+    const result = await engine.window(window === 1 ? { ...request, updateGradient } : request);
+    results.push({ ...result, state: cloneState(result.state) });
+  }
   engine.close();
   return results;
 }
@@ -126,28 +127,31 @@ describe('WasmEngine', () => {
     });
   }
 
-  it('window() leaves dφ at zero where it only goes forward', () => {
+  it('window() leaves dφ at zero where it only goes forward', async () => {
     const { problems, gradient } = targetProblems(3);
     const network: Network = { layers: [4], preprocessing: 'none', outputScale: 0.1 };
     const engine = new WasmEngine({ problems, gradient, network });
     engine.loadPhi(somePhi(network));
-    const state = engine.begin(seedKey(5), 2, 'train');
+    const state = await engine.begin(seedKey(5), 2, 'train');
     // not because the engine's memory is fresh
-    assert.ok(engine.window({ state, steps: 2 }).phiGradient.some((value) => value !== 0));
-    assert.ok(engine.window({ state, steps: 2, forwardOnly: true }).phiGradient.every((value) => value === 0));
+    assert.ok((await engine.window({ state, steps: 2 })).phiGradient.some((value) => value !== 0));
+    const { phiGradient } = await engine.window({ state, steps: 2, forwardOnly: true });
+    assert.ok(phiGradient.every((value) => value === 0));
     engine.close();
   });
 
   it('window() agrees between strict and relaxed arithmetic within 1e-5 on the same gradients', async () => {
     for (const fixture of loadWindowFixtures()) {
       const { problems, gradient } = recordedProblems(fixture.coordinates, fixture.gradients);
-      const [relaxed, exact] = [false, true].map((strict) => {
+      const results: WindowResult[] = [];
+      for (const strict of [false, true]) {
         const engine = new WasmEngine({ problems, gradient, network: networkOf(fixture), strict });
         engine.loadPhi(fixture.phi);
-        const result = engine.window({ state: engine.begin([1, 2], 1, 'train'), steps: fixture.steps });
+        const state = await engine.begin([1, 2], 1, 'train');
+        results.push(await engine.window({ state, steps: fixture.steps }));
         engine.close();
-        return result;
-      }) as [WindowResult, WindowResult];
+      }
+      const [relaxed, exact] = results as [WindowResult, WindowResult];
       assert.ok(relativeError(relaxed.phiGradient, exact.phiGradient) < 1e-5, fixture.name);
       assert.ok(relativeError(relaxed.state.theta, exact.state.theta) < 1e-5, fixture.name);
       assert.ok(relativeError(relaxed.state.hidden, exact.state.hidden) < 1e-5, fixture.name);

@@ -1,7 +1,13 @@
 /** What computes windows: the interface of every engine. */
+import { LoptError } from '../../shared/errors.js';
 import type { Key } from '../../shared/random.js';
-import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Split } from '../problems/problem.js';
+import type { WalkRequest } from '../walk.js';
+
+/** A shard's arrays on the device of the engine that computed it: the engine alone knows what they are. */
+export interface DeviceShard {
+  dispose(): void;
+}
 
 /**
  * A shard between two windows: a pure function of (seed, shard, φ of the rounds since its episode began). All arrays are
@@ -28,6 +34,8 @@ export interface ShardState {
   initialLosses: Float64Array;
   /** 1 for a healthy problem, 0 for one that went bad in this episode, [P]. */
   healthy: Uint8Array;
+  /** Where it was left on the device: what is newer there than `theta`, `gradient` and `hidden`. */
+  device?: DeviceShard;
 }
 
 /** One truncation of back-propagation through time. */
@@ -41,6 +49,8 @@ export interface WindowRequest {
   updateGradient?: Float32Array;
   /** Only advance the state, for a replay: `phiGradient` stays zero. @default false */
   forwardOnly?: boolean;
+  /** Leave the state on the engine's device, if it has one: only this engine can go on with it. @default false */
+  resident?: boolean;
 }
 
 /** What a window gives. */
@@ -57,7 +67,14 @@ export interface WindowResult {
   healthy: number;
 }
 
-/** Computes windows of one configuration: problems, network and options are fixed when it is made. */
+/** A device went away, and with it what was on it: the engine is of no more use, and its shards are to be replayed. */
+export class DeviceLostError extends LoptError {
+  override readonly name = 'DeviceLostError';
+}
+
+/**
+ * Computes windows of one configuration: problems, network and options are fixed when it is made. One call at a time.
+ */
 export interface Engine {
   readonly name: string;
   /** Engine, kernel and device, in words: part of the fingerprint. */
@@ -65,10 +82,13 @@ export interface Engine {
   /** Sets the φ of the windows that follow, [phiLength] in float32. */
   loadPhi(phi: Float32Array): void;
   /** Draws `count` fresh problems and evaluates f_0 and ∇_0 at θ_0, with zero hidden state. */
-  begin(key: Key, count: number, split: Split): ShardState;
-  /** Computes one window under the φ that was loaded. */
-  window(request: WindowRequest): WindowResult;
-  /** The learned optimizer itself under the loaded φ, for evaluation; valid until the next call of the engine's other methods. */
-  optimizer(): Optimizer<unknown>;
+  begin(key: Key, count: number, split: Split, resident?: boolean): Promise<ShardState>;
+  /** Computes one window under the φ that was loaded. Throws DeviceLostError where its device went away. */
+  window(request: WindowRequest): Promise<WindowResult>;
+  /**
+   * Runs the learned optimizer itself under the loaded φ from θ_0 on fresh problems: f_t(θ_t) of every problem for
+   * t = 0…T, [(T + 1) × P].
+   */
+  walk(request: WalkRequest): Promise<Float64Array>;
   close(): void;
 }

@@ -1,7 +1,7 @@
 /** The engine of a mix of problem families: one engine a family, of which a shard's key picks its own. */
 import type { Key } from '../../shared/random.js';
-import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Split } from '../problems/problem.js';
+import type { WalkRequest } from '../walk.js';
 import type { Engine, ShardState, WindowRequest, WindowResult } from './engine.js';
 
 export class MixEngine implements Engine {
@@ -24,17 +24,16 @@ export class MixEngine implements Engine {
     for (const engine of this.engines) engine.loadPhi(phi);
   }
 
-  begin(key: Key, count: number, split: Split): ShardState {
-    return this.#engineOf(key).begin(key, count, split);
+  begin(key: Key, count: number, split: Split, resident?: boolean): Promise<ShardState> {
+    return this.#engineOf(key).begin(key, count, split, resident);
   }
 
-  window(request: WindowRequest): WindowResult {
+  window(request: WindowRequest): Promise<WindowResult> {
     return this.#engineOf(request.state.key).window(request);
   }
 
-  optimizer(): Optimizer<unknown> {
-    // φ works on any number of coordinates, whatever problems they are of
-    return this.engines[0]!.optimizer();
+  walk(request: WalkRequest): Promise<Float64Array> {
+    return this.#engineOf(request.key).walk(request);
   }
 
   close(): void {

@@ -1,31 +1,89 @@
 /** Makes the engine that a configuration names. */
+import { cpus } from 'node:os';
 import type { RunConfig } from '../../shared/config.js';
 import { LoptError } from '../../shared/errors.js';
 import type { Gradient, Problems } from '../problems/problem.js';
 import type { Engine } from './engine.js';
 import { WasmEngine } from './wasm/wasm-engine.js';
 
+/** What an engine computes on. */
+export interface EngineDevice {
+  /** In words. */
+  name: string;
+  /** Whether it is a GPU, and no program that stands in for one. */
+  gpu: boolean;
+}
+
 /** An engine by name, as `lopt engines` lists it. */
 export interface EngineEntry {
   readonly name: string;
   readonly summary: string;
-  create(config: RunConfig, problems: Problems, gradient: Gradient): Promise<Engine>;
+  /** Whether one thread of a process computes, which keeps its shards on the device. */
+  readonly single: boolean;
+  /** Whether it can keep second derivatives. */
+  readonly secondDerivatives: boolean;
+  /** Throws LoptError, in a sentence with the remedy, where the engine cannot be used here. */
+  device(): Promise<EngineDevice>;
+  /** @param gradient of the problems on typed arrays, for an engine that computes on them */
+  create(config: RunConfig, problems: Problems, gradient: () => Promise<Gradient>): Promise<Engine>;
+}
+
+function processor(): Promise<EngineDevice> {
+  return Promise.resolve({ name: cpus()[0]?.model ?? process.arch, gpu: false });
 }
 
 const wasm: EngineEntry = {
   name: 'wasm',
   summary: 'SIMD kernel on the CPU, an instance for every thread',
+  single: false,
+  secondDerivatives: false,
+  device: processor,
   async create({ network, strict, secondDerivatives }, problems, gradient) {
     if (secondDerivatives) {
-      throw new LoptError('Cannot keep second derivatives on engine "wasm": the engine must be "reference"');
+      throw new LoptError('Cannot keep second derivatives on engine "wasm": the engine must be another');
     }
-    return new WasmEngine({ problems, network, strict, gradient });
+    return new WasmEngine({ problems, network, strict, gradient: await gradient() });
+  },
+};
+
+const tensorflow: EngineEntry = {
+  name: 'tensorflow',
+  summary: "TensorFlow's fused LSTM, on an NVIDIA GPU with CUDA 11, else on the CPU",
+  single: true,
+  secondDerivatives: true,
+  async device() {
+    const { loadTensorflow } = await import('./tensor/tensorflow/load.js');
+    const { device, gpu } = await loadTensorflow();
+    return { name: device, gpu };
+  },
+  async create({ network, secondDerivatives }, problems) {
+    const { createTensorflowEngine } = await import('./tensor/tensorflow/tensorflow-engine.js');
+    return createTensorflowEngine({ problems, network, secondDerivatives });
+  },
+};
+
+const webgpu: EngineEntry = {
+  name: 'webgpu',
+  summary: 'WGSL kernel on any GPU with a driver for Vulkan, Metal or Direct3D 12',
+  single: true,
+  secondDerivatives: true,
+  async device() {
+    const { loadWebGpu } = await import('./tensor/webgpu/load.js');
+    const { name, software } = await loadWebGpu();
+    return { name, gpu: !software };
+  },
+  async create({ network, secondDerivatives }, problems) {
+    const { createWebGpuEngine } = await import('./tensor/webgpu/webgpu-engine.js');
+    return createWebGpuEngine({ problems, network, secondDerivatives });
   },
 };
 
 const reference: EngineEntry = {
   name: 'reference',
   summary: 'plain TensorFlow.js operations and automatic differentiation: slow, to check the others by',
+  single: false,
+  secondDerivatives: true,
+  device: processor,
   async create({ network, secondDerivatives }, problems) {
     const { createReferenceEngine } = await import('./tensor/reference-engine.js');
     return createReferenceEngine({ problems, network, secondDerivatives });
@@ -33,4 +91,6 @@ const reference: EngineEntry = {
 };
 
 /** Every engine by name. */
-export const ENGINES: ReadonlyMap<string, EngineEntry> = new Map([wasm, reference].map((entry) => [entry.name, entry]));
+export const ENGINES: ReadonlyMap<string, EngineEntry> = new Map(
+  [wasm, tensorflow, webgpu, reference].map((entry) => [entry.name, entry]),
+);

@@ -3,6 +3,7 @@
  * with W [rows × columns], row by row, then y [rows]; what follows is the family's own.
  */
 import type * as tfjs from '@tensorflow/tfjs';
+import { dataTensor } from './data-tensor.js';
 import type { Batch, Tf } from './problem.js';
 
 /** The shape of W. */
@@ -16,11 +17,12 @@ export interface LeastSquaresShape {
 export function residuals(
   tf: Tf,
   theta: tfjs.Tensor2D,
-  { count, data }: Batch,
+  batch: Batch,
   { rows, columns }: LeastSquaresShape,
 ): tfjs.Tensor2D {
   return tf.tidy(() => {
-    const all = tf.tensor2d(data, [count, data.length / count]);
+    const all = dataTensor(tf, batch);
+    const { count } = batch;
     const w = tf.reshape(tf.slice(all, [0, 0], [count, rows * columns]), [count, rows, columns]);
     const y = tf.slice(all, [0, rows * columns], [count, rows]);
     const product = tf.matMul(w, tf.reshape(theta, [count, columns, 1]));

@@ -7,6 +7,7 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { exp, log } from '../../shared/elementary.js';
 import { fillNormal, foldIn, type Key } from '../../shared/random.js';
+import { dataTensor } from './data-tensor.js';
 import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 
@@ -105,11 +106,12 @@ function drawExamples(key: Key, out: Float32Array, dimension: number): void {
 function loss(
   tf: Tf,
   theta: tfjs.Tensor2D,
-  { count, data }: Batch,
+  batch: Batch,
   { dimension, examples, lambda }: LogisticOptions,
 ): tfjs.Tensor1D {
   return tf.tidy(() => {
-    const x = tf.tensor3d(data, [count, examples, dimension]);
+    const { count } = batch;
+    const x = tf.reshape(dataTensor(tf, batch), [count, examples, dimension]);
     const w = tf.slice(theta, [0, 0], [count, dimension]);
     const bias = tf.slice(theta, [0, dimension], [count, 1]);
     const scores = tf.reshape(tf.matMul(x, tf.reshape(w, [count, dimension, 1])), [count, examples]);

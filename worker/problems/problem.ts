@@ -25,6 +25,8 @@ export interface Batch {
   /** The episode's key: minibatch t is drawn from `foldIn(key, …)`, so that it is a function of (key, t) alone. */
   key: Key;
   split: Split;
+  /** `data` [P × numbers of a problem] where an engine holds it on its device: `dataTensor` finds it. */
+  tensor?: tfjs.Tensor2D;
 }
 
 /**

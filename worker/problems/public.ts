@@ -6,6 +6,7 @@
 // biome-ignore-all lint/performance/noBarrelFile: this is the package's public surface, not a short cut within it
 export { cosTurns, exp, log, sigmoid, sinTurns, tanh } from '../../shared/elementary.js';
 export { fillIntegers, fillNormal, fillUniform, foldIn, type Key } from '../../shared/random.js';
+export { dataTensor } from './data-tensor.js';
 export type {
   Batch,
   Draw,

@@ -6,9 +6,11 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { cosTurns, sinTurns } from '../../shared/elementary.js';
 import { fillNormal, type Key } from '../../shared/random.js';
+import { dataTensor } from './data-tensor.js';
 import { leastSquares, residuals } from './least-squares.js';
 import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
+import { cosTurnsOf } from './turns.js';
 
 /** The family `rastrigin`: A [d × d], b and c are N(0, 1), drawn anew for every problem. */
 export const rastrigin: ProblemFamily = {
@@ -61,9 +63,9 @@ function draw(key: Key, count: number, dimension: number, scale: number): Draw {
 function loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, dimension: number, alpha: number): tfjs.Tensor1D {
   return tf.tidy(() => {
     const bowl = tf.square(residuals(tf, theta, batch, { rows: dimension, columns: dimension }));
-    const data = tf.tensor2d(batch.data, [batch.count, dimension * (dimension + 2)]);
+    const data = dataTensor(tf, batch);
     const c = tf.slice(data, [0, dimension * (dimension + 1)], [batch.count, dimension]);
-    const waves = tf.sub(1, tf.mul(c, tf.cos(tf.mul(theta, 2 * Math.PI))));
+    const waves = tf.sub(1, tf.mul(c, cosTurnsOf(tf, theta)));
     return tf.sum<tfjs.Tensor1D>(tf.add(tf.mul(bowl, 0.5), tf.mul(waves, alpha)), 1);
   });
 }

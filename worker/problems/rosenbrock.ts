@@ -10,6 +10,7 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { exp, log } from '../../shared/elementary.js';
 import { fillNormal, fillUniform, foldIn, type Key } from '../../shared/random.js';
+import { dataTensor } from './data-tensor.js';
 import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 
@@ -80,9 +81,10 @@ function draw(key: Key, count: number, { dimension, steepness, spread, initialSc
   return { theta, data };
 }
 
-function loss(tf: Tf, theta: tfjs.Tensor2D, { count, data }: Batch, dimension: number): tfjs.Tensor1D {
+function loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, dimension: number): tfjs.Tensor1D {
   return tf.tidy(() => {
-    const all = tf.tensor2d(data, [count, dimension + 1]);
+    const all = dataTensor(tf, batch);
+    const { count } = batch;
     const b = tf.slice(all, [0, dimension], [count, 1]);
     const z = tf.add(tf.sub(theta, tf.slice(all, [0, 0], [count, dimension])), 1);
     const here = tf.slice(z, [0, 0], [count, dimension - 1]);

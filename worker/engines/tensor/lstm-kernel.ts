@@ -1,29 +1,58 @@
 /** What a tensor engine needs of the LSTM; the loop over a window is the same for all of them. */
 import type * as tfjs from '@tensorflow/tfjs';
 
-/** h and c of every layer from the input up, each [N, units]. */
-export type TensorState = readonly tfjs.Tensor2D[];
+/** h_t of all coordinates; of how many tensors, and in which order, is the kernel's own. */
+export type TensorState = readonly tfjs.Tensor[];
 
-/** The gradients of a window as the LSTM meets them, and the signal that comes back. */
-export interface TensorWindow {
-  /** h_0. */
-  initialState: TensorState;
-  /** ∇_0…∇_{K−1}, each [N]. */
-  gradients: readonly tfjs.Tensor1D[];
-  /** dL/dg_0…dL/dg_{K−1}, each [N]. */
-  updateGradients: readonly tfjs.Tensor1D[];
+/** What comes back through a window. */
+export interface WindowSignal {
+  /** ∇_K, [N]. */
+  last: tfjs.Tensor1D;
+  /** w_1…w_K. */
+  lossWeights: Float32Array;
+  /** An additional dL/dg_0…dL/dg_{K−1}, each [N]; none where empty. */
+  updateGradient: readonly tfjs.Tensor1D[];
+  /** False for the coordinates of bad problems, [N]; absent where all are healthy. What is given here has zeros there. */
+  healthy?: tfjs.Tensor1D | undefined;
 }
 
-/** One way to compute the LSTM. Methods leave no tensor behind but those that they return and φ. */
+/** The steps of a window, one after another. Tensors that are given to it stay the caller's, and live as long as it does. */
+export interface LstmPassage {
+  /** θ + g, where (g, h') = m(∇, h, φ) of all coordinates: ∇ and θ are [N]. */
+  step(gradient: tfjs.Tensor1D, theta: tfjs.Tensor1D): tfjs.Tensor1D;
+  /**
+   * d/dφ of Σ_s <g_s, dL/dg_s> with all gradients as constants, dL/dg_s = Σ_{t>s} w_t ∇_t: [phiLength]. The coordinates
+   * of bad problems add exactly nothing, whatever their steps gave.
+   */
+  phiGradient(signal: WindowSignal): tfjs.Tensor1D;
+  /** h after the last step, with zeros for the coordinates of bad problems; the caller's. */
+  state(healthy: tfjs.Tensor1D | undefined): TensorState;
+  dispose(): void;
+}
+
+/** What a passage is begun for. */
+export interface PassageOptions {
+  /** How many steps it has. */
+  steps: number;
+  /** Whether `phiGradient` is wanted. */
+  backward: boolean;
+}
+
+/** One way to compute the LSTM. */
 export interface LstmKernel {
   /** In words, for the engine's description. */
   readonly description: string;
   /** Sets φ, [phiLength]. */
   loadPhi(phi: Float32Array): void;
-  /** (g, h') = m(∇, h, φ) of all coordinates: ∇ and g are [N]. */
-  step(gradient: tfjs.Tensor1D, state: TensorState): { updates: tfjs.Tensor1D; state: TensorState };
-  /** d/dφ of Σ_s <g_s, dL/dg_s> with all gradients as constants, [phiLength]. */
-  phiGradient(window: TensorWindow): Float32Array;
+  /** h_0 of so many coordinates at the start of an episode. */
+  zeroState(coordinates: number): TensorState;
+  /** Numbers of such a state. */
+  stateLength(coordinates: number): number;
+  /** The state of `ShardState.hidden`, [stateLength]. */
+  upload(hidden: Float32Array): TensorState;
+  download(state: TensorState): Promise<Float32Array>;
+  /** Goes on from a state, which stays the caller's and lives as long as the passage. One at a time. */
+  begin(state: TensorState, options: PassageOptions): LstmPassage;
   /** Disposes of φ. */
   close(): void;
 }

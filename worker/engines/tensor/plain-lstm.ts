@@ -2,7 +2,10 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { type Network, phiTensors } from '../../../shared/phi.js';
 import { FORGET_BIAS, LOG_AND_SIGN_P } from '../../optimizers/lstm.js';
-import type { LstmKernel, TensorState, TensorWindow } from './lstm-kernel.js';
+import { beginPassage, type ColumnSteps, type ColumnWindow } from './column-passage.js';
+import { type ColumnState, columnState } from './column-state.js';
+import type { LstmKernel } from './lstm-kernel.js';
+import { updateGradients } from './update-gradient.js';
 
 /** TensorFlow.js as far as it is needed here, so that an application without the rest of it is served too. */
 type Tf = typeof tfjs;
@@ -10,19 +13,29 @@ type Tf = typeof tfjs;
 /** The LSTM of any backend. */
 export function createPlainLstm(tf: Tf, network: Network): LstmKernel {
   let phi: tfjs.Tensor[] = [];
+  const steps: ColumnSteps = {
+    // differentiation runs the steps again by itself
+    records: () => false,
+    step(gradient, state, theta) {
+      const [next, ...rest] = tf.tidy(() => {
+        const step = plainLstmStep(tf, network, phi, gradient, state);
+        return [tf.add(theta, step.updates), ...step.state];
+      }) as [tfjs.Tensor1D, ...tfjs.Tensor2D[]];
+      return { theta: next, state: rest, record: [] };
+    },
+    phiGradient(window) {
+      const slopes = updateGradients(tf, window);
+      return flatten(tf, tf.grads((...tensors) => frozenLoss(tf, network, tensors, window, slopes))(phi));
+    },
+  };
   return {
     description: 'LSTM by plain operations',
+    ...columnState(tf, network),
     loadPhi(values) {
       tf.dispose(phi);
       phi = tensorsOfPhi(tf, network, values);
     },
-    step: (gradient, state) => plainLstmStep(tf, network, phi, gradient, state),
-    phiGradient(window) {
-      return tf.tidy(() => {
-        const slopes = tf.grads((...tensors) => frozenLoss(tf, network, tensors, window))(phi);
-        return flatten(slopes);
-      });
-    },
+    begin: (state, options) => beginPassage(tf, steps, state, options),
     close() {
       tf.dispose(phi);
       phi = [];
@@ -39,24 +52,24 @@ export function tensorsOfPhi(tf: Tf, network: Network, phi: Float32Array): tfjs.
 }
 
 /** The entries of tensors one after the other. */
-export function flatten(tensors: readonly tfjs.Tensor[]): Float32Array {
-  const flat = new Float32Array(tensors.reduce((length, { size }) => length + size, 0));
-  let at = 0;
-  for (const tensor of tensors) {
-    flat.set(tensor.dataSync(), at);
-    at += tensor.size;
-  }
-  return flat;
+export function flatten(tf: Tf, tensors: readonly tfjs.Tensor[]): tfjs.Tensor1D {
+  return tf.concat(tensors.map((tensor) => tf.reshape(tensor, [tensor.size]) as tfjs.Tensor1D));
 }
 
 /** Σ_s <g_s, dL/dg_s>: its gradient is dφ where second derivatives are dropped. */
-function frozenLoss(tf: Tf, network: Network, phi: readonly tfjs.Tensor[], window: TensorWindow): tfjs.Scalar {
-  let state = window.initialState;
+function frozenLoss(
+  tf: Tf,
+  network: Network,
+  phi: readonly tfjs.Tensor[],
+  { initialState, gradients }: ColumnWindow,
+  slopes: readonly tfjs.Tensor1D[],
+): tfjs.Scalar {
+  let state = initialState;
   let loss = tf.scalar(0);
-  window.gradients.forEach((gradient, s) => {
-    const step = plainLstmStep(tf, network, phi, gradient, state);
+  slopes.forEach((slope, s) => {
+    const step = plainLstmStep(tf, network, phi, gradients[s]!, state);
     state = step.state;
-    loss = tf.add(loss, tf.sum(tf.mul(step.updates, window.updateGradients[s]!)));
+    loss = tf.add(loss, tf.sum(tf.mul(step.updates, slope)));
   });
   return loss;
 }
@@ -67,8 +80,8 @@ export function plainLstmStep(
   network: Network,
   phi: readonly tfjs.Tensor[],
   gradient: tfjs.Tensor1D,
-  state: TensorState,
-): { updates: tfjs.Tensor1D; state: TensorState } {
+  state: ColumnState,
+): { updates: tfjs.Tensor1D; state: ColumnState } {
   const tensors = tf.tidy(() => {
     const next: tfjs.Tensor2D[] = [];
     let x = networkInput(tf, network, gradient);
@@ -91,7 +104,7 @@ export function plainLstmStep(
 }
 
 /** What the network reads, [N, inputSize]: LogAndSign (Andrychowicz et al. 2016, appendix A), or ∇ itself. */
-function networkInput(tf: Tf, { preprocessing }: Network, gradient: tfjs.Tensor1D): tfjs.Tensor2D {
+export function networkInput(tf: Tf, { preprocessing }: Network, gradient: tfjs.Tensor1D): tfjs.Tensor2D {
   if (preprocessing === 'none') return tf.reshape(gradient, [gradient.size, 1]);
   const magnitude = tf.abs(gradient);
   const large = tf.greaterEqual(magnitude, Math.exp(-LOG_AND_SIGN_P));

@@ -2,23 +2,16 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Network } from '../../../shared/phi.js';
 import type { Tf } from '../../problems/problem.js';
-import type { TensorState } from './lstm-kernel.js';
+import type { ColumnWindow } from './column-passage.js';
+import type { ColumnState } from './column-state.js';
 import { flatten, plainLstmStep, tensorsOfPhi } from './plain-lstm.js';
 
 /** A window that has run forward. */
-export interface UnrolledWindow {
+export interface UnrolledWindow extends Omit<ColumnWindow, 'records'> {
   /** φ, [phiLength]. */
   phi: Float32Array;
-  /** h_0. */
-  initialState: TensorState;
-  /** ∇_0…∇_K, each [N]. */
-  gradients: readonly Float32Array[];
-  /** w_1…w_K. */
-  lossWeights: Float32Array;
-  /** An additional dL/dg_0…dL/dg_{K−1}, each [N]; none where empty. */
-  updateGradient: readonly Float32Array[];
   /** H_t·v at θ_t, [N], for t in 1…K−1. */
-  hessian(t: number, vector: Float32Array): Float32Array;
+  hessian(t: number, vector: tfjs.Tensor1D): tfjs.Tensor1D;
 }
 
 /**
@@ -28,35 +21,27 @@ export interface UnrolledWindow {
  *     dL/dθ_t = dL/dθ_{t+1} + w_t ∇_t + H_t·(dL/d∇_t)
  *     (dL/d∇_{t−1}, dL/dh_{t−1}, dφ) from (dL/dg_{t−1} = dL/dθ_t, dL/dh_t) through the LSTM's step
  */
-export function unrolledPhiGradient(tf: Tf, network: Network, window: UnrolledWindow): Float32Array {
+export function unrolledPhiGradient(tf: Tf, network: Network, window: UnrolledWindow): tfjs.Tensor1D {
   return tf.tidy(() => {
     const { gradients, lossWeights } = window;
-    const steps = gradients.length - 1;
-    const coordinates = gradients[0]!.length;
+    const steps = lossWeights.length;
     const phi = tensorsOfPhi(tf, network, window.phi);
-    const inputs = gradients.map((row) => tf.tensor1d(row));
     const states = [window.initialState];
-    for (let s = 0; s + 1 < steps; s++) states.push(plainLstmStep(tf, network, phi, inputs[s]!, states[s]!).state);
+    for (let s = 0; s + 1 < steps; s++) states.push(plainLstmStep(tf, network, phi, gradients[s]!, states[s]!).state);
 
-    const phiGradient = new Float64Array(window.phi.length);
-    const thetaGradient = new Float64Array(coordinates);
-    let stateGradient: TensorState = window.initialState.map((part) => tf.zerosLike(part));
-    let hessianTerm: Float32Array | undefined;
+    let phiGradient: tfjs.Tensor1D = tf.zeros([window.phi.length]);
+    let thetaGradient: tfjs.Tensor1D = tf.zerosLike(gradients[0]!);
+    let stateGradient: ColumnState = window.initialState.map((part) => tf.zerosLike(part));
     for (let t = steps; t >= 1; t--) {
-      const weight = lossWeights[t - 1]!;
-      const row = gradients[t]!;
-      for (let i = 0; i < coordinates; i++) thetaGradient[i]! += weight * row[i]! + (hessianTerm ? hessianTerm[i]! : 0);
+      thetaGradient = tf.add(thetaGradient, tf.mul(gradients[t]!, lossWeights[t - 1]!));
       const extra = window.updateGradient[t - 1];
-      const updateGradient = Float32Array.from(thetaGradient, (slope, i) => slope + (extra ? extra[i]! : 0));
-      const back = stepBackward(tf, network, phi, inputs[t - 1]!, states[t - 1]!, updateGradient, stateGradient);
-      flatten(back.phi).forEach((slope, i) => {
-        phiGradient[i]! += slope;
-      });
-      if (t > 1) hessianTerm = window.hessian(t - 1, Float32Array.from(back.input.dataSync()));
-      tf.dispose([back.input, ...back.phi, ...stateGradient]);
+      const slope = extra ? tf.add<tfjs.Tensor1D>(thetaGradient, extra) : thetaGradient;
+      const back = stepBackward(tf, network, phi, gradients[t - 1]!, states[t - 1]!, slope, stateGradient);
+      phiGradient = tf.add(phiGradient, flatten(tf, back.phi));
+      if (t > 1) thetaGradient = tf.add(thetaGradient, window.hessian(t - 1, back.input));
       stateGradient = back.state;
     }
-    return Float32Array.from(phiGradient);
+    return phiGradient;
   });
 }
 
@@ -66,12 +51,11 @@ function stepBackward(
   network: Network,
   phi: readonly tfjs.Tensor[],
   input: tfjs.Tensor1D,
-  state: TensorState,
-  updateGradient: Float32Array,
-  stateGradient: TensorState,
-): { input: tfjs.Tensor1D; state: TensorState; phi: tfjs.Tensor[] } {
+  state: ColumnState,
+  updateSlope: tfjs.Tensor1D,
+  stateGradient: ColumnState,
+): { input: tfjs.Tensor1D; state: ColumnState; phi: tfjs.Tensor[] } {
   const slopes = tf.tidy(() => {
-    const updateSlope = tf.tensor1d(updateGradient);
     // the products with constants make of all outputs one scalar, whose gradient is the sum of their pull-backs
     return tf.grads((gradient, ...rest) => {
       const h = rest.slice(0, state.length) as tfjs.Tensor2D[];

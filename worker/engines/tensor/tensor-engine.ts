@@ -1,14 +1,37 @@
-/** The tensor engine: windows on any backend of TensorFlow.js. */
+/** The tensor engine: windows on any backend of TensorFlow.js, without leaving its device within a window. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type * as tfjs from '@tensorflow/tfjs';
+import { LoptError } from '../../../shared/errors.js';
 import { type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
-import type { Optimizer } from '../../optimizers/optimizer.js';
-import type { Gradient, Problems, Split, Tf } from '../../problems/problem.js';
-import { batchOf, beginShard, finishWindow, markBad, zeroBad } from '../../window.js';
-import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
-import type { LstmKernel, TensorState } from './lstm-kernel.js';
+import type { Batch, Problems, Split, Tf } from '../../problems/problem.js';
+import type { WalkRequest } from '../../walk.js';
+import { batchOf, drawShard, finishWindow, markWhere, zeroBad } from '../../window.js';
+import {
+  DeviceLostError,
+  type DeviceShard,
+  type Engine,
+  type ShardState,
+  type WindowRequest,
+  type WindowResult,
+} from '../engine.js';
+import { Arena } from './arena.js';
+import { useBackend } from './backend.js';
+import { type ColumnState, selectState } from './column-state.js';
+import { finiteRows, healthyCoordinates, selectRows } from './health.js';
+import { checkHessian, hessianVectorProduct } from './hessian.js';
+import type { LstmKernel, LstmPassage, TensorState, WindowSignal } from './lstm-kernel.js';
 import { createPlainLstm } from './plain-lstm.js';
 import { unrolledPhiGradient } from './second-derivatives.js';
-import { checkHessian, createTensorGradient, hessianVectorProduct } from './tensor-gradient.js';
+import { differentiate, type TensorGradient } from './tensor-gradient.js';
+
+/** What is known of a device that may fail. */
+export interface DeviceWatch {
+  /** The first thing that went wrong, and whether the device is gone with it. */
+  fault(): { message: string; lost: boolean } | undefined;
+  /** Settled when the device is gone. */
+  readonly lost: Promise<unknown>;
+}
 
 /** Options of a tensor engine. */
 export interface TensorEngineOptions {
@@ -17,226 +40,316 @@ export interface TensorEngineOptions {
   /** TensorFlow.js with its backend set. */
   tf: Tf;
   /** The problems' gradient. @default automatic differentiation of their tensor loss */
-  gradient?: Gradient;
-  /** Keep ∂∇_t/∂φ, by Hessian-vector products of the tensor loss. @default false */
+  gradient?: TensorGradient;
+  /** Keep ∂∇_t/∂φ, by Hessian-vector products of the tensor loss; the kernel's state is then columns. @default false */
   secondDerivatives?: boolean;
   /** How the LSTM is computed; closed with the engine. @default plain operations */
   kernel?: LstmKernel;
-  /** @default 'reference' */
-  name?: string;
+  name: string;
+  /** The device in words. @default none */
+  device?: string;
+  /** Of a device that may go away. @default none */
+  watch?: DeviceWatch;
+}
+
+/** How long an error waits for the news that its cause was the loss of the device. */
+const LOSS_MS = 1000;
+
+/** A shard's arrays on the device. */
+interface Shard {
+  theta: tfjs.Tensor1D;
+  gradient: tfjs.Tensor1D;
+  hidden: TensorState;
+  /** [P, numbers of a problem]; none where problems have no data. */
+  data: tfjs.Tensor2D | undefined;
 }
 
 /** What a window holds for its backward pass. */
 interface WindowRecord {
-  /** h_0, as in the shard's state. */
-  initialHidden: Float32Array;
-  /** ∇_0…∇_K, each [N]. */
-  gradients: Float32Array[];
-  /** θ_1…θ_K, each [N]; empty where second derivatives are dropped. */
-  thetas: Float32Array[];
-  /** f_t(θ_t) of every problem, [K × P]. */
-  losses: Float64Array;
+  /** ∇_0…∇_K. */
+  gradients: tfjs.Tensor1D[];
+  /** θ_1…θ_K where second derivatives are kept, θ_K otherwise. */
+  thetas: tfjs.Tensor1D[];
+  /** f_t(θ_t), K times [P]. */
+  losses: tfjs.Tensor1D[];
 }
 
-/** Computes windows in one thread. The hidden state is h, then c, of each layer in turn, [N × units] by rows. */
+/** Computes windows in one thread. */
 export class TensorEngine implements Engine {
   readonly name: string;
   readonly description: string;
   readonly #tf: Tf;
+  readonly #backend: string;
   readonly #problems: Problems;
   readonly #network: Network;
-  readonly #gradient: Gradient;
+  readonly #gradient: TensorGradient;
   readonly #secondDerivatives: boolean;
   readonly #kernel: LstmKernel;
   readonly #phi: Float32Array;
+  readonly #watch: DeviceWatch | undefined;
   #checked = false;
 
-  constructor({ problems, network, tf, gradient, secondDerivatives = false, kernel, name }: TensorEngineOptions) {
-    this.name = name ?? 'reference';
+  constructor(options: TensorEngineOptions) {
+    const { problems, network, tf, gradient, secondDerivatives = false, kernel, name, device, watch } = options;
+    this.name = name;
     this.#tf = tf;
+    this.#backend = tf.getBackend();
     this.#problems = problems;
     this.#network = network;
-    this.#gradient = gradient ?? createTensorGradient(tf, problems);
+    this.#gradient = gradient ?? differentiate(tf, problems);
     this.#secondDerivatives = secondDerivatives;
     this.#kernel = kernel ?? createPlainLstm(tf, network);
     this.#phi = new Float32Array(phiLength(network));
-    this.description = `tfjs ${tf.version.tfjs}, backend ${tf.getBackend()}, ${this.#kernel.description}`;
+    this.#watch = watch;
+    const parts = [`tfjs ${tf.version.tfjs}`, `backend ${this.#backend}`, device, this.#kernel.description];
+    this.description = parts.filter((part) => part !== undefined).join(', ');
   }
 
   loadPhi(phi: Float32Array): void {
+    useBackend(this.#tf, this.#backend);
     this.#phi.set(phi);
     this.#kernel.loadPhi(this.#phi);
   }
 
-  begin(key: Key, count: number, split: Split): ShardState {
-    const hiddenLength = this.#hiddenLength(count * this.#problems.coordinates);
-    const state = beginShard(this.#problems, this.#gradient, key, count, split, hiddenLength);
-    if (this.#secondDerivatives && !this.#checked) {
-      checkHessian(this.#tf, this.#problems, state.theta, batchOf(state), 0);
-      this.#checked = true;
-    }
-    return state;
+  begin(key: Key, count: number, split: Split, resident = false): Promise<ShardState> {
+    return this.#onDevice(() => this.#begin(key, count, split, resident));
   }
 
-  window(request: WindowRequest): WindowResult {
-    const { state, steps } = request;
-    const lossWeights = request.lossWeights ?? new Float32Array(steps).fill(1);
-    const record = this.#forward(state, steps);
-    const updateGradient = rowsOf(request.updateGradient, steps);
-    // what a problem left before it went bad need not be finite: it goes through the backward pass as zeros
-    for (const row of [...record.gradients, ...record.thetas, ...updateGradient]) zeroBad(state, row);
-    for (const part of this.#parts(record.initialHidden)) zeroBad(state, part);
-    for (const part of this.#parts(state.hidden)) zeroBad(state, part);
-
-    if (request.forwardOnly) {
-      return finishWindow(state, steps, new Float32Array(this.#phi.length), record.losses, lossWeights);
-    }
-    const phiGradient = this.#secondDerivatives
-      ? this.#secondOrder(record, state, lossWeights, updateGradient)
-      : this.#firstOrder(record, lossWeights, updateGradient);
-    return finishWindow(state, steps, phiGradient, record.losses, lossWeights);
+  window(request: WindowRequest): Promise<WindowResult> {
+    return this.#onDevice(() => this.#computeWindow(request));
   }
 
-  optimizer(): Optimizer<Float32Array> {
-    return {
-      name: 'learned',
-      init: (coordinates) => new Float32Array(this.#hiddenLength(coordinates)),
-      update: (gradient, hidden) => {
-        const next = new Float32Array(hidden.length);
-        const updates = new Float32Array(gradient.length);
-        this.#tf.tidy(() => {
-          const step = this.#kernel.step(this.#tf.tensor1d(gradient.slice()), this.#upload(hidden));
-          updates.set(step.updates.dataSync());
-          this.#download(step.state, next);
-        });
-        return { updates, state: next };
-      },
-    };
+  walk(request: WalkRequest): Promise<Float64Array> {
+    return this.#onDevice(() => this.#walk(request));
   }
 
   close(): void {
     this.#kernel.close();
   }
 
-  /** Steps 1…K; moves the shard's θ, h and ∇ to the end of the window. */
-  #forward(state: ShardState, steps: number): WindowRecord {
-    const tf = this.#tf;
-    const { theta } = state;
-    const batch = batchOf(state);
-    const losses = new Float64Array(state.count);
-    const record: WindowRecord = {
-      initialHidden: state.hidden.slice(),
-      gradients: [state.gradient.slice()],
-      thetas: [],
-      losses: new Float64Array(steps * state.count),
-    };
-    tf.tidy(() => {
-      let lstmState = this.#upload(record.initialHidden);
-      for (let s = 0; s < steps; s++) {
-        const step = this.#kernel.step(tf.tensor1d(record.gradients[s]!), lstmState);
-        const updates = step.updates.dataSync();
-        for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + updates[i]!;
-        tf.dispose([step.updates, ...lstmState]);
-        lstmState = step.state;
-        const row = new Float32Array(theta.length);
-        this.#gradient(theta, batch, state.step + s + 1, row, losses);
-        markBad(state, losses, row);
-        zeroBad(state, theta);
-        zeroBad(state, row);
-        record.gradients.push(row);
-        if (this.#secondDerivatives) record.thetas.push(theta.slice());
-        record.losses.set(losses, s * state.count);
-      }
-      this.#download(lstmState, state.hidden);
-    });
-    state.gradient.set(record.gradients[steps]!);
-    return record;
-  }
-
-  /** dφ with second derivatives dropped: dL/dg_s = Σ_{t>s} w_t ∇_t, and what the request adds. */
-  #firstOrder(
-    { initialHidden, gradients }: WindowRecord,
-    lossWeights: Float32Array,
-    extra: Float32Array[],
-  ): Float32Array {
-    const tf = this.#tf;
-    const sum = new Float64Array(gradients[0]!.length);
-    const updateGradients: Float32Array[] = [];
-    for (let s = lossWeights.length - 1; s >= 0; s--) {
-      const row = gradients[s + 1]!;
-      for (let i = 0; i < sum.length; i++) sum[i]! += lossWeights[s]! * row[i]!;
-      const more = extra[s];
-      updateGradients.unshift(Float32Array.from(sum, (slope, i) => slope + (more ? more[i]! : 0)));
+  /** Throws DeviceLostError where the device goes away meanwhile, LoptError where it fails otherwise. */
+  async #onDevice<Result>(compute: () => Promise<Result>): Promise<Result> {
+    useBackend(this.#tf, this.#backend);
+    try {
+      const result = await compute();
+      this.#checkDevice();
+      return result;
+    } catch (error) {
+      // the device may tell of its end after what ended with it
+      if (this.#watch) await Promise.race([this.#watch.lost, delay(LOSS_MS, undefined, { ref: false })]);
+      this.#checkDevice(error);
+      throw error;
     }
-    return tf.tidy(() =>
-      this.#kernel.phiGradient({
-        initialState: this.#upload(initialHidden),
-        gradients: gradients.slice(0, -1).map((row) => tf.tensor1d(row)),
-        updateGradients: updateGradients.map((row) => tf.tensor1d(row)),
-      }),
-    );
   }
 
-  /** dφ with second derivatives kept; to be called before the shard's steps are counted up. */
-  #secondOrder(
-    record: WindowRecord,
+  #checkDevice(cause?: unknown): void {
+    const fault = this.#watch?.fault();
+    if (!fault) return;
+    if (fault.lost)
+      throw new DeviceLostError(`The device of engine "${this.name}" was lost: ${fault.message}`, { cause });
+    throw new LoptError(`Cannot compute on engine "${this.name}": ${fault.message}`, { cause });
+  }
+
+  async #begin(key: Key, count: number, split: Split, resident: boolean): Promise<ShardState> {
+    const hiddenLength = this.#kernel.stateLength(count * this.#problems.coordinates);
+    const state = drawShard(this.#problems, key, count, split, hiddenLength);
+    if (this.#secondDerivatives && !this.#checked) {
+      await checkHessian(this.#tf, this.#problems, state.theta, batchOf(state), 0);
+      this.#checked = true;
+    }
+    const arena = new Arena();
+    try {
+      const data = this.#dataOf(state, arena);
+      const theta = arena.hold(this.#tf.tensor1d(state.theta.slice()));
+      const first = await this.#gradient(theta, batchOn(state, data), 0);
+      arena.hold([first.losses, first.gradient]);
+      const finite = arena.hold(finiteRows(this.#tf, [first.gradient], count));
+      const [losses, flags] = await Promise.all([first.losses.data(), finite.data()]);
+      state.initialLosses.set(losses);
+      const bad = markWhere(state, state.initialLosses, (p) => flags[p] === 1);
+      if (bad) zeroBad(state, state.theta);
+      const mask = bad ? arena.hold(healthyCoordinates(this.#tf, state)) : undefined;
+      const clean = (row: tfjs.Tensor1D) => arena.hold(selectRows(this.#tf, [row], mask))[0]!;
+      const hidden = arena.hold(this.#kernel.zeroState(theta.size));
+      const shard = { theta: clean(theta), gradient: clean(first.gradient), hidden, data };
+      await this.#settle(state, shard, arena, resident);
+      return state;
+    } finally {
+      arena.dispose();
+    }
+  }
+
+  async #computeWindow(request: WindowRequest): Promise<WindowResult> {
+    const { state, steps, forwardOnly = false, resident = false } = request;
+    const lossWeights = request.lossWeights ?? new Float32Array(steps).fill(1);
+    const arena = new Arena();
+    try {
+      const start = this.#take(state, arena);
+      const backward = !forwardOnly && !this.#secondDerivatives;
+      const passage = arena.holdPassage(this.#kernel.begin(start.hidden, { steps, backward }));
+      const { losses, gradients, thetas } = await this.#forward(passage, start, state, steps, arena);
+      const stepLosses = await this.#judge(state, losses, gradients, arena);
+      // what a problem left before it went bad need not be finite: it goes through the backward pass as zeros
+      const healthy = state.healthy.includes(0) ? arena.hold(healthyCoordinates(this.#tf, state)) : undefined;
+      const clean = (rows: readonly tfjs.Tensor1D[]) => arena.hold(selectRows(this.#tf, rows, healthy));
+      const [last, theta] = clean([gradients[steps]!, thetas.at(-1)!]) as [tfjs.Tensor1D, tfjs.Tensor1D];
+      let phiGradient = new Float32Array(this.#phi.length);
+      if (!forwardOnly) {
+        const updateGradient = clean(this.#rowsOf(request.updateGradient, steps, arena));
+        const slopes = this.#secondDerivatives
+          ? this.#secondOrder(start, state, clean(gradients), clean(thetas), { lossWeights, updateGradient, healthy })
+          : passage.phiGradient({ last, lossWeights, updateGradient, healthy });
+        phiGradient = Float32Array.from(await arena.hold(slopes).data<'float32'>());
+      }
+      const hidden = arena.hold(passage.state(healthy));
+      await this.#settle(state, { theta, gradient: last, hidden, data: start.data }, arena, resident);
+      return finishWindow(state, steps, phiGradient, stepLosses, lossWeights);
+    } finally {
+      arena.dispose();
+    }
+  }
+
+  async #walk({ key, count, split, horizon }: WalkRequest): Promise<Float64Array> {
+    const state = drawShard(this.#problems, key, count, split, 0);
+    const arena = new Arena();
+    try {
+      const batch = batchOn(state, this.#dataOf(state, arena));
+      let theta = arena.hold(this.#tf.tensor1d(state.theta.slice()));
+      const hidden = arena.hold(this.#kernel.zeroState(theta.size));
+      const passage = arena.holdPassage(this.#kernel.begin(hidden, { steps: horizon, backward: false }));
+      const losses: tfjs.Tensor1D[] = [];
+      for (let t = 0; ; t++) {
+        const slopes = await this.#gradient(theta, batch, t);
+        losses.push(arena.hold(slopes.losses));
+        arena.hold(slopes.gradient);
+        if (t === horizon) break;
+        const next = arena.hold(passage.step(slopes.gradient, theta));
+        arena.drop([theta, slopes.gradient]);
+        theta = next;
+      }
+      return Float64Array.from(await arena.hold(this.#tf.stack(losses)).data());
+    } finally {
+      arena.dispose();
+    }
+  }
+
+  #dataOf({ count, data }: ShardState, arena: Arena): tfjs.Tensor2D | undefined {
+    if (data.length === 0) return undefined;
+    return arena.hold(this.#tf.tensor2d(data.slice(), [count, data.length / count]));
+  }
+
+  /** The shard on the device: where it was left there, or else from the state's arrays. */
+  #take(state: ShardState, arena: Arena): Shard {
+    const { device } = state;
+    if (device) {
+      delete state.device;
+      const shard = device as DeviceShard & Shard;
+      arena.hold(tensorsOf(shard));
+      return shard;
+    }
+    return {
+      theta: arena.hold(this.#tf.tensor1d(state.theta.slice())),
+      gradient: arena.hold(this.#tf.tensor1d(state.gradient.slice())),
+      hidden: arena.hold(this.#kernel.upload(state.hidden)),
+      data: this.#dataOf(state, arena),
+    };
+  }
+
+  /** Leaves the shard on the device, or brings it into the state's arrays. */
+  async #settle(state: ShardState, shard: Shard, arena: Arena, resident: boolean): Promise<void> {
+    const { theta, gradient, hidden } = shard;
+    if (resident) {
+      const tensors = arena.release(tensorsOf(shard));
+      state.device = { ...shard, dispose: () => this.#tf.dispose(tensors) } as DeviceShard;
+      return;
+    }
+    const values = await Promise.all([theta.data(), gradient.data(), this.#kernel.download(hidden)]);
+    state.theta.set(values[0]);
+    state.gradient.set(values[1]);
+    state.hidden.set(values[2]);
+  }
+
+  /** Steps 1…K. */
+  async #forward(
+    passage: LstmPassage,
+    start: Shard,
     state: ShardState,
-    lossWeights: Float32Array,
-    extra: Float32Array[],
-  ): Float32Array {
+    steps: number,
+    arena: Arena,
+  ): Promise<WindowRecord> {
+    const batch = batchOn(state, start.data);
+    const result: WindowRecord = { gradients: [start.gradient], thetas: [], losses: [] };
+    let theta = start.theta;
+    for (let s = 0; s < steps; s++) {
+      const next = arena.hold(passage.step(result.gradients[s]!, theta));
+      if (s > 0 && !this.#secondDerivatives) arena.drop(theta);
+      theta = next;
+      if (this.#secondDerivatives || s === steps - 1) result.thetas.push(theta);
+      const slopes = await this.#gradient(theta, batch, state.step + s + 1);
+      result.gradients.push(arena.hold(slopes.gradient));
+      result.losses.push(arena.hold(slopes.losses));
+    }
+    return result;
+  }
+
+  /** Reads the losses [K × P] and marks the problems that went bad in these steps. */
+  async #judge(
+    state: ShardState,
+    losses: readonly tfjs.Tensor1D[],
+    gradients: readonly tfjs.Tensor1D[],
+    arena: Arena,
+  ): Promise<Float64Array> {
+    const { count } = state;
+    const finite = arena.hold(finiteRows(this.#tf, gradients.slice(1), count));
+    const stacked = arena.hold(this.#tf.stack([...losses]));
+    const [values, flags] = await Promise.all([stacked.data(), finite.data()]);
+    for (let s = 0; s < losses.length; s++) {
+      markWhere(state, values.subarray(s * count, (s + 1) * count), (p) => flags[s * count + p] === 1);
+    }
+    return Float64Array.from(values);
+  }
+
+  /** dφ with second derivatives kept, from ∇_0…∇_K and θ_1…θ_K. */
+  #secondOrder(
+    start: Shard,
+    state: ShardState,
+    gradients: readonly tfjs.Tensor1D[],
+    thetas: readonly tfjs.Tensor1D[],
+    { healthy, ...signal }: Omit<WindowSignal, 'last'>,
+  ): tfjs.Tensor1D {
     const tf = this.#tf;
-    const batch = batchOf(state);
+    const batch = batchOn(state, start.data);
+    const columns = start.hidden as ColumnState;
     return tf.tidy(() =>
       unrolledPhiGradient(tf, this.#network, {
+        ...signal,
         phi: this.#phi,
-        initialState: this.#upload(record.initialHidden),
-        gradients: record.gradients,
-        lossWeights,
-        updateGradient: extra,
+        initialState: healthy ? selectState(tf, columns, healthy) : columns,
+        gradients,
         hessian: (t, vector) => {
-          const theta = record.thetas[t - 1]!;
-          const product = hessianVectorProduct(tf, this.#problems, theta, vector, batch, state.step + t);
+          const product = hessianVectorProduct(tf, this.#problems, thetas[t - 1]!, vector, batch, state.step + t);
           // a bad problem's Hessian need not be finite even at θ = 0
-          zeroBad(state, product);
-          return product;
+          return selectRows(tf, [product], healthy)[0]!;
         },
       }),
     );
   }
 
-  /** Numbers of hidden state for so many coordinates. */
-  #hiddenLength(coordinates: number): number {
-    return coordinates * this.#network.layers.reduce((sum, units) => sum + 2 * units, 0);
-  }
-
-  /** The views [N × units] of h and c of each layer in turn. */
-  #parts(hidden: Float32Array): Float32Array[] {
-    const coordinates = hidden.length / this.#hiddenLength(1);
-    let at = 0;
-    return this.#network.layers
-      .flatMap((units) => [units, units])
-      .map((units) => {
-        const part = hidden.subarray(at, at + coordinates * units);
-        at += part.length;
-        return part;
-      });
-  }
-
-  #upload(hidden: Float32Array): TensorState {
-    const coordinates = hidden.length / this.#hiddenLength(1);
-    return this.#parts(hidden).map((part) => this.#tf.tensor2d(part.slice(), [coordinates, part.length / coordinates]));
-  }
-
-  #download(state: TensorState, hidden: Float32Array): void {
-    this.#parts(hidden).forEach((part, index) => {
-      part.set(state[index]!.dataSync());
-    });
+  /** The rows of [K × N]; none where there is no matrix. */
+  #rowsOf(matrix: Float32Array | undefined, steps: number, arena: Arena): tfjs.Tensor1D[] {
+    if (!matrix) return [];
+    const length = matrix.length / steps;
+    return Array.from({ length: steps }, (_, s) =>
+      arena.hold(this.#tf.tensor1d(matrix.slice(s * length, (s + 1) * length))),
+    );
   }
 }
 
-/** Copies of the rows of [K × N]; none where there is no matrix. */
-function rowsOf(matrix: Float32Array | undefined, steps: number): Float32Array[] {
-  if (!matrix) return [];
-  const length = matrix.length / steps;
-  return Array.from({ length: steps }, (_, s) => matrix.slice(s * length, (s + 1) * length));
+/** The problems of a shard with their data on the device. */
+function batchOn(state: ShardState, tensor: tfjs.Tensor2D | undefined): Batch {
+  return { ...batchOf(state), ...(tensor && { tensor }) };
+}
+
+function tensorsOf({ theta, gradient, hidden, data }: Shard): tfjs.Tensor[] {
+  return [theta, gradient, ...hidden, ...(data ? [data] : [])];
 }

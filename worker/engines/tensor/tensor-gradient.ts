@@ -1,104 +1,38 @@
-/** The derivatives of a family's tensor loss, by automatic differentiation. */
+/** The gradient of a family's tensor loss, by automatic differentiation. */
 import type * as tfjs from '@tensorflow/tfjs';
-import { LoptError, messageOf } from '../../../shared/errors.js';
-import { fillNormal, seedKey } from '../../../shared/random.js';
 import type { Batch, Gradient, Problems, Tf } from '../../problems/problem.js';
-import { makeTwiceDifferentiable } from './twice-differentiable.js';
+import { useBackend } from './backend.js';
 
-/** The gradient of a family, from its loss on tensors; leaves no tensor behind. */
-export function createTensorGradient(tf: Tf, problems: Problems): Gradient {
-  return (theta, batch, step, gradient, losses) => {
+/** f_t of every problem, [P], and its gradient, [N]. */
+export interface TensorSlopes {
+  losses: tfjs.Tensor1D;
+  gradient: tfjs.Tensor1D;
+}
+
+/** The gradient of problems on a device, at θ [N]; leaves no tensor behind but those that it returns. */
+export type TensorGradient = (theta: tfjs.Tensor1D, batch: Batch, step: number) => TensorSlopes | Promise<TensorSlopes>;
+
+/** The gradient of a family on the backend that is set. */
+export function differentiate(tf: Tf, problems: Problems): (...args: Parameters<TensorGradient>) => TensorSlopes {
+  return (theta, batch, step) =>
     tf.tidy(() => {
-      const point = tf.tensor2d(theta.slice(), [batch.count, theta.length / batch.count]);
+      const point = tf.reshape(theta, [batch.count, theta.size / batch.count]);
       // with [P] losses and no dy, tfjs differentiates their sum
       const { value, grad } = tf.valueAndGrad((x) => problems.loss(tf, x as tfjs.Tensor2D, batch, step))(point);
-      gradient.set(grad.dataSync());
-      losses.set(value.dataSync());
+      const gradient: tfjs.Tensor1D = tf.reshape(grad, [theta.size]);
+      return { losses: value as tfjs.Tensor as tfjs.Tensor1D, gradient };
+    });
+}
+
+/** The same on typed arrays, on the CPU backend of TensorFlow.js; leaves no tensor behind. */
+export function createTensorGradient(tf: Tf, problems: Problems): Gradient {
+  const gradientOf = differentiate(tf, problems);
+  return (theta, batch, step, gradient, losses) => {
+    useBackend(tf, 'cpu');
+    tf.tidy(() => {
+      const slopes = gradientOf(tf.tensor1d(theta.slice()), batch, step);
+      gradient.set(slopes.gradient.dataSync());
+      losses.set(slopes.losses.dataSync());
     });
   };
-}
-
-/**
- * H_t·v of every problem, [P × d]: d/dθ of <∇f_t(θ), v> at θ [P × d] for v [P × d]. Throws LoptError where tfjs cannot
- * differentiate the gradient of the family's loss.
- */
-export function hessianVectorProduct(
-  tf: Tf,
-  problems: Problems,
-  theta: Float32Array,
-  vector: Float32Array,
-  batch: Batch,
-  step: number,
-): Float32Array {
-  makeTwiceDifferentiable(tf);
-  const shape: [number, number] = [batch.count, problems.coordinates];
-  try {
-    return tf.tidy(() => {
-      const v = tf.tensor2d(vector.slice(), shape);
-      const slopes = tf.grad((x) => problems.loss(tf, x as tfjs.Tensor2D, batch, step));
-      const product = tf.grad((x) => tf.sum(tf.mul(slopes(x), v)))(tf.tensor2d(theta.slice(), shape));
-      return Float32Array.from(product.dataSync());
-    });
-  } catch (cause) {
-    const reason = messageOf(cause).replace(/\s+/g, ' ');
-    throw new LoptError(
-      `Cannot keep second derivatives: TensorFlow.js must be able to differentiate the gradient of the problems' loss, got "${reason}"`,
-      { cause },
-    );
-  }
-}
-
-/** Lengths of the differences that `checkHessian` tries: from large scales of θ to below the distance of kinks. */
-const DIFFERENCES = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 3e-7];
-
-/** How far from 0, where |θ| and its kin have their kinks, a coordinate at 0 is put for the check. */
-const OFF_ZERO = 1e-2;
-
-/**
- * Throws LoptError unless H·v, for a random v and the θ given [P × d] with its zeros moved a little, agrees within a
- * tenth with some difference of the gradient in at least half of the problems. tfjs can lose parts of a second
- * derivative without an error (see `makeTwiceDifferentiable`; what `tf.customGrad` saves of its results is lost alike),
- * and a meta-gradient that lacks them looks like any other.
- */
-export function checkHessian(tf: Tf, problems: Problems, theta: Float32Array, batch: Batch, step: number): void {
-  const direction = new Float32Array(theta.length);
-  fillNormal(seedKey(0), direction);
-  const start = new Float32Array(theta.length);
-  fillNormal(seedKey(1), start, 0, OFF_ZERO);
-  theta.forEach((x, i) => {
-    if (x !== 0) start[i] = x;
-  });
-  const product = hessianVectorProduct(tf, problems, start, direction, batch, step);
-  const gradient = createTensorGradient(tf, problems);
-  function slopesAt(distance: number): Float32Array {
-    const slopes = new Float32Array(theta.length);
-    const point = start.map((x, i) => x + distance * direction[i]!);
-    gradient(point, batch, step, slopes, new Float64Array(batch.count));
-    return slopes;
-  }
-  const agreeing = new Set<number>();
-  for (const epsilon of DIFFERENCES) {
-    const above = slopesAt(epsilon);
-    const below = slopesAt(-epsilon);
-    const difference = above.map((slope, i) => (slope - below[i]!) / (2 * epsilon));
-    for (let p = 0; p < batch.count; p++) {
-      if (agree(product, difference, p * problems.coordinates, (p + 1) * problems.coordinates)) agreeing.add(p);
-    }
-    if (2 * agreeing.size >= batch.count) return;
-  }
-  throw new LoptError(
-    'Cannot keep second derivatives: the Hessian by TensorFlow.js must agree with differences of the gradient, but the ' +
-      "problems' loss has operations that lose a part of it, as tf.logSoftmax does and tf.logSumExp does not",
-  );
-}
-
-/** Whether two vectors differ in [from, to) by at most a tenth of the second one's norm. */
-function agree(actual: Float32Array, expected: Float32Array, from: number, to: number): boolean {
-  let error = 0;
-  let norm = 0;
-  for (let i = from; i < to; i++) {
-    error += (actual[i]! - expected[i]!) ** 2;
-    norm += expected[i]! ** 2;
-  }
-  return error <= 0.01 * norm;
 }

@@ -4,6 +4,7 @@ import { type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
 import type { Optimizer } from '../../optimizers/optimizer.js';
 import type { Gradient, Problems, Split } from '../../problems/problem.js';
+import { type WalkRequest, walk } from '../../walk.js';
 import { batchOf, beginShard, finishWindow, markBad, zeroBad } from '../../window.js';
 import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
 import { Kernel, kernelBytes } from './kernel-module.js';
@@ -61,12 +62,12 @@ export class WasmEngine implements Engine {
     this.#kernel.exports.loadPhi(this.#phi);
   }
 
-  begin(key: Key, count: number, split: Split): ShardState {
+  async begin(key: Key, count: number, split: Split): Promise<ShardState> {
     const hiddenLength = this.#kernel.stateRows * paddedLength(count * this.#problems.coordinates);
     return beginShard(this.#problems, this.#gradient, key, count, split, hiddenLength);
   }
 
-  window(request: WindowRequest): WindowResult {
+  async window(request: WindowRequest): Promise<WindowResult> {
     const { state, steps } = request;
     const layout = this.#layoutFor(state.theta.length, state.count, steps, request.updateGradient !== undefined);
     const { views } = layout;
@@ -93,7 +94,16 @@ export class WasmEngine implements Engine {
     return finishWindow(state, steps, views.phiGradient.slice(), stepLosses, views.lossWeights);
   }
 
-  optimizer(): Optimizer<Float32Array> {
+  async walk(request: WalkRequest): Promise<Float64Array> {
+    return walk(this.#optimizer(), this.#problems, this.#gradient, request);
+  }
+
+  close(): void {
+    this.#layout = undefined;
+  }
+
+  /** The learned optimizer; valid until the next call. */
+  #optimizer(): Optimizer<Float32Array> {
     return {
       name: 'learned',
       init: (coordinates) => new Float32Array(this.#kernel.stateRows * paddedLength(coordinates)),
@@ -111,10 +121,6 @@ export class WasmEngine implements Engine {
         return { updates: views.updates.slice(), state: views.initialState.slice() };
       },
     };
-  }
-
-  close(): void {
-    this.#layout = undefined;
   }
 
   /** Steps 1…K. Returns f_t(θ_t) of every problem, [K × P]. */

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Network } from '../../../shared/phi.js';
 import type { NetworkPhi } from '../../../shared/phi-format.js';
-import type { TensorState } from '../../engines/tensor/lstm-kernel.js';
+import type { ColumnState } from '../../engines/tensor/column-state.js';
 import { plainLstmStep, tensorsOfPhi } from '../../engines/tensor/plain-lstm.js';
 import type { Stepper, VariableState } from './stepper.js';
 
@@ -35,7 +35,7 @@ export class TensorStepper implements Stepper {
 
   /** A state of chunks, each made by `make` from its first coordinate and its length. */
   #state(coordinates: number, make: (first: number, length: number) => tf.Tensor2D[]): VariableState {
-    const chunks: TensorState[] = [];
+    const chunks: ColumnState[] = [];
     tf.tidy(() => {
       for (let first = 0; first < coordinates; first += CHUNK) {
         const parts = make(first, Math.min(CHUNK, coordinates - first));
@@ -50,9 +50,9 @@ class ChunkedState implements VariableState {
   readonly coordinates: number;
   readonly #network: Network;
   readonly #phi: readonly tf.Tensor[];
-  #chunks: TensorState[];
+  #chunks: ColumnState[];
 
-  constructor(network: Network, phi: readonly tf.Tensor[], coordinates: number, chunks: TensorState[]) {
+  constructor(network: Network, phi: readonly tf.Tensor[], coordinates: number, chunks: ColumnState[]) {
     this.#network = network;
     this.#phi = phi;
     this.coordinates = coordinates;

@@ -10,7 +10,7 @@
  *
  * the negative log-likelihood, which is not convex (Lange, Little and Taylor 1989).
  */
-import { fillNormal, foldIn, log, type ProblemFamily, streamKey } from 'lopt/problem';
+import { dataTensor, fillNormal, foldIn, log, type ProblemFamily, streamKey } from 'lopt/problem';
 
 const family: ProblemFamily = {
   name: 'student-t',
@@ -63,8 +63,9 @@ const family: ProblemFamily = {
       },
 
       // The loss on tensors, [P]: it defines the problem. Without a closed form, lopt differentiates it.
-      loss(tf, theta, { count, data }) {
-        const rows = tf.tensor2d(data, [count, width]);
+      loss(tf, theta, batch) {
+        const { count } = batch;
+        const rows = dataTensor(tf, batch); // [P, numbers of a problem]
         const x = tf.reshape(tf.slice(rows, [0, 0], [count, n * d]), [count, n, d]);
         const y = tf.slice(rows, [0, n * d], [count, n]);
         const r = tf.sub(tf.reshape(tf.matMul(x, tf.reshape(theta, [count, d, 1])), [count, n]), y);

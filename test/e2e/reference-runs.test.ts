@@ -1,0 +1,3 @@
+import { testEngineRuns } from '../contracts/engine-runs.js';
+
+testEngineRuns('reference', undefined);

@@ -1,0 +1,4 @@
+import { testEngineRuns } from '../contracts/engine-runs.js';
+import { tensorflowMissing } from '../fixtures/tensorflow.js';
+
+testEngineRuns('tensorflow', tensorflowMissing());

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Network } from '../../shared/phi.js';
+import { seedKey } from '../../shared/random.js';
+import { DeviceLostError } from '../../worker/engines/engine.js';
+import { useBackend } from '../../worker/engines/tensor/backend.js';
+import { TensorEngine } from '../../worker/engines/tensor/tensor-engine.js';
+import { loadWebGpu } from '../../worker/engines/tensor/webgpu/load.js';
+import { packState, planLstm, SOFTWARE_VARIANT, unpackState } from '../../worker/engines/tensor/webgpu/plan.js';
+import { createWebGpuEngine } from '../../worker/engines/tensor/webgpu/webgpu-engine.js';
+import { WebGpuKernel } from '../../worker/engines/tensor/webgpu/webgpu-kernel.js';
+import type { Tf } from '../../worker/problems/problem.js';
+import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { somePhi } from '../contracts/engine.js';
+import { testTensorEngine } from '../contracts/tensor-engine.js';
+import { webGpuMissing } from '../fixtures/swiftshader.js';
+
+const skip = await webGpuMissing();
+const { device, software } = skip === undefined ? await loadWebGpu() : { device: undefined, software: false };
+const variant = software ? SOFTWARE_VARIANT : {};
+
+async function load(): Promise<Tf> {
+  const { tf } = await loadWebGpu();
+  useBackend(tf, 'webgpu');
+  return tf;
+}
+
+const kernels = new Set<WebGpuKernel>();
+
+for (const [name, stateBudget] of [
+  ['webgpu', 2 ** 31],
+  ['webgpu replaying', 0],
+] as const) {
+  testTensorEngine({
+    name,
+    skip,
+    load,
+    kernel(tf, network) {
+      const kernel = new WebGpuKernel({ tf, device: device!, network, variant, stateBudget });
+      kernels.clear();
+      kernels.add(kernel);
+      return kernel;
+    },
+    held: () => [...kernels].reduce((sum, { lstm }) => sum + lstm.bufferCount, 0),
+    encode: (layers, network, coordinates) =>
+      packState(planLstm(network, device!.limits, variant), coordinates, layers),
+    decode: (hidden, network, coordinates) =>
+      unpackState(planLstm(network, device!.limits, variant), coordinates, hidden),
+  });
+}
+
+describe('createWebGpuEngine()', { skip: skip ?? false }, () => {
+  const network: Network = { layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+
+  it('window() gives the same bits whether the states of a window are kept or replayed', async () => {
+    const family = familyNamed('quadratic');
+    const problems = await family.configure(optionValues(family, { dimension: 13, 'initial-scale': 1 }));
+    const tf = await load();
+    const results = [];
+    for (const stateBudget of [2 ** 31, 0]) {
+      const kernel = new WebGpuKernel({ tf, device: device!, network, variant, stateBudget });
+      const engine = new TensorEngine({ tf, name: 'webgpu', problems, network, kernel });
+      engine.loadPhi(somePhi(network));
+      const state = await engine.begin(seedKey(2), 9, 'train');
+      results.push(await engine.window({ state, steps: 4 }));
+      engine.close();
+    }
+    assert.deepEqual(results[0], results[1]);
+  });
+
+  it('tells of a lost device in an error of its own, and goes on with the same bits on another', async () => {
+    const family = familyNamed('quadratic');
+    const problems = await family.configure(optionValues(family, { dimension: 3 }));
+    const results = [];
+    for (const lose of [true, false]) {
+      const engine = await createWebGpuEngine({ problems, network });
+      engine.loadPhi(somePhi(network));
+      const state = await engine.begin(seedKey(2), 3, 'train');
+      results.push(await engine.window({ state, steps: 3 }));
+      if (lose) {
+        (await loadWebGpu()).device.destroy();
+        await assert.rejects(
+          engine.window({ state, steps: 3 }),
+          (error) =>
+            error instanceof DeviceLostError && /^The device of engine "webgpu" was lost: /.test(error.message),
+        );
+      }
+      engine.close();
+    }
+    assert.deepEqual(results[1]!.phiGradient, results[0]!.phiGradient);
+  });
+});

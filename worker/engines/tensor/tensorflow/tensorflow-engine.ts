@@ -1,0 +1,17 @@
+/** The tensorflow engine: windows by TensorFlow, on an NVIDIA GPU or on the CPU. */
+import { useBackend } from '../backend.js';
+import { TensorEngine, type TensorEngineOptions } from '../tensor-engine.js';
+import { createFusedLstm } from './fused-lstm.js';
+import { loadTensorflow } from './load.js';
+
+/** Loads TensorFlow, which takes seconds, and makes the engine. Throws LoptError where it cannot be loaded. */
+export async function createTensorflowEngine(
+  options: Pick<TensorEngineOptions, 'problems' | 'network' | 'secondDerivatives'>,
+): Promise<TensorEngine> {
+  const { tf, device } = await loadTensorflow();
+  useBackend(tf, 'tensorflow');
+  const { network, secondDerivatives = false } = options;
+  // second derivatives go through the LSTM by automatic differentiation, which fused operations have none of
+  const kernel = secondDerivatives ? {} : { kernel: createFusedLstm({ tf, network }) };
+  return new TensorEngine({ ...options, ...kernel, tf, device, name: 'tensorflow' });
+}

@@ -1,0 +1,92 @@
+/** The shaders around the LSTM's own: the sum of the partial dφ's, and zeros for coordinates that went bad. */
+import { inputSize } from '../../../../shared/phi.js';
+import type { LstmPlan } from './plan.js';
+
+/** Threads of a workgroup of these shaders. */
+export const SMALL_WORKGROUP = 64;
+
+/** Rows that the partial dφ's are first summed to. */
+export const SUM_ROWS = 64;
+
+/**
+ * sums[i] = Σ_r terms[r][entry(i)] over a workgroup's run of rows, from the first to the last. Twice: over runs of the
+ * partial sums' rows with every entry, and over what that leaves, for the entries of φ in their order.
+ */
+export const SUM_SHADER = `
+struct Sum { rows: u32, run: u32, length: u32, count: u32 }
+@group(0) @binding(0) var<storage, read> terms: array<f32>;
+@group(0) @binding(1) var<storage, read> entries: array<u32>;
+@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(3) var<uniform> parameters: Sum;
+@compute @workgroup_size(${SMALL_WORKGROUP})
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= parameters.count) { return; }
+  let entry = entries[id.x];
+  let end = min((id.y + 1u) * parameters.run, parameters.rows);
+  var sum = 0.0;
+  for (var r = id.y * parameters.run; r < end; r++) { sum += terms[r * parameters.length + entry]; }
+  sums[id.y * parameters.count + id.x] = sum;
+}
+`;
+
+/** Numbers of the uniform block `Zero`, in its order; indices and strides in vectors of 4. */
+export interface ZeroParameters {
+  tiles: number;
+  gridWidth: number;
+  /** Where the two states begin. */
+  initial: number;
+  final: number;
+  gradientRows: number;
+  gradientStride: number;
+  /** The dispatch's first coordinate, and N, in the mask. */
+  first: number;
+  coordinates: number;
+}
+
+/** Makes ∇ and both ends of the state zero wherever the mask is 0, whatever they were. */
+export function zeroShader({ lanes, stateRows }: LstmPlan): string {
+  return `
+struct Zero {
+  tiles: u32, gridWidth: u32, initial: u32, final_: u32,
+  gradientRows: u32, gradientStride: u32, first: u32, coordinates: u32,
+}
+@group(0) @binding(0) var<storage, read> mask: array<f32>;
+@group(0) @binding(1) var<storage, read_write> gradients: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> states: array<vec4f>;
+@group(0) @binding(3) var<uniform> parameters: Zero;
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) p: u32) {
+  let tile = workgroup.y * parameters.gridWidth + workgroup.x;
+  if (tile >= parameters.tiles) { return; }
+  var good = vec4<bool>();
+  for (var j = 0u; j < 4u; j++) {
+    let n = parameters.first + tile * ${4 * lanes}u + 4u * p + j;
+    good[j] = n >= parameters.coordinates || mask[min(n, parameters.coordinates - 1u)] != 0.0;
+  }
+  if (all(good)) { return; }
+  for (var r = 0u; r < parameters.gradientRows; r++) {
+    let at = r * parameters.gradientStride + tile * ${lanes}u + p;
+    gradients[at] = select(vec4f(), gradients[at], good);
+  }
+  for (var r = 0u; r < ${stateRows}u; r++) {
+    let at = (tile * ${stateRows}u + r) * ${lanes}u + p;
+    states[parameters.initial + at] = select(vec4f(), states[parameters.initial + at], good);
+    states[parameters.final_ + at] = select(vec4f(), states[parameters.final_ + at], good);
+  }
+}
+`;
+}
+
+/** Floating-point operations of a coordinate and step in the matrix products: forward, gates again, dL/dx and dW. */
+export function stepFlops({ network }: Pick<LstmPlan, 'network'>): { forward: number; backward: number } {
+  let forward = 0;
+  let slopes = 0;
+  let below = inputSize(network);
+  network.layers.forEach((units, l) => {
+    forward += 2 * (below + units) * 4 * units;
+    slopes += 2 * (l === 0 ? units : below + units) * 4 * units;
+    below = units;
+  });
+  forward += 2 * below;
+  return { forward, backward: 2 * forward + slopes };
+}

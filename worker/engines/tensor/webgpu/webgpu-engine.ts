@@ -1,0 +1,19 @@
+/** The webgpu engine: windows by our WGSL shaders, on any GPU that WebGPU finds. */
+import { useBackend } from '../backend.js';
+import { TensorEngine, type TensorEngineOptions } from '../tensor-engine.js';
+import { loadWebGpu } from './load.js';
+import { SOFTWARE_VARIANT } from './plan.js';
+import { WebGpuKernel } from './webgpu-kernel.js';
+
+/** Opens the GPU and makes the engine. Throws LoptError where there is none. */
+export async function createWebGpuEngine(
+  options: Pick<TensorEngineOptions, 'problems' | 'network' | 'secondDerivatives'>,
+): Promise<TensorEngine> {
+  const { tf, device, name, software, watch } = await loadWebGpu();
+  useBackend(tf, 'webgpu');
+  const { network, secondDerivatives = false } = options;
+  // second derivatives go through the LSTM by automatic differentiation, which shaders have none of
+  const variant = software ? { variant: SOFTWARE_VARIANT } : {};
+  const kernel = secondDerivatives ? {} : { kernel: new WebGpuKernel({ tf, device, network, ...variant }) };
+  return new TensorEngine({ ...options, ...kernel, tf, device: name, watch, name: 'webgpu' });
+}

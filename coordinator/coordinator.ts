@@ -2,15 +2,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bus } from '../shared/bus/bus.js';
 import type { RunConfig } from '../shared/config.js';
-import { windowOf } from '../shared/episodes.js';
 import { LoptError } from '../shared/errors.js';
 import type { Decision, Journal } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
 import type { PhiMessage, ResultMessage, ToCoordinator, VoteMessage } from '../shared/messages.js';
 import { SparingLogger } from '../shared/sparing-logger.js';
 import type { TreeNode } from '../shared/sum-tree.js';
+import { Timeline } from '../shared/timeline.js';
 import type { Checkpoints } from './checkpoint.js';
 import { CrossCheck } from './cross-check.js';
+import { growthAt, validationHorizon } from './curriculum.js';
 import { Evaluations } from './evaluations.js';
 import { goBack } from './go-back.js';
 import { better, type LearnerState, learn, type ScoredPhi } from './learner.js';
@@ -69,6 +70,9 @@ const TICK_MS = 250;
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #membership: Membership;
+  readonly #timeline: Timeline;
+  /** For rounds of the past, which are asked for once in a while. */
+  readonly #pastTimeline: Timeline;
   readonly #strangers: SparingLogger;
   readonly #crossCheck: CrossCheck;
   readonly #evaluations: Evaluations;
@@ -86,11 +90,14 @@ export class Coordinator {
     this.#options = options;
     const { bus, logger, digest, config, patience, observer, doubledShare } = options;
     this.#strangers = new SparingLogger(logger);
+    this.#timeline = new Timeline(config);
+    this.#pastTimeline = new Timeline(config);
     this.#membership = new Membership({
       bus,
       logger,
       digest,
       config,
+      timeline: this.#timeline,
       doubledShare,
       ...patience,
       onReassigned: (worker, why) => observer?.reassigned?.(worker, why),
@@ -106,6 +113,7 @@ export class Coordinator {
       config,
       members: () => this.#membership.members,
       term: () => this.#term,
+      horizonOf: (round) => this.#validationHorizon(round),
       patience: patience?.evaluation,
       onScores: (round, scores, phi) => observer?.evaluated?.(round, scores, phi),
       onFailed: (error) => this.#fail(error),
@@ -202,7 +210,10 @@ export class Coordinator {
         logger.warn(`Round ${record.round} is skipped: no problem was healthy, or the sum was not finite`, {
           round: record.round,
         });
-      for (const decision of decisions) if (decision.type === 'plan') observer?.planned?.(decision.rounds);
+      for (const decision of decisions) {
+        if (decision.type === 'plan') observer?.planned?.(decision.rounds);
+        if (decision.type === 'horizon') observer?.grown?.(record.round, decision.horizon);
+      }
       this.#evaluateCandidate();
       observer?.round?.(record, {
         gradientNorm,
@@ -227,6 +238,7 @@ export class Coordinator {
   /** Opens the next round and sends φ. The promise gives the round's sum. */
   #startRound(): Promise<TreeNode | undefined> {
     const { config } = this.#options;
+    this.#timeline.grown = this.#state.grown;
     this.#open = new OpenRound(this.#state.round + 1, config.shards, this.#state.phi.length, performance.now());
     const sum = new Promise<TreeNode | undefined>((resolve) => {
       this.#summed = resolve;
@@ -243,14 +255,24 @@ export class Coordinator {
 
   #phiMessage(): PhiMessage {
     const { round, phi } = this.#state;
-    return { type: 'phi', term: this.#term, round, phi: new Float32Array(phi) };
+    return { type: 'phi', term: this.#term, round, grown: this.#grownBy(round), phi: new Float32Array(phi) };
   }
 
   #announce(): void {
     const { bus, run, config, digest } = this.#options;
     // the φ that was sent, not the newest: after the last round there is one more
     const round = this.#open ? this.#open.number - 1 : this.#state.round;
-    bus.toAllWorkers({ type: 'announce', run, term: this.#term, round, config, digest });
+    bus.toAllWorkers({ type: 'announce', run, term: this.#term, round, grown: this.#grownBy(round), config, digest });
+  }
+
+  /** The rounds up to this one after which the horizon grew. */
+  #grownBy(round: number): readonly number[] {
+    return this.#state.grown.filter((after) => after <= round);
+  }
+
+  /** T of the evaluation of φ_round. */
+  #validationHorizon(round: number): number {
+    return validationHorizon(this.#options.config, this.#grownBy(round).length);
   }
 
   #receive(message: ToCoordinator): void {
@@ -392,7 +414,9 @@ export class Coordinator {
     }
     if (candidate && candidate.round + this.#options.config.evaluateEvery === round + 1) {
       const { sum } = await this.#evaluations.scoresOf(candidate);
-      decisions.push({ type: 'evaluation', round: candidate.round, score: sum.mean });
+      const evaluation = { type: 'evaluation', round: candidate.round, score: sum.mean } as const;
+      const growth = growthAt(this.#state, evaluation, this.#options.config);
+      decisions.push(evaluation, ...(growth ? [growth] : []));
     }
     return decisions;
   }
@@ -403,15 +427,15 @@ export class Coordinator {
   }
 
   async #save(): Promise<void> {
-    const { journal, checkpoints, digest, config, observer } = this.#options;
-    const { round } = this.#state;
+    const { journal, checkpoints, digest, observer } = this.#options;
+    const { round, grown } = this.#state;
     // a checkpoint is of use only with the records up to it
     await journal.sync();
     await checkpoints.write({ digest, term: this.#term, learner: this.#state });
     observer?.saved?.(this.#state);
     // what the checkpoint before this one needs is kept: this one may turn out to be damaged
-    const { window } = windowOf(this.#lastSaved + 1, config);
-    await journal.purge(this.#lastSaved - window);
+    this.#pastTimeline.grown = grown;
+    await journal.purge(this.#pastTimeline.oldestStart(this.#lastSaved + 1) - 1);
     this.#lastSaved = round;
   }
 

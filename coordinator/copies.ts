@@ -21,9 +21,10 @@ interface Copy {
 
 export class Copies {
   readonly #options: CopiesOptions;
-  #episode = -1;
-  /** Of the episode. */
-  #doubled: Copy[] = [];
+  /** The episode of every shard. */
+  readonly #episodes = new Map<number, number>();
+  /** Of these episodes, by shard. */
+  readonly #doubled = new Map<number, Copy>();
   /** What is to be decided, by node. */
   readonly #questions = new Map<string, Copy>();
 
@@ -31,16 +32,23 @@ export class Copies {
     this.#options = options;
   }
 
-  /** A round of an episode begins; with another episode, other shards are computed twice. */
-  begin(episode: number): void {
-    if (episode === this.#episode) return;
-    this.#episode = episode;
+  /**
+   * A round begins. A shard that is in another episode now is computed twice in it, or not any more. Returns whether these
+   * are other copies than before.
+   */
+  begin(episodeOf: (shard: number) => number): boolean {
     const { config, share } = this.#options;
-    this.#doubled = [];
+    let changed = false;
     for (let shard = 0; shard < config.shards; shard++) {
+      const episode = episodeOf(shard);
+      if (episode === this.#episodes.get(shard)) continue;
+      this.#episodes.set(shard, episode);
+      if (this.#doubled.delete(shard)) changed = true;
       if (!isDoubled(config, shard, episode, share)) continue;
-      this.#doubled.push({ node: { level: 0, index: shard }, voters: new Set(), worker: undefined });
+      this.#doubled.set(shard, { node: { level: 0, index: shard }, voters: new Set(), worker: undefined });
+      changed = true;
     }
+    return changed;
   }
 
   /** A worker other than the voters is to compute a node. */
@@ -67,7 +75,7 @@ export class Copies {
     const before = members.map(({ copies }) => JSON.stringify(copies));
     const loads = new Map(members.map((member) => [member, loadOf(member)]));
     const given = new Map<Member, NodePlace[]>(members.map((member) => [member, []]));
-    for (const copy of [...this.#questions.values(), ...this.#doubled]) {
+    for (const copy of [...this.#questions.values(), ...this.#doubled.values()]) {
       const able = members.filter((member) => this.#isOther(member, copy));
       const member = able.find(({ id }) => id === copy.worker) ?? lightest(able, loads, copy.node.index);
       copy.worker = member?.id;

@@ -13,6 +13,8 @@ export interface EvaluationsOptions {
   /** Who works now. */
   members(): readonly Member[];
   term(): number;
+  /** T of the evaluation of φ_round. */
+  horizonOf(round: number): number;
   /** Seconds without a new chunk after which the missing ones are ordered again. */
   patience: number | undefined;
   onScores(round: number, scores: Scores, phi: Float32Array): void;
@@ -58,12 +60,13 @@ export class Evaluations {
 
   /** Spreads the missing chunks of an evaluation over the workers. */
   #send({ round, phi, missing, turn }: OpenEvaluation): void {
-    const { bus, members: membersNow, term } = this.#options;
+    const { bus, members: membersNow, term, horizonOf } = this.#options;
     const members = membersNow();
+    const horizon = horizonOf(round);
     members.forEach(({ id }, index) => {
       const chunks = missing.filter((_, position) => (position + turn) % members.length === index);
       if (chunks.length === 0) return;
-      bus.toWorker(id, { type: 'evaluate', term: term(), round, phi, chunks });
+      bus.toWorker(id, { type: 'evaluate', term: term(), round, phi, horizon, chunks });
     });
   }
 }

@@ -30,11 +30,13 @@ export function forkPointOf({ digest, learner }: RunState): ForkPoint {
 
 /**
  * What the run begins with: φ, the outer optimizer's moments, the plan and the best φ of the other one. φ is evaluated
- * anew, and the engine is this run's own matter: both may be others with other options.
+ * anew, and the engine is this run's own matter: both may be others with other options. A curriculum of horizons begins
+ * anew, too; what was best under one that had grown does not count then.
  */
 export function forkedLearner(parent: LearnerState): LearnerState {
   const candidate = { round: parent.round, phi: new Float32Array(parent.phi) };
-  return { ...parent, fingerprint: null, candidate };
+  const best = parent.grown.length > 0 ? null : parent.best;
+  return { ...parent, fingerprint: null, candidate, grown: [], best };
 }
 
 /** Writes a state to a file. */

@@ -1,8 +1,8 @@
 /** Going back to an earlier round: whatever came after it is dropped, and computed again. */
 import type { RunConfig } from '../shared/config.js';
-import { windowOf } from '../shared/episodes.js';
 import { UsageError } from '../shared/errors.js';
 import type { Journal } from '../shared/journal/journal.js';
+import { Timeline } from '../shared/timeline.js';
 import type { Checkpoint, Checkpoints } from './checkpoint.js';
 import { initialLearner } from './learner.js';
 import { pickStart } from './recovery.js';
@@ -50,6 +50,12 @@ export async function goBack(
 function lowestRound({ first, last }: Journal, found: readonly Checkpoint[], config: RunConfig): number {
   const starts = found.map(({ learner }) => learner.round).filter((round) => round >= first && round <= last);
   let round = first === 0 ? 0 : Math.min(...starts);
-  while (round <= last && round - windowOf(round + 1, config).window < first) round += 1;
+  const timeline = new Timeline(config);
+  // of the newest checkpoint: what grew after it changes no episode that was open before
+  timeline.grown = found.reduce<readonly number[]>(
+    (longest, { learner: { grown } }) => (grown.length > longest.length ? grown : longest),
+    [],
+  );
+  while (round <= last && timeline.oldestStart(round + 1) - 1 < first) round += 1;
   return round;
 }

@@ -26,6 +26,8 @@ export interface LearnerState {
   best: ScoredPhi | null;
   /** φ of the last evaluation round, until its score acts. */
   candidate: { round: number; phi: Float32Array } | null;
+  /** The rounds after which the horizon grew. */
+  grown: readonly number[];
 }
 
 /** What goes into round n. */
@@ -43,6 +45,7 @@ export function initialLearner(phi: Float64Array, config: RunConfig): LearnerSta
     fingerprint: null,
     best: null,
     candidate: { round: 0, phi: new Float32Array(phi) },
+    grown: [],
   };
 }
 
@@ -117,6 +120,8 @@ export function learn(
 function decide(state: LearnerState, decision: Decision): LearnerState {
   if (decision.type === 'plan') return { ...state, plannedRounds: decision.rounds };
   if (decision.type === 'engine') return { ...state, fingerprint: decision.fingerprint };
+  // another horizon has other scores: what was best does not count any more
+  if (decision.type === 'horizon') return { ...state, best: null, grown: [...state.grown, state.round + 1] };
   if (state.candidate?.round !== decision.round) return state;
   const scored = { ...state.candidate, score: decision.score };
   return { ...state, candidate: null, best: better(state.best, scored) };

@@ -1,10 +1,10 @@
 /** Who may join, who is gone, who is late: decides which worker computes what, and never what is computed. */
 import type { Bus } from '../shared/bus/bus.js';
-import { type EpisodeShape, windowOf } from '../shared/episodes.js';
 import type { Logger } from '../shared/logger.js';
 import { type HeartbeatMessage, type HelloMessage, PROTOCOL, type ShardRange } from '../shared/messages.js';
 import { SparingLogger } from '../shared/sparing-logger.js';
 import type { NodePlace } from '../shared/sum-tree.js';
+import type { Timeline } from '../shared/timeline.js';
 import { Copies, type CopiesOptions } from './copies.js';
 import { type DeadlineOptions, Deadlines } from './deadlines.js';
 import { type Member, Roster, sizeOf } from './roster.js';
@@ -16,7 +16,8 @@ export interface MembershipOptions {
   bus: Bus;
   logger: Logger;
   digest: string;
-  config: EpisodeShape & CopiesOptions['config'];
+  config: CopiesOptions['config'];
+  timeline: Timeline;
   /** Share of the shards that two workers compute. @default DOUBLED_SHARE */
   doubledShare?: number | undefined;
   deadlines?: DeadlineOptions;
@@ -167,15 +168,20 @@ export class Membership {
     return this.#assignCopies();
   }
 
-  /** A round begins. At the start of an episode the shards are shared out anew. */
+  /**
+   * A round begins. At the start of an episode the shards are shared out anew; where shards are staggered, at that of the
+   * first one, and what moves then is replayed.
+   */
   open(round: RoundInProgress): void {
     this.#round = round;
-    const { episode, window } = windowOf(round.number, this.#options.config);
-    this.#copies.begin(episode);
-    if (window === 0) {
+    const { timeline } = this.#options;
+    const others = this.#copies.begin((shard) => timeline.placeOf(round.number, shard).episode);
+    if (timeline.placeOf(round.number, 0).window === 0) {
       for (const member of this.members) member.weight = Math.min(member.threads, member.weight * REGAIN);
       const changed = this.#roster.rebalance();
       for (const member of new Set([...changed, ...this.#copies.assign(this.members)])) this.#sendOrder(member);
+    } else if (others) {
+      for (const member of this.#copies.assign(this.members)) this.#sendOrder(member);
     }
     for (const member of this.members) this.#expect(member);
   }
@@ -250,10 +256,15 @@ export class Membership {
   #expect({ id, ranges, threads }: Member, replaying = false): void {
     const shards = sizeOf(ranges);
     if (!this.#round || shards === 0) return;
-    const { window } = windowOf(this.#round.number, this.#options.config);
-    const replays = replaying ? window : 0;
+    const replays = replaying ? this.#longestReplay(this.#round.number, ranges) : 0;
     this.#outstanding.set(id, shards);
     this.#deadlines.ordered(id, Math.ceil(shards / threads) * (1 + replays), !replaying, now());
+  }
+
+  /** Windows before this one, of the shard that has the most. */
+  #longestReplay(round: number, ranges: readonly ShardRange[]): number {
+    const windows = ranges.flatMap(shardsOf).map((shard) => this.#options.timeline.placeOf(round, shard).window);
+    return Math.max(...windows);
   }
 
   #sendOrder({ id, ranges, copies }: Member): void {

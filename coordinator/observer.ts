@@ -11,6 +11,8 @@ export interface RunObserver {
   /** The run starts, or goes on, after this round. */
   started?(round: number, term: number): void;
   planned?(rounds: number): void;
+  /** Episodes that begin after this round have a longer horizon. */
+  grown?(round: number, horizon: number): void;
   round?(record: JournalRecord, measures: RoundMeasures): void;
   evaluated?(round: number, scores: Scores, phi: Float32Array): void;
   saved?(state: LearnerState): void;

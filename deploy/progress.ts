@@ -48,6 +48,10 @@ export class Progress implements RunObserver {
     }
   }
 
+  grown(round: number, horizon: number): void {
+    this.say(`From round ${round + 1} on, episodes begin with ${horizon} steps.`);
+  }
+
   evaluated(_round: number, { sum }: Scores): void {
     this.#lastScore = sum.mean;
   }
@@ -105,6 +109,7 @@ export function observeAll(...observers: readonly RunObserver[]): Required<RunOb
     recovered: (record, norm) => observers.forEach((observer) => void observer.recovered?.(record, norm)),
     started: (round, term) => observers.forEach((observer) => void observer.started?.(round, term)),
     planned: (rounds) => observers.forEach((observer) => void observer.planned?.(rounds)),
+    grown: (round, horizon) => observers.forEach((observer) => void observer.grown?.(round, horizon)),
     round: (record, measures) => observers.forEach((observer) => void observer.round?.(record, measures)),
     evaluated: (round, scores, phi) => observers.forEach((observer) => void observer.evaluated?.(round, scores, phi)),
     saved: (state) => observers.forEach((observer) => void observer.saved?.(state)),

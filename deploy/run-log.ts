@@ -3,7 +3,6 @@
 import type { Scores } from '../coordinator/evaluation.js';
 import type { Reassignment } from '../coordinator/membership.js';
 import type { RoundMeasures, RunObserver } from '../coordinator/observer.js';
-import type { EpisodeShape } from '../shared/episodes.js';
 import type { JournalRecord } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
 import { EpisodeLoss } from './episode-loss.js';
@@ -11,7 +10,7 @@ import { EpisodeLoss } from './episode-loss.js';
 /** Options of a run's log. */
 export interface RunLogOptions {
   logger: Logger;
-  config: EpisodeShape;
+  config: ConstructorParameters<typeof EpisodeLoss>[0];
   /** Seconds between two records of rounds. @default 10 */
   everySeconds?: number;
   /** Seconds of a clock that only goes forward. @default the process's */
@@ -42,6 +41,10 @@ export class RunLog implements RunObserver {
 
   planned(rounds: number): void {
     this.#logger.info('The rounds are planned', { rounds });
+  }
+
+  grown(round: number, horizon: number): void {
+    this.#logger.info('The horizon has grown', { round, horizon });
   }
 
   round(record: JournalRecord, { workers, replayed, duplicates }: RoundMeasures): void {

@@ -10,6 +10,12 @@ import { ENGINES } from '../worker/engines/select.js';
 import type { ProblemFamily, Problems, TrainingDefaults } from '../worker/problems/problem.js';
 import { familyFor, optionValues, separateFolders } from '../worker/problems/registry.js';
 import { autoEngine } from './auto-engine.js';
+import {
+  TRAINING_NUMBER_FLAGS,
+  TRAINING_WORD_CHECKS,
+  TRAINING_WORD_FLAGS,
+  trainingOptions,
+} from './training-options.js';
 
 /** Flags as they were given, by name: from the command line or a file. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -66,6 +72,7 @@ export const NUMBER_FLAGS = {
     default: 256,
     advice: 'evaluateFunctions',
   },
+  ...TRAINING_NUMBER_FLAGS,
 } as const satisfies Record<string, NumberFlag>;
 
 /** The other flags that configure the run. */
@@ -73,6 +80,7 @@ export const WORD_FLAGS = {
   layers: 'units of the LSTM layers, as in 20,20',
   preprocessing: 'input of the network: log-and-sign or none',
   engine: `what computes windows: auto, ${[...ENGINES.keys()].join(', ')}`,
+  ...TRAINING_WORD_FLAGS,
 } as const;
 
 export const SWITCH_FLAGS = {
@@ -155,6 +163,7 @@ export async function configure(task: string, problem: string, flags: Flags, ini
     folders,
     network,
     outer,
+    training: trainingOptions(task, flags, number, rest),
     strict: flags['strict'] === true,
     secondDerivatives,
     initialPhi: init?.hash ?? null,
@@ -194,7 +203,12 @@ function checkPreprocessing(task: string, value: unknown): Network['preprocessin
 
 /** Checks the value of a flag by itself. Throws UsageError. */
 export function checkWordFlag(task: string, name: keyof typeof WORD_FLAGS, value: unknown): void {
-  const checks = { layers: checkLayers, preprocessing: checkPreprocessing, engine: checkEngine };
+  const checks = {
+    layers: checkLayers,
+    preprocessing: checkPreprocessing,
+    engine: checkEngine,
+    ...TRAINING_WORD_CHECKS,
+  };
   checks[name](task, value);
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { initialPhi, type Network } from './phi.js';
 import { deriveKey } from './random.js';
+import type { TrainingConfig } from './training.js';
 
 /** lopt's version: part of every configuration. */
 export const VERSION = '0.1.0';
@@ -63,6 +64,8 @@ export interface RunConfig {
   /** K. */
   unroll: number;
   outer: OuterConfig;
+  /** What is done beyond plain truncated back-propagation. */
+  training: TrainingConfig;
   /** Rounds between two held-out evaluations. */
   evaluateEvery: number;
   /** Functions of a held-out evaluation. */

@@ -31,11 +31,14 @@ import {
   word,
 } from './shape.js';
 import { coverage, type NodePlace, type TreeNode } from './sum-tree.js';
+import { type Imitation, LOSS_WEIGHTS, type TrainingConfig } from './training.js';
 
 /** The most entries of a φ, shards of a run, and functions of a chunk that are believed before the run is known. */
 const MOST_ENTRIES = 2 ** 24;
 const MOST_SHARDS = 2 ** 24;
 const MOST_FUNCTIONS = 2 ** 16;
+/** The most times that a curriculum's horizon grows. */
+const MOST_STAGES = 64;
 
 const digest = text(64, /^[0-9a-f]{64}$/);
 const id = text(64, /^[A-Za-z0-9_-]+$/);
@@ -59,6 +62,19 @@ const outer = object<OuterConfig>({
   epsilon: finite,
 });
 
+const training = object<TrainingConfig>({
+  lossWeights: word(...LOSS_WEIGHTS),
+  coordinateScale: finite,
+  imitation: object<Imitation>({ share: finite, learningRate: finite, weight: finite }),
+  stagger: boolean,
+  longestUnroll: count,
+  horizons: list(counting, MOST_STAGES),
+  patience: counting,
+});
+
+/** The rounds after which the horizon grew. */
+const grown = list(counting, MOST_STAGES);
+
 const optionValue = either<number | string | number[]>(
   'a number, text, or a list of numbers',
   finite,
@@ -80,6 +96,7 @@ export const configShape: Shape<RunConfig> = object<RunConfig>(
     horizon: counting,
     unroll: counting,
     outer,
+    training,
     evaluateEvery: counting,
     evaluateFunctions: counting,
     engine: text(64),
@@ -232,14 +249,10 @@ function rangesShape(sizes: Sizes): Shape<ShardRange[]> {
 
 /** An announcement whose digest is that of its configuration. */
 const announce: Shape<AnnounceMessage> = (value, at) => {
-  const message = object<AnnounceMessage>({
-    type: exactly('announce'),
-    run: id,
-    term: counting,
-    round: count,
-    config: configShape,
-    digest,
-  })(value, at);
+  const message = object<AnnounceMessage>(
+    { type: exactly('announce'), run: id, term: counting, round: count, grown, config: configShape, digest },
+    ['grown'],
+  )(value, at);
   // of what was sent, not of what is known here: another version may have more fields
   const sent = (value as AnnounceMessage).config;
   if (digestOf(sent) !== message.digest) throw shapeError(`${at}.digest`, 'that of its configuration', message.digest);
@@ -261,14 +274,18 @@ function toWorkerShape(sizes: Sizes): Shape<ToWorker> {
       ranges: rangesShape(sizes),
       copies: copiesShape(sizes),
     }),
-    phi: object({ type: exactly('phi'), term: counting, round: count, phi: finiteFloats(sizes.phi) }),
-    evaluate: object({
-      type: exactly('evaluate'),
-      term: counting,
-      round: count,
-      phi: finiteFloats(sizes.phi),
-      chunks: list(object<EvaluationChunk>({ chunk: count, count: integer(1, sizes.functions) }), MOST_FUNCTIONS),
-    }),
+    phi: object({ type: exactly('phi'), term: counting, round: count, grown, phi: finiteFloats(sizes.phi) }, ['grown']),
+    evaluate: object(
+      {
+        type: exactly('evaluate'),
+        term: counting,
+        round: count,
+        phi: finiteFloats(sizes.phi),
+        horizon: counting,
+        chunks: list(object<EvaluationChunk>({ chunk: count, count: integer(1, sizes.functions) }), MOST_FUNCTIONS),
+      },
+      ['horizon'],
+    ),
     finished: object({ type: exactly('finished') }),
   });
 }

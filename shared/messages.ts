@@ -18,6 +18,8 @@ export interface AnnounceMessage {
   term: number;
   /** The newest φ is φ_round: a worker that missed it reads the journal. */
   round: number;
+  /** The rounds up to this one after which the horizon grew. @default none */
+  grown?: readonly number[];
   config: RunConfig;
   digest: string;
 }
@@ -78,6 +80,8 @@ export interface PhiMessage {
   type: 'phi';
   term: number;
   round: number;
+  /** The rounds up to this one after which the horizon grew: they decide which windows start now. @default none */
+  grown?: readonly number[];
   phi: Float32Array;
 }
 
@@ -116,6 +120,8 @@ export interface EvaluateMessage {
   /** n. */
   round: number;
   phi: Float32Array;
+  /** T of this evaluation. @default that of the configuration */
+  horizon?: number;
   chunks: readonly EvaluationChunk[];
 }
 

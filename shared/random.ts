@@ -18,6 +18,8 @@ export const PURPOSE = {
   check: 6,
   probe: 7,
   doubleComputation: 8,
+  unroll: 20,
+  imitation: 21,
 } as const;
 
 export type Purpose = keyof typeof PURPOSE;
@@ -76,6 +78,12 @@ export function deriveKey(id: DrawId): Key {
   let key = foldIn(seedKey(id.seed), PURPOSE[id.purpose]);
   for (const part of [id.member, id.shard, id.episode]) key = foldIn(key, part);
   return key;
+}
+
+/** One draw from [0, 1), of 32 random bits. */
+export function uniform(key: Key): number {
+  threefry(key, 0, 0);
+  return block[0]! / 2 ** 32;
 }
 
 /** Fills `out` with uniform draws from [low, high), of 24 random bits each; rounding to float32 may give `high` where low ≠ 0. */

@@ -4,7 +4,7 @@ import { coverage, type NodePlace } from '../shared/sum-tree.js';
 import { HeldShards, type HeldShardsOptions, type WindowsOrder } from './held-shards.js';
 
 /** What the copies of a round are computed for. */
-export type CopiesOrder = Pick<WindowsOrder, 'session' | 'round' | 'phi'>;
+export type CopiesOrder = Pick<WindowsOrder, 'session' | 'timeline' | 'round' | 'phi'>;
 
 /** A node that is followed. */
 interface Copy {

@@ -1,16 +1,19 @@
 /** Advances one shard by one window, replaying what is missing of its episode. */
 import type { RunConfig } from '../shared/config.js';
-import { stepsOf, type WindowPlace } from '../shared/episodes.js';
+import { stepsOf } from '../shared/episodes.js';
 import { allFinite } from '../shared/finite.js';
 import { deriveKey } from '../shared/random.js';
 import type { TreeNode } from '../shared/sum-tree.js';
+import type { ShardPlace } from '../shared/timeline.js';
 import type { Engine, ShardState, WindowResult } from './engines/engine.js';
 import { type ResidentShard, type ResidentShards, ShardLostError } from './resident-shards.js';
+import { imitates } from './training/imitation.js';
+import { trainWindow } from './training/train-window.js';
 
 /** A window to compute. */
 export interface ShardJob {
   shard: number;
-  place: WindowPlace;
+  place: ShardPlace;
   /**
    * The shard after the window before this one, or where a thread keeps it; absent at the start of an episode, and where
    * it was lost.
@@ -41,16 +44,18 @@ export async function advanceShard(
   job: ShardJob,
   residents: ResidentShards | undefined,
 ): Promise<AdvancedShard> {
-  const resident = residents !== undefined;
+  const { shard, place } = job;
+  const { episode } = place;
+  // a lesson is taken where the shard is at hand
+  const resident = residents !== undefined && !imitates({ ...config, shard, episode }, config.training.imitation);
   let state = stateOf(job, residents) ?? (await beginEpisode(engine, config, job, resident));
   for (const [window, missedPhi] of job.missed.entries()) {
     engine.loadPhi(missedPhi);
-    const request = { state, steps: stepsOf(window, config), forwardOnly: true, resident };
-    state = (await engine.window(request)).state;
+    const request = { shard, episode, state, steps: stepsOf(window, place), forwardOnly: true, resident };
+    state = (await trainWindow(engine, config, request)).state;
   }
   engine.loadPhi(phi);
-  const result = await engine.window({ state, steps: job.place.steps, resident });
-  const { shard } = job;
+  const result = await trainWindow(engine, config, { shard, episode, state, steps: place.steps, resident });
   return {
     shard,
     state: residents && result.state.device ? residents.put(shard, result.state) : result.state,

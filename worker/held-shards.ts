@@ -1,10 +1,10 @@
 /** The shards that a worker advances: their states between two windows, and the replay of what is missing of them. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { windowOf } from '../shared/episodes.js';
 import { JournalError } from '../shared/errors.js';
 import type { PhiHistory } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
+import type { Timeline } from '../shared/timeline.js';
 import type { ShardState } from './engines/engine.js';
 import type { ShardJob } from './episode.js';
 import { ThreadLostError, type WindowPool } from './pool.js';
@@ -28,6 +28,8 @@ export interface HeldShardsOptions {
 export interface WindowsOrder {
   session: SessionId;
   round: number;
+  /** Which window each shard computes. */
+  timeline: Timeline;
   /** φ_{round − 1}. */
   phi: Float32Array;
   /** In order. */
@@ -110,11 +112,11 @@ export class HeldShards {
     }
   }
 
-  async #jobsFor({ session, round, shards, isHashed }: WindowsOrder): Promise<ShardJob[]> {
-    const place = windowOf(round, session.config);
-    let missed: Promise<Float32Array[]> | undefined;
+  async #jobsFor({ timeline, round, shards, isHashed }: WindowsOrder): Promise<ShardJob[]> {
+    const missed = new Map<number, Promise<Float32Array[]>>();
     const jobs: ShardJob[] = [];
-    for (const shard of shards) {
+    const places = shards.map((shard) => [shard, timeline.placeOf(round, shard)] as const);
+    for (const [shard, place] of places) {
       const held = this.#held.get(shard);
       // a task takes the state along: until it answers, there is none here
       this.#held.delete(shard);
@@ -124,8 +126,10 @@ export class HeldShards {
       } else if (held?.round === round - 1) {
         jobs.push({ ...job, state: held.state, missed: [] });
       } else {
-        missed ??= this.#phisOf(round - place.window, round);
-        jobs.push({ ...job, missed: await missed });
+        const first = round - place.window;
+        const phis = missed.get(first) ?? this.#phisOf(first, round);
+        missed.set(first, phis);
+        jobs.push({ ...job, missed: await phis });
       }
     }
     return jobs;

@@ -10,6 +10,7 @@ import { ENGINES, type EngineEntry } from './engines/select.js';
 import type { Gradient, Mixture, Problems } from './problems/problem.js';
 import { familyNamed } from './problems/registry.js';
 import { ResidentShards } from './resident-shards.js';
+import { scaleGradient, scaleProblems } from './training/scaled-problems.js';
 
 /** A configuration and its digest, as tasks carry them. */
 export interface SessionId {
@@ -77,7 +78,7 @@ async function open(config: RunConfig): Promise<Session> {
   const engine = once(async () => {
     const made = await (problems.mixture
       ? openMix(entry, config, problems.mixture)
-      : entry.create(config, problems, gradient));
+      : openEngine(entry, config, problems, gradient));
     isOpen = true;
     return made;
   });
@@ -93,9 +94,22 @@ function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
   };
 }
 
+/** An engine, which alone sees what is drawn for training: scaled where the options say so. */
+function openEngine(
+  entry: EngineEntry,
+  config: RunConfig,
+  problems: Problems,
+  gradient: () => Promise<Gradient>,
+): Promise<Engine> {
+  const { coordinateScale } = config.training;
+  if (coordinateScale === 0) return entry.create(config, problems, gradient);
+  const scaled = scaleProblems(problems, coordinateScale);
+  return entry.create(config, scaled, async () => scaleGradient(await gradient()));
+}
+
 /** An engine for each family of a mix. */
 async function openMix(entry: EngineEntry, config: RunConfig, { components, pick }: Mixture): Promise<Engine> {
-  const engines = components.map((problems) => entry.create(config, problems, () => gradientOf(problems)));
+  const engines = components.map((problems) => openEngine(entry, config, problems, () => gradientOf(problems)));
   return new MixEngine(await Promise.all(engines), pick);
 }
 

@@ -1,7 +1,6 @@
 /** A worker: advances the shards it was ordered to, a window at every φ, and sends their pre-added sums. */
 import type { Bus, Unsubscribe } from '../shared/bus/bus.js';
 import { isDoubled } from '../shared/double-computation.js';
-import { windowOf } from '../shared/episodes.js';
 import { LoptError, messageOf } from '../shared/errors.js';
 import type { PhiHistory } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
@@ -18,6 +17,7 @@ import {
   type VoteMessage,
 } from '../shared/messages.js';
 import type { NodePlace } from '../shared/sum-tree.js';
+import { Timeline } from '../shared/timeline.js';
 import { Copies, type CopiesOrder } from './copies.js';
 import { HeldShards, type WindowsOrder } from './held-shards.js';
 import type { WorkerObserver } from './observer.js';
@@ -55,6 +55,7 @@ export class Worker {
   #shards: HeldShards;
   #copies: Copies;
   #run: AnnounceMessage | undefined;
+  #timeline: Timeline | undefined;
   #fingerprint = '';
   /** The newest term that was heard of. */
   #term = 0;
@@ -201,6 +202,7 @@ export class Worker {
     this.#followTerm(run);
     const config = { ...run.config, folders: { ...run.config.folders, ...folders } };
     this.#run = { ...run, config };
+    if (!sameRun) this.#timeline = new Timeline(config);
     if (!sameRun) this.#fingerprint = await pool.fingerprint({ digest: run.digest, config });
     if (this.#fingerprint !== '') this.#sayHello();
   }
@@ -219,12 +221,12 @@ export class Worker {
   }
 
   /** Messages may be lost: a φ that was missed is read from the journal, and results that did not count are sent again. */
-  async #catchUp({ round, term }: AnnounceMessage): Promise<void> {
+  async #catchUp({ round, term, grown = [] }: AnnounceMessage): Promise<void> {
     if (this.#isFree) return;
     if (round > (this.#phi?.round ?? -1)) {
       const phi = await this.#options.history.phi(round).catch(() => undefined);
       // not in the journal yet: the next announcement comes in a second
-      if (phi && round > (this.#phi?.round ?? -1)) this.#begin({ type: 'phi', term, round, phi });
+      if (phi && round > (this.#phi?.round ?? -1)) this.#begin({ type: 'phi', term, round, grown, phi });
       return;
     }
     this.#idle.announcements += 1;
@@ -239,7 +241,7 @@ export class Worker {
   }
 
   /** Starts the windows of round `phi.round` + 1 that are ordered and not begun; sends again what is done. */
-  async #computeRound({ round: before, phi }: PhiMessage): Promise<void> {
+  async #computeRound({ round: before, grown = [], phi }: PhiMessage): Promise<void> {
     const run = this.#run;
     const round = before + 1;
     if (!run || this.#draining || this.#isFree || round < this.#orderedFrom) return;
@@ -253,7 +255,9 @@ export class Worker {
     const shards = this.#orderedShards().filter((shard) => !begun.has(shard));
     for (const shard of shards) begun.add(shard);
     const { digest, config } = run;
-    const order = { session: { digest, config }, round, phi: sharedCopy(phi) };
+    const timeline = this.#timeline!;
+    timeline.grown = grown;
+    const order = { session: { digest, config }, timeline, round, phi: sharedCopy(phi) };
     const own = shards.length === 0 ? undefined : this.#computeShards({ ...order, shards });
     // after its own shards, so that no round waits for a copy
     await Promise.all([own, this.#computeCopies(order)]);
@@ -283,8 +287,9 @@ export class Worker {
   /** The order, with the shards hashed that another worker computes as well. */
   #hashing(order: WindowsOrder): WindowsOrder {
     const { config } = order.session;
-    const { episode } = windowOf(order.round, config);
-    return { ...order, isHashed: (shard) => isDoubled(config, shard, episode, this.#options.doubledShare) };
+    const { timeline, round } = order;
+    const episodeOf = (shard: number) => timeline.placeOf(round, shard).episode;
+    return { ...order, isHashed: (shard) => isDoubled(config, shard, episodeOf(shard), this.#options.doubledShare) };
   }
 
   async #computeCopies(order: CopiesOrder): Promise<void> {
@@ -320,7 +325,7 @@ export class Worker {
     this.#options.bus.toCoordinator(message);
   }
 
-  async #evaluate({ round, phi, chunks }: EvaluateMessage): Promise<void> {
+  async #evaluate({ round, phi, horizon, chunks }: EvaluateMessage): Promise<void> {
     const run = this.#run;
     if (!run) return;
     const { bus, id } = this.#options;
@@ -330,7 +335,8 @@ export class Worker {
     await Promise.all(
       chunks.map(async (chunk) => {
         // a chunk that is asked for again was lost on the way, or is still being computed
-        const computed = scores.get(chunk.chunk) ?? this.#scoreChunk(run, phi, chunk);
+        const computed =
+          scores.get(chunk.chunk) ?? this.#scoreChunk(run, { phi, horizon: horizon ?? run.config.horizon }, chunk);
         scores.set(chunk.chunk, computed);
         const answer = await computed;
         if (!this.#closed) {
@@ -340,8 +346,12 @@ export class Worker {
     );
   }
 
-  #scoreChunk({ config, digest }: AnnounceMessage, phi: Float32Array, chunk: EvaluationChunk): Promise<ChunkScores> {
-    const { seed, horizon } = config;
+  #scoreChunk(
+    { config, digest }: AnnounceMessage,
+    { phi, horizon }: { phi: Float32Array; horizon: number },
+    chunk: EvaluationChunk,
+  ): Promise<ChunkScores> {
+    const { seed } = config;
     const request = { seed, purpose: 'heldOut', split: 'held-out', horizon, ...chunk } as const;
     return this.#options.pool.evaluate({ session: { digest, config }, optimizer: { phi }, request });
   }

@@ -3,6 +3,8 @@ import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type EpisodeShape, windowOf, windowsPerEpisode } from '../../shared/episodes.js';
 import { FileError, messageOf } from '../../shared/errors.js';
+import { hasEqualEpisodes } from '../../shared/timeline.js';
+import type { TrainingConfig } from '../../shared/training.js';
 import type { Scores, Statistics } from '../evaluation.js';
 
 /** What became of one number, by round. */
@@ -21,7 +23,7 @@ export interface EvaluatedRound {
 export interface RunHistory {
   /** The last round; 0 where there is none. */
   round: number;
-  /** Meta-losses of whole episodes, Σ_{t=1}^{T} f(θ_t) averaged over problems, by the round that ends the episode. */
+  /** Meta-losses of whole episodes, Σ_{t=1}^{T} w_t f(θ_t) averaged over problems, by the round that ends the episode. */
   metaLoss: Track;
   learningRate: Track;
   /** By round. */
@@ -52,8 +54,11 @@ interface RoundLine {
   replayed: number;
 }
 
+/** How the run's episodes are cut. */
+type TrainedShape = EpisodeShape & { training?: TrainingConfig };
+
 /** Reads metrics.jsonl line by line; a file that is not there yet is an empty history. */
-export async function readHistory(path: string, shape: EpisodeShape): Promise<RunHistory> {
+export async function readHistory(path: string, shape: TrainedShape): Promise<RunHistory> {
   const reader = new HistoryReader(shape);
   if (existsSync(path)) {
     try {
@@ -69,6 +74,7 @@ export async function readHistory(path: string, shape: EpisodeShape): Promise<Ru
 /** Puts a history together from the lines of metrics.jsonl, in their order. */
 export class HistoryReader {
   readonly #shape: EpisodeShape;
+  readonly #equalEpisodes: boolean;
   readonly #evaluations = new Map<number, EvaluatedRound>();
   readonly #history: RunHistory = {
     round: 0,
@@ -86,8 +92,9 @@ export class HistoryReader {
   /** Of the episode that is open: its windows so far, one after another, and their losses. */
   #episode = { windows: 0, loss: 0 };
 
-  constructor(shape: EpisodeShape) {
+  constructor(shape: TrainedShape) {
     this.#shape = shape;
+    this.#equalEpisodes = !shape.training || hasEqualEpisodes(shape.training);
   }
 
   add(line: string): void {
@@ -124,12 +131,12 @@ export class HistoryReader {
     this.#addWindow(round, metaLoss);
   }
 
-  /** Adds up the windows of an episode; one that misses a window has no meta-loss. */
+  /** Adds up the windows of an episode; one that misses a window has no meta-loss, nor have episodes of different windows. */
   #addWindow(round: number, loss: number | null): void {
     const { window } = windowOf(round, this.#shape);
     if (window === 0) this.#episode = { windows: 0, loss: 0 };
     const episode = this.#episode;
-    if (window !== episode.windows || loss === null) return;
+    if (!this.#equalEpisodes || window !== episode.windows || loss === null) return;
     episode.windows += 1;
     episode.loss += loss;
     if (episode.windows < windowsPerEpisode(this.#shape)) return;

@@ -8,7 +8,6 @@ import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator, type CoordinatorOptions, type RunEnd } from '../../coordinator/coordinator.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
-import { windowOf } from '../../shared/episodes.js';
 import { ClusterError } from '../../shared/errors.js';
 import { JetStreamJournal } from '../../shared/journal/jetstream-journal.js';
 import type { Logger } from '../../shared/logger.js';
@@ -19,6 +18,7 @@ import { ObjectBlobs } from '../../shared/nats/object-blobs.js';
 import type { NatsOptions } from '../../shared/nats/options.js';
 import { RunRegistry } from '../../shared/nats/run-registry.js';
 import { runSubjects } from '../../shared/subjects.js';
+import { Timeline } from '../../shared/timeline.js';
 import type { BusFigures } from '../operations/registry.js';
 
 /** Where and as whom a run is led. */
@@ -143,8 +143,10 @@ export class Seat {
     try {
       const end = await beforeAbort(this.#lease.lost, coordinator.run());
       // a checkpoint of the last round is there
-      const { round } = end.state;
-      if (lean && !end.interrupted) await journal.purge(round - windowOf(round + 1, config).window);
+      const { round, grown } = end.state;
+      const timeline = new Timeline(config);
+      timeline.grown = grown;
+      if (lean && !end.interrupted) await journal.purge(timeline.oldestStart(round + 1) - 1);
       return end;
     } finally {
       await bus.close();

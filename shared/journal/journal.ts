@@ -7,7 +7,9 @@ export type Decision =
   /** The planned number of rounds, which the learning-rate schedule refers to. */
   | { type: 'plan'; rounds: number }
   /** The held-out score of φ_round, the mean of Σ_{t<T} f(θ_t); null where it is not finite. Lower is better. */
-  | { type: 'evaluation'; round: number; score: number | null };
+  | { type: 'evaluation'; round: number; score: number | null }
+  /** From the next round on, episodes begin with this horizon: the next one of the curriculum. */
+  | { type: 'horizon'; horizon: number };
 
 /** Round n: what went into the outer step, and what came out. */
 export interface JournalRecord {

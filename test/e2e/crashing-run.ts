@@ -1,5 +1,6 @@
 /**
- * A run that kills itself with SIGKILL at a named step of a named round: `crashing-run.js FOLDER STEP ROUND`. Steps that begin
+ * A run that kills itself with SIGKILL at a named step of a named round: `crashing-run.js FOLDER STEP ROUND [FLAGS]`, flags as
+ * JSON. Steps that begin
  * with `cut` are those of going back to that round.
  */
 import { openSync, writeSync } from 'node:fs';
@@ -18,7 +19,7 @@ import { Pool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
 import { reportInto, SMALL_ROUNDS, smallRun, startOf } from './harness.js';
 
-const [folder, step, at] = process.argv.slice(2) as [string, string, string];
+const [folder, step, at, flags = '{}'] = process.argv.slice(2) as [string, string, string, string?];
 
 /** Dies where this is the step, at the first chance from the named round on. */
 function dieAt(here: string, round: number): void {
@@ -64,7 +65,7 @@ class CrashingBus extends MemoryBus {
   }
 }
 
-const { config } = await smallRun();
+const { config } = await smallRun(JSON.parse(flags) as Record<string, unknown>);
 const bus = new CrashingBus();
 const pool = new Pool(2);
 const journal = new CrashingJournal(join(folder, 'journal'));

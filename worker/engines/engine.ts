@@ -1,6 +1,7 @@
 /** What computes windows: the interface of every engine. */
 import { LoptError } from '../../shared/errors.js';
 import type { Key } from '../../shared/random.js';
+import type { AdamState } from '../optimizers/adam.js';
 import type { Split } from '../problems/problem.js';
 import type { WalkRequest } from '../walk.js';
 
@@ -36,6 +37,8 @@ export interface ShardState {
   healthy: Uint8Array;
   /** Where it was left on the device: what is newer there than `theta`, `gradient` and `hidden`. */
   device?: DeviceShard;
+  /** What the Adam that is imitated has seen of this episode; not the engine's matter. @default nothing */
+  teacher?: AdamState;
 }
 
 /** One truncation of back-propagation through time. */

@@ -1,0 +1,32 @@
+/**
+ * The curriculum of horizons (Chen et al. 2020, "Training stronger baselines for learning to optimize", arXiv 2010.09089):
+ * training begins with short episodes, every held-out evaluation is over the next horizon, and where that
+ * stops improving, training goes on with it.
+ */
+import type { RunConfig } from '../shared/config.js';
+import type { Decision } from '../shared/journal/journal.js';
+import { horizonAfter } from '../shared/timeline.js';
+import { better, type LearnerState } from './learner.js';
+
+type Evaluated = Extract<Decision, { type: 'evaluation' }>;
+
+/** T of held-out evaluations after the horizon has grown so many times: the horizon after that of training. */
+export function validationHorizon(config: Pick<RunConfig, 'horizon' | 'training'>, grown: number): number {
+  return horizonAfter(config, Math.min(grown + 1, config.training.horizons.length));
+}
+
+/**
+ * Whether the horizon grows with the evaluation that acts now: none of the last `patience` evaluations under this horizon
+ * was better than one before. Undefined where it does not, or there is no longer one.
+ */
+export function growthAt(
+  { best, candidate, grown }: Pick<LearnerState, 'best' | 'candidate' | 'grown'>,
+  { round, score }: Evaluated,
+  { training, evaluateEvery }: Pick<RunConfig, 'training' | 'evaluateEvery'>,
+): Decision | undefined {
+  const horizon = training.horizons[grown.length];
+  if (horizon === undefined || candidate?.round !== round) return undefined;
+  const { round: bestRound } = better(best, { ...candidate, score });
+  if (round - bestRound < training.patience * evaluateEvery) return undefined;
+  return { type: 'horizon', horizon };
+}

@@ -1,0 +1,113 @@
+/** Which window of which episode each shard computes in a round: the same on every host. */
+import type { RunConfig } from './config.js';
+import { exp, log } from './elementary.js';
+import { type EpisodeShape, stepsOf, type WindowPlace, windowsPerEpisode } from './episodes.js';
+import { deriveKey, uniform } from './random.js';
+import type { TrainingConfig } from './training.js';
+
+/** What of a configuration decides it. */
+export type TimelineConfig = Pick<RunConfig, 'seed' | 'member' | 'shards' | 'horizon' | 'unroll' | 'training'> &
+  Pick<EpisodeShape, 'start'>;
+
+/** A window's place, and the shape of its episode. */
+export interface ShardPlace extends WindowPlace, Omit<EpisodeShape, 'start'> {}
+
+/** An episode of a shard. */
+interface Episode extends Omit<EpisodeShape, 'start'> {
+  index: number;
+  /** The round of its first window. */
+  start: number;
+  windows: number;
+}
+
+/** The horizon of episodes that begin after a curriculum's horizon has grown so many times, at most to the last one. */
+export function horizonAfter({ horizon, training }: Pick<RunConfig, 'horizon' | 'training'>, grown: number): number {
+  const { horizons } = training;
+  return grown === 0 ? horizon : (horizons[Math.min(grown, horizons.length) - 1] ?? horizon);
+}
+
+/** Whether all episodes have the same windows, but for first ones that are cut short. */
+export function hasEqualEpisodes({ longestUnroll, horizons }: TrainingConfig): boolean {
+  return longestUnroll === 0 && horizons.length === 0;
+}
+
+/**
+ * The timeline of a run. Without options all shards walk through their episodes together. Staggered (Metz et al. 2022,
+ * arXiv 2203.11860; Vicol et al. 2021, arXiv 2112.13835), shard s of S has a first episode that is shorter by s/S of its
+ * windows, so that from then on a round sees all parts of an episode. With drawn unrolls (Metz et al. 2019, arXiv
+ * 1810.10180) every episode has a K of its own. Where a curriculum grows, episodes that are open keep their horizon.
+ *
+ * Places are found by walking on from the last one that was asked for: ask in the order of the rounds.
+ */
+export class Timeline {
+  readonly #config: TimelineConfig;
+  /** Whether all episodes but the first are alike. */
+  readonly #regular: boolean;
+  readonly #current = new Map<number, Episode>();
+  #grown: readonly number[] = [];
+
+  constructor(config: TimelineConfig) {
+    this.#config = config;
+    this.#regular = hasEqualEpisodes(config.training);
+  }
+
+  /** The rounds after which the horizon grew, ascending: the first to `training.horizons[0]`, and so on. */
+  set grown(rounds: readonly number[]) {
+    if (rounds.join() === this.#grown.join()) return;
+    this.#grown = rounds;
+    this.#current.clear();
+  }
+
+  /** The window that a shard computes in round n, from 1. */
+  placeOf(round: number, shard: number): ShardPlace {
+    const { index, start, windows, horizon, unroll } = this.#episodeAt(round, shard);
+    const window = (round - start) % windows;
+    const episode = index + Math.floor((round - start) / windows);
+    return { episode, window, steps: stepsOf(window, { horizon, unroll }), horizon, unroll };
+  }
+
+  /** The first round of the oldest episode that is open in round n. */
+  oldestStart(round: number): number {
+    const shards = this.#together ? 1 : this.#config.shards;
+    let oldest = round;
+    for (let shard = 0; shard < shards; shard++) {
+      oldest = Math.min(oldest, round - this.placeOf(round, shard).window);
+    }
+    return oldest;
+  }
+
+  /** Whether all shards are always where the first one is. */
+  get #together(): boolean {
+    const { stagger, longestUnroll } = this.#config.training;
+    return !stagger && longestUnroll === 0;
+  }
+
+  /** The episode of a round; where all that follow are like it, one that is earlier. */
+  #episodeAt(round: number, shard: number): Episode {
+    let episode = this.#current.get(shard);
+    if (!episode || round < episode.start) episode = this.#begin(shard, 0, 1 + (this.#config.start?.round ?? 0));
+    while (round >= episode.start + episode.windows && !(this.#regular && episode.index > 0)) {
+      episode = this.#begin(shard, episode.index + 1, episode.start + episode.windows);
+    }
+    this.#current.set(shard, episode);
+    return episode;
+  }
+
+  #begin(shard: number, index: number, start: number): Episode {
+    const { shards, training } = this.#config;
+    const unroll = this.#unrollOf(shard, index);
+    const full = horizonAfter(this.#config, this.#grown.filter((round) => round < start).length);
+    const windows = windowsPerEpisode({ horizon: full, unroll });
+    const cut = training.stagger && index === 0 ? Math.floor((shard * windows) / shards) : 0;
+    const horizon = full - cut * unroll;
+    return { index, start, windows: windows - cut, horizon, unroll };
+  }
+
+  /** K of an episode: unroll·(longest/unroll)^U(0, 1), rounded. */
+  #unrollOf(shard: number, episode: number): number {
+    const { seed, member, unroll, training } = this.#config;
+    if (training.longestUnroll === 0) return unroll;
+    const key = deriveKey({ seed, member, shard, episode, purpose: 'unroll' });
+    return Math.round(unroll * exp(uniform(key) * log(training.longestUnroll / unroll)));
+  }
+}

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { RunConfig } from '../../shared/config.js';
+import { windowOf } from '../../shared/episodes.js';
+import { type ShardPlace, Timeline } from '../../shared/timeline.js';
+import { PLAIN_TRAINING, type TrainingConfig } from '../../shared/training.js';
+import { shuffled } from '../fixtures/draws.js';
+import { runConfig } from '../fixtures/run-config.js';
+
+function configOf(training: Partial<TrainingConfig>, changes: Partial<RunConfig> = {}): RunConfig {
+  return runConfig({ horizon: 23, unroll: 5, shards: 4, ...changes, training: { ...PLAIN_TRAINING, ...training } });
+}
+
+/** What a shard computes in rounds 1 to `rounds`. */
+function walk(timeline: Timeline, shard: number, rounds: number): ShardPlace[] {
+  return Array.from({ length: rounds }, (_, index) => timeline.placeOf(index + 1, shard));
+}
+
+/** The places by episode; each list must be windows 0, 1, … whose steps make up the horizon, but for the last episode. */
+function episodesOf(places: readonly ShardPlace[]): ShardPlace[][] {
+  const episodes: ShardPlace[][] = [];
+  for (const place of places) {
+    if (place.window === 0) episodes.push([]);
+    const episode = episodes.at(-1)!;
+    assert.equal(place.episode, episodes.length - 1);
+    assert.equal(place.window, episode.length);
+    episode.push(place);
+  }
+  for (const episode of episodes.slice(0, -1)) {
+    const steps = episode.map((place) => place.steps);
+    assert.equal(
+      steps.reduce((sum, value) => sum + value),
+      episode[0]!.horizon,
+    );
+    assert.ok(steps.slice(0, -1).every((value) => value === episode[0]!.unroll));
+  }
+  return episodes;
+}
+
+const OPTIONS: [name: string, training: Partial<TrainingConfig>, grown: number[]][] = [
+  ['no options', {}, []],
+  ['staggered episodes', { stagger: true }, []],
+  ['drawn unrolls', { longestUnroll: 17 }, []],
+  ['a curriculum', { horizons: [31, 60] }, [7, 40]],
+  ['all options', { stagger: true, longestUnroll: 17, horizons: [31, 60] }, [7, 40]],
+];
+
+describe('Timeline', () => {
+  it('places all shards where windowOf() does, without options', () => {
+    const config = configOf({});
+    const timeline = new Timeline(config);
+    for (let round = 1; round <= 40; round++) {
+      const { horizon, unroll } = config;
+      const expected = { ...windowOf(round, config), horizon, unroll };
+      for (const shard of [0, 3]) assert.deepEqual(timeline.placeOf(round, shard), expected);
+    }
+  });
+
+  for (const [name, training, grown] of OPTIONS) {
+    it(`takes every inner step of every episode once, with ${name}`, () => {
+      const timeline = new Timeline(configOf(training));
+      timeline.grown = grown;
+      for (let shard = 0; shard < 4; shard++) assert.ok(episodesOf(walk(timeline, shard, 90)).length > 5);
+    });
+
+    it(`gives the same places in whatever order it is asked, with ${name}`, () => {
+      const config = configOf(training);
+      const inOrder = new Timeline(config);
+      inOrder.grown = grown;
+      const expected = [0, 1, 2, 3].map((shard) => walk(inOrder, shard, 90));
+      const anyOrder = new Timeline(config);
+      anyOrder.grown = grown;
+      for (const index of shuffled(360, 3)) {
+        const round = 1 + (index % 90);
+        const shard = Math.floor(index / 90);
+        assert.deepEqual(anyOrder.placeOf(round, shard), expected[shard]![round - 1]);
+      }
+    });
+  }
+
+  it('shows every round all windows of an episode, one to a shard, where they are staggered and as many', () => {
+    const timeline = new Timeline(configOf({ stagger: true }, { horizon: 100, unroll: 5, shards: 20 }));
+    for (const round of [1, 2, 19]) assert.ok(timeline.placeOf(round, 0).window === round - 1);
+    for (const round of [21, 22, 57, 1000]) {
+      const windows = Array.from({ length: 20 }, (_, shard) => timeline.placeOf(round, shard).window);
+      assert.deepEqual(
+        windows.sort((a, b) => a - b),
+        Array.from({ length: 20 }, (_, window) => window),
+      );
+    }
+  });
+
+  it('draws unrolls log-uniformly, another for every seed, member, shard and episode', () => {
+    const config = configOf({ longestUnroll: 32 }, { unroll: 2, horizon: 64 });
+    const unrollsOf = (changes: Partial<RunConfig>, shard = 0) => {
+      const episodes = episodesOf(walk(new Timeline({ ...config, ...changes }), shard, 20_000));
+      return episodes.map(([first]) => first!.unroll);
+    };
+    const unrolls = unrollsOf({});
+    assert.equal(Math.min(...unrolls), 2);
+    assert.equal(Math.max(...unrolls), 32);
+    // of U(0, 1) to the base of 16: half of the draws lie below 8, a quarter below 4, but for the rounding
+    const below = (limit: number) => unrolls.filter((unroll) => unroll < limit).length / unrolls.length;
+    assert.ok(Math.abs(below(7.5) - Math.log(7.5 / 2) / Math.log(16)) < 0.03, `${below(7.5)}`);
+    assert.ok(Math.abs(below(3.5) - Math.log(3.5 / 2) / Math.log(16)) < 0.03, `${below(3.5)}`);
+    for (const other of [unrollsOf({ seed: 2 }), unrollsOf({ member: 1 }), unrollsOf({}, 1)]) {
+      assert.notDeepEqual(other.slice(0, 50), unrolls.slice(0, 50));
+    }
+  });
+
+  it('begins episodes with the horizon that has grown by then, and lets open ones end with theirs', () => {
+    const timeline = new Timeline(configOf({ horizons: [31, 60] }, { horizon: 20 }));
+    const horizons = () => walk(timeline, 0, 24).map(({ horizon }) => horizon);
+    assert.deepEqual(horizons(), Array(24).fill(20));
+    // after round 8 an episode begins, so it is long; after round 15 a window of it is left
+    timeline.grown = [8, 14];
+    assert.deepEqual(horizons(), [...Array(8).fill(20), ...Array(7).fill(31), ...Array(9).fill(60)]);
+    // another history of the run
+    timeline.grown = [9];
+    assert.deepEqual(horizons(), [...Array(12).fill(20), ...Array(12).fill(31)]);
+  });
+
+  it('oldestStart() is the first round of the oldest episode that is open', () => {
+    const config = configOf({ stagger: true, longestUnroll: 17, horizons: [31, 60] });
+    const timeline = new Timeline(config);
+    timeline.grown = [7, 40];
+    for (const round of [1, 5, 30, 31, 70]) {
+      const starts = [0, 1, 2, 3].map((shard) => round - timeline.placeOf(round, shard).window);
+      assert.equal(new Timeline(config).oldestStart(1), 1);
+      assert.equal(timeline.oldestStart(round), Math.min(...starts));
+    }
+  });
+});

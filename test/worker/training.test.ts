@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { initialPhi, type Network } from '../../shared/phi.js';
+import { type Key, seedKey } from '../../shared/random.js';
+import { PLAIN_TRAINING, type TrainingConfig } from '../../shared/training.js';
+import type { ShardState, WindowResult } from '../../worker/engines/engine.js';
+import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
+import { WasmEngine } from '../../worker/engines/wasm/wasm-engine.js';
+import { zeroLstmState } from '../../worker/optimizers/lstm.js';
+import type { Problems, Split } from '../../worker/problems/problem.js';
+import { imitates } from '../../worker/training/imitation.js';
+import { lossWeightsOf } from '../../worker/training/loss-weights.js';
+import { scaleGradient, scaleProblems } from '../../worker/training/scaled-problems.js';
+import { trainWindow } from '../../worker/training/train-window.js';
+import { cloneState, relativeError } from '../contracts/engine.js';
+import { drawCase, gradientAt, KEY, row } from '../fixtures/drawn-problems.js';
+import { type FrozenWindow, unrollFrozen } from '../fixtures/frozen-loss.js';
+
+const NETWORK: Network = { layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const STEPS = 6;
+/** Two windows. */
+const HORIZON = 2 * STEPS;
+
+/** φ with weights large enough for updates that matter. */
+const PHI = Float32Array.from(initialPhi(NETWORK, seedKey(7)), (value) => 2 * value);
+
+const episode = { seed: 1, member: 0, shard: 2, episode: 5 };
+
+/** What an engine was given and gave back in two windows of an episode. */
+interface Trained {
+  /** ∇_0…∇_2K, each [N], as the engine saw them. */
+  gradients: Float32Array[];
+  windows: WindowResult[];
+}
+
+/** Trains two windows of an episode of quadratics, and records what the engine saw. */
+async function trainTwo(engineName: 'wasm' | 'reference', options: Partial<TrainingConfig>): Promise<Trained> {
+  const training = { ...PLAIN_TRAINING, ...options };
+  const drawn = await drawCase({ family: 'quadratic', options: { dimension: 3 } }, 2);
+  const { problems, gradient } =
+    training.coordinateScale > 0
+      ? {
+          problems: scaleProblems(drawn.problems, training.coordinateScale),
+          gradient: scaleGradient(drawn.gradientOf),
+        }
+      : { problems: drawn.problems, gradient: drawn.gradientOf };
+  const engine =
+    engineName === 'wasm'
+      ? new WasmEngine({ problems, network: NETWORK, gradient })
+      : await createReferenceEngine({ problems, network: NETWORK });
+  engine.loadPhi(PHI);
+  // a window of one step after the other: what they leave is what a long window meets
+  let walk = await engine.begin(KEY, 2, 'train');
+  const rows = [walk.gradient.slice()];
+  while (rows.length <= HORIZON) {
+    walk = (await engine.window({ state: walk, steps: 1, forwardOnly: true })).state;
+    rows.push(walk.gradient.slice());
+  }
+  let state: ShardState = await engine.begin(KEY, 2, 'train');
+  const windows: WindowResult[] = [];
+  for (let window = 0; window < 2; window++) {
+    const result = await trainWindow(engine, { ...episode, training }, { ...episode, state, steps: STEPS });
+    state = result.state;
+    windows.push({ ...result, state: { ...cloneState(state), ...(state.teacher && { teacher: state.teacher }) } });
+  }
+  engine.close();
+  return { gradients: rows, windows };
+}
+
+/** a_0…a_{K−1} of Adam in float64 (Kingma and Ba 2014, algorithm 1) over the gradients of an episode, each [N]. */
+function adamUpdates(gradients: readonly Float32Array[], learningRate: number): Float64Array[] {
+  const m = new Float64Array(gradients[0]!.length);
+  const v = new Float64Array(m.length);
+  return gradients.map((slopes, index) => {
+    const t = index + 1;
+    return m.map((_, i) => {
+      m[i] = 0.9 * m[i]! + 0.1 * slopes[i]!;
+      v[i] = 0.999 * v[i]! + 0.001 * slopes[i]! ** 2;
+      return (-learningRate * m[i]!) / (1 - 0.9 ** t) / (Math.sqrt(v[i]! / (1 - 0.999 ** t)) + 1e-8);
+    });
+  });
+}
+
+/** dφ by central differences of a loss of the window's updates, in float64. */
+function slopesOf(window: FrozenWindow, loss: (updates: readonly Float64Array[]) => number): Float64Array {
+  const phi = Float64Array.from(PHI);
+  return phi.map((value, i) => {
+    const at = (moved: number) => loss(unrollFrozen(window, phi.with(i, moved)).updates);
+    return (at(value + 1e-5) - at(value - 1e-5)) / 2e-5;
+  });
+}
+
+/** Σ_t w_t·<∇_t, θ_t − θ_0>, whose slopes are those of Σ_t w_t f_t(θ_t) where second derivatives are dropped. */
+function weightedLoss(updates: readonly Float64Array[], gradients: readonly Float32Array[], weights: number[]): number {
+  const moved = new Float64Array(updates[0]!.length);
+  let loss = 0;
+  updates.forEach((update, s) => {
+    for (let i = 0; i < moved.length; i++) {
+      moved[i] = moved[i]! + update[i]!;
+      loss += weights[s]! * gradients[s + 1]![i]! * moved[i]!;
+    }
+  });
+  return loss;
+}
+
+/** The second window: its gradients, and its state before. */
+function secondWindow(gradients: readonly Float32Array[]): FrozenWindow {
+  const start = { network: NETWORK, initialState: zeroLstmState(NETWORK, 6), lossWeights: [] };
+  const first = unrollFrozen({ ...start, gradients: gradients.slice(0, STEPS + 1) }, Float64Array.from(PHI));
+  return { ...start, initialState: first.state, gradients: gradients.slice(STEPS) };
+}
+
+const ONES = Array<number>(STEPS).fill(1);
+const LINEAR = [2 / 7, 4 / 7, 6 / 7, 8 / 7, 10 / 7, 12 / 7];
+const LAST = [0, 0, 0, 0, 0, 6];
+
+describe('lossWeightsOf()', () => {
+  it('has a sum of K, and the shape that its name says', () => {
+    assert.equal(lossWeightsOf('uniform', STEPS), undefined);
+    assert.deepEqual(lossWeightsOf('linear', STEPS), Float32Array.from(LINEAR));
+    assert.deepEqual(lossWeightsOf('last', STEPS), Float32Array.from(LAST));
+    assert.deepEqual(lossWeightsOf('linear', 1), Float32Array.of(1));
+    assert.deepEqual(lossWeightsOf('last', 1), Float32Array.of(1));
+  });
+});
+
+for (const engine of ['wasm', 'reference'] as const) {
+  describe(`trainWindow() on engine ${engine} gives the slopes of the loss in float64`, () => {
+    const plain: [name: string, options: Partial<TrainingConfig>, weights: number[]][] = [
+      ['uniform weights', {}, ONES],
+      ['linear weights', { lossWeights: 'linear' }, LINEAR],
+      ['the last weight alone', { lossWeights: 'last' }, LAST],
+      ['scaled coordinates', { coordinateScale: 3 }, ONES],
+    ];
+    for (const [name, options, weights] of plain) {
+      it(`with ${name}`, async () => {
+        const { gradients, windows } = await trainTwo(engine, options);
+        const window = secondWindow(gradients);
+        const expected = slopesOf(window, (updates) =>
+          weightedLoss(updates, window.gradients as Float32Array[], weights),
+        );
+        const error = relativeError(windows[1]!.phiGradient, expected);
+        assert.ok(error < 1e-4, `${error}`);
+      });
+    }
+
+    it('with imitation of Adam, which has seen the episode from its beginning', async () => {
+      const imitation = { share: 1, learningRate: 0.05, weight: 300 };
+      const { gradients, windows } = await trainTwo(engine, { imitation, lossWeights: 'linear' });
+      const window = secondWindow(gradients);
+      const wanted = adamUpdates(gradients, imitation.learningRate).slice(STEPS, HORIZON);
+      const distance = (updates: readonly Float64Array[]) =>
+        updates.reduce((sum, update, s) => sum + update.reduce((all, g, i) => all + (g - wanted[s]![i]!) ** 2, 0), 0);
+      const own = slopesOf(window, (updates) => weightedLoss(updates, window.gradients as Float32Array[], LINEAR));
+      const all = slopesOf(
+        window,
+        (updates) => weightedLoss(updates, window.gradients as Float32Array[], LINEAR) + 300 * distance(updates),
+      );
+      assert.ok(relativeError(windows[1]!.phiGradient, all) < 1e-4, `${relativeError(windows[1]!.phiGradient, all)}`);
+      // the imitation is a part of it that matters
+      assert.ok(relativeError(own, all) > 0.05, `${relativeError(own, all)}`);
+    });
+  });
+}
+
+describe('trainWindow()', () => {
+  it('leaves θ, h, ∇ and loss of an imitating episode as they are without imitation', async () => {
+    const imitation = { share: 1, learningRate: 0.05, weight: 300 };
+    const [imitating, plain] = [await trainTwo('wasm', { imitation }), await trainTwo('wasm', {})];
+    for (const [index, { state, loss }] of imitating.windows.entries()) {
+      const { teacher, ...rest } = state;
+      assert.ok(teacher);
+      assert.deepEqual(cloneState(rest), cloneState(plain.windows[index]!.state));
+      assert.equal(loss, plain.windows[index]!.loss);
+    }
+  });
+
+  it('advances the teacher in a replay as it did before', async () => {
+    const { problems, gradientOf } = await drawCase({ family: 'quadratic', options: { dimension: 3 } }, 2);
+    const engine = new WasmEngine({ problems, network: NETWORK, gradient: gradientOf });
+    engine.loadPhi(PHI);
+    const training = { ...PLAIN_TRAINING, imitation: { share: 1, learningRate: 0.05, weight: 1 } };
+    const after: ShardState[] = [];
+    for (const forwardOnly of [false, true]) {
+      const state = await engine.begin(KEY, 2, 'train');
+      const window = { ...episode, state, steps: STEPS, forwardOnly };
+      after.push(cloneState((await trainWindow(engine, { ...episode, training }, window)).state));
+    }
+    engine.close();
+    assert.ok(after[0]!.teacher);
+    assert.deepEqual(after[1], after[0]);
+  });
+});
+
+describe('imitates()', () => {
+  const shareOf = (share: number) => {
+    const imitation = { share, learningRate: 1, weight: 1 };
+    const episodes = Array.from({ length: 4000 }, (_, index) => imitates({ ...episode, episode: index }, imitation));
+    return episodes.filter((each) => each).length / 4000;
+  };
+
+  it('holds for the share of the episodes that is asked for', () => {
+    assert.equal(shareOf(0), 0);
+    assert.equal(shareOf(1), 1);
+    // three standard deviations
+    assert.ok(Math.abs(shareOf(0.3) - 0.3) < 0.022, `${shareOf(0.3)}`);
+  });
+});
+
+/** The families whose draws are of each kind: data of their own or none, a closed form or none. */
+const FAMILIES: [family: string, options: Record<string, unknown>][] = [
+  ['quadratic', { dimension: 4, 'initial-scale': 1 }],
+  ['rosenbrock', { dimension: 4 }],
+  ['logistic', {}],
+];
+
+describe('scaleProblems()', () => {
+  const RANGE = 1.5;
+
+  async function scaled(family: string, options: Record<string, unknown>, split: Split = 'train', key: Key = KEY) {
+    const drawn = await drawCase({ family, options, split, key }, 3);
+    const problems = scaleProblems(drawn.problems, RANGE);
+    const { theta, data } = problems.draw(key, 3, split);
+    const batch = { count: 3, data, key, split };
+    return { drawn, problems, gradientOf: scaleGradient(drawn.gradientOf), theta, batch };
+  }
+
+  for (const [family, options] of FAMILIES) {
+    it(`${family}: begins where the family does, with the slopes of f(c∘θ)`, async () => {
+      const { drawn, ...own } = await scaled(family, options);
+      const { gradient, losses } = gradientAt(own, 0);
+      const before = gradientAt(drawn, 0);
+      for (let p = 0; p < 3; p++) {
+        const error = Math.abs(losses[p]! - before.losses[p]!) / Math.abs(before.losses[p]!);
+        assert.ok(error < 1e-5, `f(θ_0) of problem ${p}: ${error}`);
+      }
+      const { coordinates } = drawn;
+      for (let p = 0; p < 3; p++) {
+        const expected = row(gradient, p, coordinates).map((_, j) => {
+          const at = (moved: number) =>
+            gradientAt({ ...own, theta: own.theta.with(p * coordinates + j, moved) }, 0).losses[p]!;
+          const x = own.theta[p * coordinates + j]!;
+          const width = 1e-3 * Math.max(0.1, Math.abs(x));
+          const [above, under] = [Math.fround(x + width), Math.fround(x - width)];
+          return (at(above) - at(under)) / (above - under);
+        });
+        const error = relativeError(row(gradient, p, coordinates), expected);
+        assert.ok(error < 5e-3, `problem ${p}: ${error}`);
+      }
+    });
+
+    it(`${family}: the tensor loss agrees with the gradient's losses`, async () => {
+      const { problems, theta, batch, ...own } = await scaled(family, options);
+      const { losses } = gradientAt({ theta, batch, gradientOf: own.gradientOf }, 0);
+      const tensor = tf.tidy(() => problems.loss(tf, tf.tensor2d(theta, [3, theta.length / 3]), batch, 0).dataSync());
+      assert.ok(relativeError(tensor, losses) < 1e-5);
+      // and where an engine holds the data on its device
+      const held = tf.tidy(() => {
+        const data = tf.tensor2d(batch.data.slice(), [3, batch.data.length / 3]);
+        const point = tf.tensor2d(theta, [3, theta.length / 3]);
+        return problems.loss(tf, point, { ...batch, tensor: data }, 0).dataSync();
+      });
+      assert.deepEqual(held, tensor);
+    });
+
+    it(`${family}: leaves what is held out as it is`, async () => {
+      const { drawn, theta, batch, gradientOf } = await scaled(family, options, 'held-out');
+      assert.deepEqual([theta, batch.data], [drawn.theta, drawn.batch.data]);
+      assert.deepEqual(gradientAt({ theta, batch, gradientOf }, 0), gradientAt(drawn, 0));
+    });
+  }
+
+  it('draws log c from U(−R, R), anew for every coordinate, problem and episode', async () => {
+    const logs = async (key: Key) => {
+      const { problems } = await drawCase({ family: 'quadratic', options: { dimension: 20 } }, 1);
+      const all: Problems = scaleProblems(problems, RANGE);
+      const { data } = all.draw(key, 200, 'train');
+      return data.slice(-4000).map((c) => Math.log(c));
+    };
+    const [one, other] = [await logs(seedKey(1)), await logs(seedKey(2))];
+    assert.equal(new Set([...one, ...other]).size > 7900, true);
+    const mean = one.reduce((sum, x) => sum + x, 0) / one.length;
+    const square = one.reduce((sum, x) => sum + x * x, 0) / one.length;
+    // of U(−R, R): mean 0 and variance R²/3, each within four standard errors
+    assert.ok(Math.abs(mean) < (4 * RANGE) / Math.sqrt(3 * 4000), `${mean}`);
+    assert.ok(Math.abs(square - RANGE ** 2 / 3) < 0.05, `${square}`);
+    assert.ok(Math.max(...one) <= RANGE + 1e-6 && Math.min(...one) >= -RANGE - 1e-6);
+  });
+});

@@ -1,0 +1,16 @@
+/** The weights of the losses of a window. */
+import type { LossWeights } from '../../shared/training.js';
+
+/**
+ * w_1…w_K of a window of K steps, whose sum is K, so that the size of the meta-gradient does not hang on the choice:
+ * `uniform`, all 1 (Andrychowicz et al. 2016, arXiv 1606.04474); `linear`, in proportion to t; `last`, nothing but
+ * the last loss of the window (the final loss that Chen et al. 2017, arXiv 1611.03824, hold against summed ones).
+ * Undefined for `uniform`: engines take that without being told.
+ */
+export function lossWeightsOf(weights: LossWeights, steps: number): Float32Array | undefined {
+  if (weights === 'uniform') return undefined;
+  const result = new Float32Array(steps);
+  if (weights === 'last') result[steps - 1] = steps;
+  else for (let t = 1; t <= steps; t++) result[t - 1] = (2 * t) / (steps + 1);
+  return result;
+}

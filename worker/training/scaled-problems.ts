@@ -1,0 +1,76 @@
+/**
+ * Random scaling of coordinates (Lv, Jiang and Li 2017, "Learning gradient descent: better generalization and longer
+ * horizons", arXiv 1703.03633): φ is trained on f(c∘θ) instead of f(θ), with c drawn anew for every
+ * coordinate, problem and episode. So it learns not to rely on how large gradients are, as Adam does not either.
+ */
+import type * as tfjs from '@tensorflow/tfjs';
+import { exp } from '../../shared/elementary.js';
+import { fillUniform, type Key } from '../../shared/random.js';
+import type { Batch, Draw, Gradient, Problems, Split, Tf } from '../problems/problem.js';
+import { streamKey } from '../problems/streams.js';
+
+/**
+ * The problems with every training draw scaled: θ_0 becomes θ_0/c, so that f begins where it did, and the gradient is
+ * c∘∇f(c∘θ), with c = e^u and u from U(−R, R). Draws that are held out, tuned or tested on stay as they are. c travels
+ * behind the family's own data. R must be positive.
+ */
+export function scaleProblems(problems: Problems, range: number): Problems {
+  const { createGradient: _of, ...rest } = problems;
+  return {
+    ...rest,
+    draw: (key, count, split) => scaleDraw(problems.draw(key, count, split), key, count, split, range),
+    loss: (tf, theta, batch, step) => scaledLoss(problems, tf, theta, batch, step),
+  };
+}
+
+function scaleDraw({ theta, data }: Draw, key: Key, count: number, split: Split, range: number): Draw {
+  if (split !== 'train') return { theta, data };
+  const coordinates = theta.length / count;
+  const all = new Float32Array(data.length + theta.length);
+  all.set(data);
+  const scales = all.subarray(data.length);
+  for (let p = 0; p < count; p++) {
+    fillUniform(streamKey(key, 'scale', p), scales.subarray(p * coordinates, (p + 1) * coordinates), -range, range);
+  }
+  for (let i = 0; i < scales.length; i++) scales[i] = exp(scales[i]!);
+  return { theta: theta.map((value, i) => value / scales[i]!), data: all };
+}
+
+/** The family's own batch, and c [N]; undefined where the draw was not scaled. */
+function separate(batch: Batch, length: number): { own: Batch; scales: Float32Array | undefined } {
+  if (batch.split !== 'train') return { own: batch, scales: undefined };
+  const { data } = batch;
+  const end = data.length - length;
+  const { tensor: _all, ...rest } = batch;
+  return { own: { ...rest, data: data.subarray(0, end) }, scales: data.subarray(end) };
+}
+
+/** The gradient of the scaled problems, from that of the problems. */
+export function scaleGradient(gradient: Gradient): Gradient {
+  let point = new Float32Array(0);
+  return (theta, batch, step, slopes, losses) => {
+    const { own, scales } = separate(batch, theta.length);
+    if (!scales) return gradient(theta, own, step, slopes, losses);
+    if (point.length !== theta.length) point = new Float32Array(theta.length);
+    for (let i = 0; i < point.length; i++) point[i] = scales[i]! * theta[i]!;
+    gradient(point, own, step, slopes, losses);
+    for (let i = 0; i < point.length; i++) slopes[i] = scales[i]! * slopes[i]!;
+  };
+}
+
+function scaledLoss(problems: Problems, tf: Tf, theta: tfjs.Tensor2D, batch: Batch, step: number): tfjs.Tensor1D {
+  const { own, scales } = separate(batch, theta.size);
+  if (!scales) return problems.loss(tf, theta, own, step);
+  return tf.tidy(() => {
+    if (!batch.tensor) {
+      // a tensor keeps the array that it is made from
+      return problems.loss(tf, tf.mul(theta, tf.tensor2d(scales.slice(), theta.shape)), own, step);
+    }
+    // what is on the device is split there
+    const { length } = own.data;
+    const all = tf.reshape(batch.tensor, [length + theta.size]) as tfjs.Tensor1D;
+    const c = tf.reshape(tf.slice(all, length), theta.shape);
+    const data = length === 0 ? {} : { tensor: tf.reshape(tf.slice(all, 0, length), [own.count, length / own.count]) };
+    return problems.loss(tf, tf.mul(theta, c), { ...own, ...(data as { tensor?: tfjs.Tensor2D }) }, step);
+  });
+}

@@ -23,10 +23,12 @@ export interface CompareOptions {
   /** Functions that are computed together. */
   chunk: number;
   seed: number;
+  /** The hand-designed optimizers to hold φ against. @default all */
+  against?: readonly OptimizerName[];
   onRow?: (row: ComparedOptimizer) => void;
 }
 
-/** The learned optimizer and every hand-designed one, each at its best learning rates. */
+/** The learned optimizer and the hand-designed ones, each at its best learning rates. */
 export function compareOnPool(options: CompareOptions): Promise<ComparedOptimizer[]> {
   const { config, phi, pool, functions, tuneFunctions, chunk, seed, onRow } = options;
   const session = { digest: digestOf(config), config };
@@ -51,7 +53,7 @@ export function compareOnPool(options: CompareOptions): Promise<ComparedOptimize
   }
   const handDesigned = (name: string, learningRate: number) => ({ name: name as OptimizerName, learningRate });
   return compare(
-    Object.keys(OPTIMIZERS),
+    options.against ?? Object.keys(OPTIMIZERS),
     {
       learned: () => onFresh({ phi }),
       tune: (name, rate) => onTuning(handDesigned(name, rate)),

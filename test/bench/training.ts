@@ -1,0 +1,110 @@
+/**
+ * `npm run bench:training -- [--coordinate-steps N] [--threads N] [--out FOLDER] [NAME…]`: trains protocol A once with each
+ * set of training options, all for as many coordinate-steps, and holds the φ's against each other on the same 10 000 fresh
+ * functions. Equal work and not equal time: other programs on the machine do not change the figures, whose bits the seed
+ * fixes. An imitated window costs a further forward pass, which is not counted.
+ */
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { compareOnPool } from '../../deploy/compare.js';
+import { trainEmbedded } from '../../deploy/embedded.js';
+import { configure, type Flags } from '../../deploy/train-flags.js';
+import { checkNumber } from '../../shared/check.js';
+import { initialPhiOf, type RunConfig } from '../../shared/config.js';
+import { UsageError } from '../../shared/errors.js';
+import { silentLogger } from '../../shared/logger.js';
+import { encodePhi } from '../../shared/phi-format.js';
+import { Timeline } from '../../shared/timeline.js';
+import { Pool } from '../../worker/pool.js';
+
+const TASK = 'Cannot measure';
+const FUNCTIONS = 10_000;
+
+/** Each changes one thing of the set called `defaults`, which is that of `lopt train quadratic`. */
+const SETS: Readonly<Record<string, Flags>> = {
+  defaults: {},
+  together: { episodes: 'together' },
+  '2-shards': { shards: 2, problems: 64 },
+  '2-shards-together': { shards: 2, problems: 64, episodes: 'together' },
+  '8-shards': { shards: 8, problems: 16 },
+  linear: { 'loss-weights': 'linear' },
+  last: { 'loss-weights': 'last' },
+  'scale-1': { 'scale-coordinates': 1 },
+  'scale-3': { 'scale-coordinates': 3 },
+  'imitate-0.3': { imitate: 0.3 },
+  'unroll-3': { unroll: 3 },
+  'unroll-10': { unroll: 10 },
+  'unroll-3-to-20': { unroll: 3, 'longest-unroll': 20 },
+  curriculum: { horizon: 25, horizons: '50,100', 'evaluate-every': 250 },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { 'coordinate-steps': { type: 'string' }, threads: { type: 'string' }, out: { type: 'string' } },
+});
+const budget = checkNumber(TASK, 'coordinate-steps', values['coordinate-steps'] ?? 40e6, { minimum: 1 });
+const threads = checkNumber(TASK, 'threads', values.threads ?? 1, { integer: true, minimum: 1 });
+const out = values.out ?? mkdtempSync(join(tmpdir(), 'lopt-training-'));
+
+/** The rounds in which the first `budget` coordinate-steps are done; a curriculum is taken to grow at once. */
+function roundsOf(config: RunConfig, coordinates: number): number {
+  const timeline = new Timeline(config);
+  timeline.grown = config.training.horizons.map(() => 0);
+  let steps = 0;
+  for (let round = 1; ; round++) {
+    for (let shard = 0; shard < config.shards; shard++) steps += timeline.placeOf(round, shard).steps;
+    if (steps * config.problems * coordinates >= budget) return round;
+  }
+}
+
+async function measure(name: string, flags: Flags): Promise<string> {
+  const { config, problems } = await configure(TASK, 'quadratic', flags);
+  const rounds = roundsOf(config, problems.coordinates);
+  const cpu = process.cpuUsage();
+  const folder = join(out, name);
+  mkdirSync(folder, { recursive: true });
+  const end = await trainEmbedded({
+    folder,
+    threads,
+    config,
+    phi: initialPhiOf(config),
+    goal: { rounds },
+    logger: silentLogger,
+  });
+  const seconds = process.cpuUsage(cpu).user / 1e6;
+  const phi = new Float32Array(end.state.phi);
+  writeFileSync(join(folder, 'last.safetensors'), encodePhi(config.network, phi));
+  const [short, long] = [await curvesOf(config, phi, 100, FUNCTIONS), await curvesOf(config, phi, 1000, 1000)];
+  const figures = [
+    `${short.sum.mean?.toFixed(2)} ± ${short.sum.standardError?.toFixed(2)}`,
+    `${short.final.mean?.toFixed(4)} ± ${short.final.standardError?.toFixed(4)}`,
+    short.final.median?.toPrecision(3),
+    long.final.median?.toPrecision(3),
+    long.final.mean?.toFixed(4),
+    seconds.toFixed(0),
+  ];
+  return `| ${name} | ${rounds} | ${figures.join(' | ')} |`;
+}
+
+/** How φ does over a horizon, as `lopt eval` measures it. */
+async function curvesOf(config: RunConfig, phi: Float32Array, horizon: number, functions: number) {
+  const pool = new Pool(threads);
+  try {
+    const plan = { phi, pool, functions, tuneFunctions: 1, chunk: 64, seed: 0, against: [] };
+    return (await compareOnPool({ ...plan, config: { ...config, horizon } }))[0]!;
+  } finally {
+    await pool.close();
+  }
+}
+
+const names = positionals.length > 0 ? positionals : Object.keys(SETS);
+const unknown = names.find((name) => !Object.hasOwn(SETS, name));
+if (unknown !== undefined) {
+  throw new UsageError(`${TASK}: each name must be one of ${Object.keys(SETS).join(', ')}, got "${unknown}"`);
+}
+process.stdout.write(`${budget} coordinate-steps each, seed 0, on ${FUNCTIONS} fresh functions; into ${out}\n\n`);
+process.stdout.write('| options | rounds | Σ f(θ_t) | f(θ_100) | its median | median f(θ_1000) | mean | CPU s |\n');
+process.stdout.write(`|${' --- |'.repeat(8)}\n`);
+for (const name of names) process.stdout.write(`${await measure(name, SETS[name]!)}\n`);

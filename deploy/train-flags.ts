@@ -4,7 +4,7 @@ import { checkChoice, checkNumber, checkNumbers, type NumberRule } from '../shar
 import type { OuterConfig } from '../shared/config.js';
 import { type RunConfig, VERSION } from '../shared/config.js';
 import { UsageError } from '../shared/errors.js';
-import { MAXIMUM_LAYERS, type Network } from '../shared/phi.js';
+import { MAXIMUM_LAYERS, type Network, PREPROCESSINGS } from '../shared/phi.js';
 import type { PhiFile } from '../shared/phi-file.js';
 import { ENGINES } from '../worker/engines/select.js';
 import type { ProblemFamily, Problems, TrainingDefaults } from '../worker/problems/problem.js';
@@ -78,7 +78,7 @@ export const NUMBER_FLAGS = {
 /** The other flags that configure the run. */
 export const WORD_FLAGS = {
   layers: 'units of the LSTM layers, as in 20,20',
-  preprocessing: 'input of the network: log-and-sign or none',
+  preprocessing: `input of the network: ${PREPROCESSINGS.join(', ')}`,
   engine: `what computes windows: auto, ${[...ENGINES.keys()].join(', ')}`,
   ...TRAINING_WORD_FLAGS,
 } as const;
@@ -142,6 +142,10 @@ export async function configure(task: string, problem: string, flags: Flags, ini
   };
   const network = networkOf(task, flags, number('output-scale'), init);
   const secondDerivatives = flags['second-derivatives'] === true;
+  if (secondDerivatives && network.preprocessing === 'rnnprop') {
+    // the root of the running mean square has no slope where gradients are 0
+    throw new UsageError(`${task}: "preprocessing" must not be rnnprop with second derivatives`);
+  }
   const values = optionValues(family, given);
   const rest = {
     seed: number('seed'),
@@ -152,7 +156,7 @@ export async function configure(task: string, problem: string, flags: Flags, ini
     unroll: number('unroll'),
     evaluateEvery: number('evaluate-every'),
     evaluateFunctions: number('evaluate-functions'),
-    engine: await engineOf(task, flags['engine'], secondDerivatives),
+    engine: await engineOf(task, flags['engine'], secondDerivatives, network),
   };
   const problems = await family.configure(values);
   const { options, folders } = separateFolders(family, values);
@@ -198,7 +202,7 @@ function networkOf(task: string, flags: Flags, outputScale: number, init: PhiFil
 }
 
 function checkPreprocessing(task: string, value: unknown): Network['preprocessing'] {
-  return checkChoice(task, 'preprocessing', value, ['log-and-sign', 'none'] as const);
+  return checkChoice(task, 'preprocessing', value, PREPROCESSINGS);
 }
 
 /** Checks the value of a flag by itself. Throws UsageError. */
@@ -225,8 +229,10 @@ function checkLayers(task: string, value: unknown): number[] {
   return layers;
 }
 
-async function engineOf(task: string, value: unknown, secondDerivatives: boolean): Promise<string> {
+async function engineOf(task: string, value: unknown, secondDerivatives: boolean, network: Network): Promise<string> {
   const engine = checkEngine(task, value ?? 'auto');
+  // the engines of a GPU do not know RNNProp's inputs
+  if (engine === 'auto' && network.preprocessing === 'rnnprop') return 'wasm';
   if (engine === 'auto') return autoEngine(secondDerivatives ? 'reference' : 'wasm');
   if (secondDerivatives && !ENGINES.get(engine)!.secondDerivatives) {
     const others = [...ENGINES.values()].filter((entry) => entry.secondDerivatives).map(({ name }) => name);

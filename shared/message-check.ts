@@ -10,7 +10,7 @@ import type {
   ToWorker,
   VoteMessage,
 } from './messages.js';
-import { type Network, phiLength } from './phi.js';
+import { type Network, PREPROCESSINGS, phiLength } from './phi.js';
 import {
   boolean,
   doubles,
@@ -48,7 +48,7 @@ const counting = integer(1);
 
 const network = object<Network>({
   layers: list(integer(1, 65536), 64),
-  preprocessing: word('log-and-sign', 'none'),
+  preprocessing: word(...PREPROCESSINGS),
   outputScale: finite,
 });
 

@@ -1,9 +1,7 @@
 /** φ as the bytes of a safetensors file: its tensors by name, and its network as metadata. Works in browsers too. */
 import { FileError } from './errors.js';
-import { MAXIMUM_LAYERS, type Network, type Preprocessing, phiLength, phiTensors } from './phi.js';
+import { MAXIMUM_LAYERS, type Network, PREPROCESSINGS, phiLength, phiTensors } from './phi.js';
 import { decodeSafeTensors, encodeSafeTensors } from './safetensors.js';
-
-const PREPROCESSINGS: readonly Preprocessing[] = ['log-and-sign', 'none'];
 
 /** The bytes of a φ file: a function of φ and its network alone. */
 export function encodePhi(network: Network, phi: Float32Array): Uint8Array {

@@ -1,8 +1,10 @@
 /** φ: the parameters of the learned optimizer, as one flat vector, and what its entries mean. */
 import { fillNormal, foldIn, type Key } from './random.js';
 
-/** How a gradient is presented to the network. */
-export type Preprocessing = 'log-and-sign' | 'none';
+/** How a gradient is presented to the network; the definition of each is in worker/optimizers/lstm.ts. */
+export const PREPROCESSINGS = ['log-and-sign', 'none', 'rnnprop'] as const;
+
+export type Preprocessing = (typeof PREPROCESSINGS)[number];
 
 /** Layers that a network may have: what the kernel keeps tables for. */
 export const MAXIMUM_LAYERS = 8;
@@ -25,9 +27,9 @@ export interface PhiTensor {
   length: number;
 }
 
-/** Numbers that the network reads for each coordinate: 2 with LogAndSign, 1 without. */
+/** Numbers that the network reads for each coordinate: the gradient itself, or what `preprocessing` makes of it. */
 export function inputSize(network: Network): number {
-  return network.preprocessing === 'log-and-sign' ? 2 : 1;
+  return network.preprocessing === 'none' ? 1 : 2;
 }
 
 /**
@@ -52,6 +54,14 @@ export function phiTensors(network: Network): PhiTensor[] {
   add('output/weights', below, 1);
   add('output/biases', 1);
   return tensors;
+}
+
+/**
+ * Numbers of hidden state that a coordinate has, by part: h and c of each layer in turn, then p, m and v where the inputs
+ * are RNNProp's.
+ */
+export function stateParts({ layers, preprocessing }: Pick<Network, 'layers' | 'preprocessing'>): number[] {
+  return [...layers.flatMap((units) => [units, units]), ...(preprocessing === 'rnnprop' ? [3] : [])];
 }
 
 /** How many numbers φ has. */

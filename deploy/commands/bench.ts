@@ -2,6 +2,7 @@
 import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
+import { PREPROCESSINGS } from '../../shared/phi.js';
 import { measureBench, WINDOW } from '../bench.js';
 import { MODULE_FLAG, problemOf } from '../problem-module.js';
 import { configure, type Flags, threadsOf } from '../train-flags.js';
@@ -19,7 +20,7 @@ export const bench: Command = {
     problems: 'problems in a shard',
     unroll: 'inner steps of a window (default 20)',
     layers: 'units of the LSTM layers',
-    preprocessing: 'input of the network: log-and-sign or none',
+    preprocessing: `input of the network: ${PREPROCESSINGS.join(', ')}`,
     engine: 'what computes windows',
     seconds: 'seconds of each measurement (default 2)',
     json: 'write the figures to this file',

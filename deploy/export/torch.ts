@@ -1,6 +1,7 @@
 /** φ for PyTorch: a Python file with an optimizer in it that needs nothing but PyTorch. */
 import { VERSION } from '../../shared/config.js';
 import type { Network } from '../../shared/phi.js';
+import { RNNPROP_DECAY, RNNPROP_EPSILON } from '../../worker/optimizers/lstm.js';
 
 /** Characters of φ on a line of the file. */
 const WIDTH = 112;
@@ -37,8 +38,8 @@ const head = `"""A learned optimizer for PyTorch, with its trained parameters in
 A small LSTM reads the gradient of every coordinate by itself, and its output is what is added to the coordinate
 (Andrychowicz et al. 2016, arXiv 1606.04474). The weights are shared by all coordinates; each keeps a hidden and a cell
 state of its own, so the optimizer takes 8 bytes of memory a coordinate and LSTM unit. Input, per coordinate: with
-PREPROCESSING "log-and-sign" the two numbers (ln|g|/10, sign g) where |g| >= e^-10, else (-1, e^10 g); with "none" g
-itself.
+PREPROCESSING "log-and-sign" the two numbers (ln|g|/10, sign g) where |g| >= e^-10, else (-1, e^10 g); with "rnnprop" g
+and its running mean, over the root of the running mean square (Lv et al. 2017, arXiv 1703.03633); with "none" g itself.
 """
 
 import base64
@@ -59,7 +60,7 @@ def phi_tensors(device, dtype):
     [4 * units]. The output's weights are [units, 1], its biases [1].
     """
     phi = torch.frombuffer(bytearray(base64.b64decode(PHI)), dtype=torch.float32).to(device, dtype)
-    sizes = [2 if PREPROCESSING == "log-and-sign" else 1, *LAYERS]
+    sizes = [1 if PREPROCESSING == "none" else 2, *LAYERS]
     shapes = [(below + units, 4 * units) for below, units in zip(sizes, LAYERS)] + [(LAYERS[-1], 1)]
     tensors = []
     for rows, columns in shapes:
@@ -68,10 +69,16 @@ def phi_tensors(device, dtype):
     return tensors
 
 
-def network_input(gradient):
-    """What the network reads of a gradient [n]: [n, inputs]."""
+def network_input(gradient, state):
+    """What the network reads of a gradient [n]: [n, inputs]. Running means are kept in the state."""
     if PREPROCESSING == "none":
         return gradient.unsqueeze(1)
+    if PREPROCESSING == "rnnprop":
+        values = torch.stack([torch.ones_like(gradient), gradient, gradient * gradient])
+        state["moments"] = ${RNNPROP_DECAY} * state["moments"] + (1 - ${RNNPROP_DECAY}) * values
+        ones, mean, square = state["moments"]
+        root = (square / ones).sqrt() + ${RNNPROP_EPSILON}
+        return torch.stack([gradient / root, mean / ones / root], dim=1)
     magnitude = gradient.abs()
     large = magnitude >= math.exp(-10)
     first = torch.where(large, magnitude.log() / 10, -1)
@@ -108,12 +115,15 @@ class LearnedOptimizer(torch.optim.Optimizer):
             kind = f"{'sparse ' if parameter.grad.is_sparse else ''}{parameter.dtype}"
             raise TypeError(f"Cannot step: gradients must be dense, of float32 or float64, got {kind}")
         *layers, (output_weights, output_biases) = phi_tensors(parameter.device, parameter.dtype)
-        x = network_input(parameter.grad.reshape(-1))
+        gradient = parameter.grad.reshape(-1)
         state = self.state[parameter]
         if not state:
             for layer, units in enumerate(LAYERS, 1):
-                state[f"hidden_{layer}"] = x.new_zeros(len(x), units)
-                state[f"cell_{layer}"] = x.new_zeros(len(x), units)
+                state[f"hidden_{layer}"] = gradient.new_zeros(len(gradient), units)
+                state[f"cell_{layer}"] = gradient.new_zeros(len(gradient), units)
+            if PREPROCESSING == "rnnprop":
+                state["moments"] = gradient.new_zeros(3, len(gradient))
+        x = network_input(gradient, state)
         for layer, (weights, biases) in enumerate(layers, 1):
             hidden, cell = state[f"hidden_{layer}"], state[f"cell_{layer}"]
             i, candidate, f, o = torch.addmm(biases, torch.cat([x, hidden], dim=1), weights).chunk(4, dim=1)

@@ -86,6 +86,7 @@ export function testTensorEngine(under: TensorEngineUnderTest): void {
       ...COLUMNS,
       ...under,
       single: true,
+      moments: under.kernel === undefined,
       async create(problems, gradient, network) {
         const tf = await under.load();
         const kernel = under.kernel?.(tf, network);

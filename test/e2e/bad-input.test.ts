@@ -43,7 +43,11 @@ const CASES: readonly Case[] = [
     'Cannot train: "layers" must be a list such as 20,20 of integers from 1 to 512, got "20,x"',
   ],
   ['train --layers 1,1,1,1,1,1,1,1,1', 2, 'Cannot train: "layers" must list 1 to 8 layers, got 9'],
-  ['train --preprocessing log', 2, 'Cannot train: "preprocessing" must be one of log-and-sign, none, got "log"'],
+  [
+    'train --preprocessing log',
+    2,
+    'Cannot train: "preprocessing" must be one of log-and-sign, none, rnnprop, got "log"',
+  ],
   ['train --engine gpu', 2, 'Cannot train: "engine" must be one of auto, wasm, reference, got "gpu"'],
   [
     'train --engine wasm --second-derivatives',

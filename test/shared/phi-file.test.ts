@@ -35,7 +35,11 @@ function writeChanged(
 describe('writePhi() and readPhi()', () => {
   it('give φ, its network and the hash of its file back', (test) => {
     const path = join(temporaryFolder(test), 'phi.safetensors');
-    for (const network of [NETWORK, { layers: [20, 20], preprocessing: 'none', outputScale: 1 / 3 } as const]) {
+    const others: Network[] = [
+      { layers: [20, 20], preprocessing: 'none', outputScale: 1 / 3 },
+      { ...NETWORK, preprocessing: 'rnnprop' },
+    ];
+    for (const network of [NETWORK, ...others]) {
       const phi = Float32Array.from(initialPhi(network, seedKey(1)));
       writePhi(path, network, phi);
       const hash = createHash('sha256').update(readFileSync(path)).digest('hex');
@@ -93,7 +97,7 @@ describe('readPhi()', () => {
       [{ metadata: { layers: '4,2' } }, /"lstm_1\/weights" must have shape \[6, 16\], got \[5, 12\]/],
       [{ metadata: { layers: '1000000000' } }, /"lstm_1\/weights" must have shape/],
       [{ metadata: { preprocessing: 'none' } }, /"lstm_1\/weights" must have shape \[4, 12\], got \[5, 12\]/],
-      [{ metadata: { preprocessing: 'log' } }, /one of log-and-sign, none, got "log"/],
+      [{ metadata: { preprocessing: 'log' } }, /one of log-and-sign, none, rnnprop, got "log"/],
       [{ metadata: { output_scale: '0' } }, /output scale must be positive, got "0"/],
       [{ metadata: { output_scale: 'Infinity' } }, /output scale must be positive, got "Infinity"/],
       [{ metadata: { output_scale: 'x' } }, /output scale must be positive, got "x"/],

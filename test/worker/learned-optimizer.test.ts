@@ -78,22 +78,23 @@ describe('LearnedOptimizer applyGradients()', () => {
       });
     }
 
-    it(`agrees with the plain definition within 1e-5 over many blocks of coordinates, by ${compute}`, async () => {
-      const phi = somePhi(NETWORK);
-      await withVariables([[13, 11]], async ([variable]) => {
-        const optimizer = new LearnedOptimizer({ network: NETWORK, phi }, { compute });
-        let state = zeroLstmState(NETWORK, 143);
-        for (let step = 0; step < 5; step++) {
-          variable!.assign(tf.zerosLike(variable!));
-          stepAll(optimizer, [variable!], step);
-          const gradient = Float64Array.from(someGradient(143, 100 * step));
-          const next = lstmStep(NETWORK, Float64Array.from(phi), gradient, state);
-          state = next.state;
-          assert.ok(relativeError(valuesOf([variable!])[0]!, next.updates) < 1e-5, `step ${step}`);
-        }
-        optimizer.dispose();
+    for (const network of [NETWORK, { ...NETWORK, preprocessing: 'rnnprop' } as const])
+      it(`agrees with the plain definition within 1e-5 over many blocks of coordinates, by ${compute}, ${network.preprocessing}`, async () => {
+        const phi = somePhi(network);
+        await withVariables([[13, 11]], async ([variable]) => {
+          const optimizer = new LearnedOptimizer({ network, phi }, { compute });
+          let state = zeroLstmState(network, 143);
+          for (let step = 0; step < 5; step++) {
+            variable!.assign(tf.zerosLike(variable!));
+            stepAll(optimizer, [variable!], step);
+            const gradient = Float64Array.from(someGradient(143, 100 * step));
+            const next = lstmStep(network, Float64Array.from(phi), gradient, state);
+            state = next.state;
+            assert.ok(relativeError(valuesOf([variable!])[0]!, next.updates) < 1e-5, `step ${step}`);
+          }
+          optimizer.dispose();
+        });
       });
-    });
 
     it(`leaves the variable and the state of an absent gradient as they are, by ${compute}`, async () => {
       await withVariables([[3], [2]], async (variables) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Network } from '../../shared/phi.js';
+import { type Network, PREPROCESSINGS } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import { type LstmLayerState, lstmStep, zeroLstmState } from '../../worker/optimizers/lstm.js';
 import { networkOf, relativeError } from '../contracts/engine.js';
@@ -85,15 +85,50 @@ describe('lstmStep()', () => {
     });
   }
 
-  it('writes to nothing that it is given', () => {
-    const network: Network = { layers: [3, 2], preprocessing: 'log-and-sign', outputScale: 0.1 };
-    const given = {
-      phi: new Float64Array(200).fill(0.3),
-      gradient: Float64Array.of(1, -2e-6),
-      state: zeroLstmState(network, 2),
-    };
-    const before = structuredClone(given);
-    lstmStep(network, given.phi, given.gradient, given.state);
-    assert.deepEqual(given, before);
+  it("reads RNNProp's inputs: the bias of the running means is corrected as in Adam", () => {
+    const network: Network = { layers: [1], preprocessing: 'rnnprop', outputScale: 1 };
+    // rows: ∇/√v̂, m̂/√v̂, h; columns: i, c̃, f, o; then the biases, w and b of the output
+    const weights = [0.5, -0.3, 0.2, 0.7, -0.4, 0.9, 0.1, 0.6, 0, 0, 0, 0];
+    const phi = Float64Array.from([...weights, 0.1, 0.2, -0.1, 0.3, 1.5, -0.25]);
+    const gradients = [
+      [3, -1e-4, 0],
+      [-1, 2e-4, 0],
+      [0.5, 1e-4, 0],
+      [-7, 0, 0],
+    ];
+    const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+    let state = zeroLstmState(network, 3);
+    const cells = [0, 0, 0];
+    const means = [0, 0, 0];
+    const squares = [0, 0, 0];
+    gradients.forEach((row, index) => {
+      const step = lstmStep(network, phi, Float64Array.from(row), state);
+      state = step.state;
+      const correction = 1 - 0.95 ** (index + 1);
+      row.forEach((g, n) => {
+        means[n] = 0.95 * means[n]! + 0.05 * g;
+        squares[n] = 0.95 * squares[n]! + 0.05 * g * g;
+        const root = Math.sqrt(squares[n]! / correction) + 1e-8;
+        const [a, b] = [g / root, means[n]! / correction / root];
+        cells[n] =
+          sigmoid(0.2 * a + 0.1 * b - 0.1 + 1) * cells[n]! +
+          sigmoid(0.5 * a - 0.4 * b + 0.1) * Math.tanh(-0.3 * a + 0.9 * b + 0.2);
+        const h = sigmoid(0.7 * a + 0.6 * b + 0.3) * Math.tanh(cells[n]!);
+        assert.ok(Math.abs(step.updates[n]! - (1.5 * h - 0.25)) < 1e-12, `step ${index}, coordinate ${n}`);
+      });
+    });
   });
+
+  for (const preprocessing of PREPROCESSINGS)
+    it(`writes to nothing that it is given: ${preprocessing}`, () => {
+      const network: Network = { layers: [3, 2], preprocessing, outputScale: 0.1 };
+      const given = {
+        phi: new Float64Array(200).fill(0.3),
+        gradient: Float64Array.of(1, -2e-6),
+        state: zeroLstmState(network, 2),
+      };
+      const before = structuredClone(given);
+      lstmStep(network, given.phi, given.gradient, given.state);
+      assert.deepEqual(given, before);
+    });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LoptError } from '../../shared/errors.js';
-import type { Network } from '../../shared/phi.js';
+import { type Network, stateParts } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import type { WindowResult } from '../../worker/engines/engine.js';
 import { MixEngine } from '../../worker/engines/mix-engine.js';
@@ -26,7 +26,7 @@ function eachEntry(
   coordinates: number,
   visit: (at: number, layer: number, part: 'hidden' | 'cell', index: number) => void,
 ): void {
-  const stateRows = network.layers.reduce((sum, units) => sum + 2 * units, 0);
+  const stateRows = stateParts(network).reduce((sum, units) => sum + units);
   for (const { first, width } of blocksOf(coordinates)) {
     let row = stateRows * first;
     network.layers.forEach((units, layer) => {
@@ -39,6 +39,12 @@ function eachEntry(
         }
       }
     });
+    if (network.preprocessing !== 'rnnprop') continue;
+    for (let moment = 0; moment < 3; moment++, row += width) {
+      for (let lane = 0; lane < width && first + lane < coordinates; lane++) {
+        visit(row + lane, network.layers.length, 'hidden', 3 * (first + lane) + moment);
+      }
+    }
   }
 }
 
@@ -47,7 +53,7 @@ function wasm(name: string, options: Partial<WasmEngineOptions>): EngineUnderTes
     name,
     create: async (problems, gradient, network) => new WasmEngine({ problems, gradient, network, ...options }),
     encode(layers, network, coordinates) {
-      const stateRows = network.layers.reduce((sum, units) => sum + 2 * units, 0);
+      const stateRows = stateParts(network).reduce((sum, units) => sum + units);
       const hidden = new Float32Array(stateRows * Math.ceil(coordinates / 8) * 8);
       eachEntry(network, coordinates, (at, layer, part, index) => {
         hidden[at] = layers[layer]![part][index]!;
@@ -59,6 +65,9 @@ function wasm(name: string, options: Partial<WasmEngineOptions>): EngineUnderTes
         hidden: new Float32Array(coordinates * units),
         cell: new Float32Array(coordinates * units),
       }));
+      if (network.preprocessing === 'rnnprop') {
+        layers.push({ hidden: new Float32Array(3 * coordinates), cell: new Float32Array(0) });
+      }
       eachEntry(network, coordinates, (at, layer, part, index) => {
         layers[layer]![part][index] = hidden[at]!;
       });

@@ -28,6 +28,14 @@ export interface EngineEntry {
   create(config: RunConfig, problems: Problems, gradient: () => Promise<Gradient>): Promise<Engine>;
 }
 
+/** Throws LoptError where an engine's kernel does not know the network's inputs. */
+function refuseMoments(engine: string, { preprocessing }: RunConfig['network']): void {
+  if (preprocessing !== 'rnnprop') return;
+  throw new LoptError(
+    `Cannot compute on engine "${engine}": "preprocessing" must be log-and-sign or none there, got "${preprocessing}"`,
+  );
+}
+
 function processor(): Promise<EngineDevice> {
   return Promise.resolve({ name: cpus()[0]?.model ?? process.arch, gpu: false });
 }
@@ -57,6 +65,7 @@ const tensorflow: EngineEntry = {
     return { name: device, gpu };
   },
   async create({ network, secondDerivatives }, problems) {
+    refuseMoments('tensorflow', network);
     const { createTensorflowEngine } = await import('./tensor/tensorflow/tensorflow-engine.js');
     return createTensorflowEngine({ problems, network, secondDerivatives });
   },
@@ -73,6 +82,7 @@ const webgpu: EngineEntry = {
     return { name, gpu: !software };
   },
   async create({ network, secondDerivatives }, problems) {
+    refuseMoments('webgpu', network);
     const { createWebGpuEngine } = await import('./tensor/webgpu/webgpu-engine.js');
     return createWebGpuEngine({ problems, network, secondDerivatives });
   },

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { fromBase64, toBase64 } from '../../shared/base64.js';
 import { checkChoice } from '../../shared/check.js';
 import { LoptError, messageOf, UsageError } from '../../shared/errors.js';
-import { phiLength } from '../../shared/phi.js';
+import { phiLength, stateParts } from '../../shared/phi.js';
 import { decodePhi, encodePhi, type NetworkPhi } from '../../shared/phi-format.js';
 import { KernelStepper } from './learned/kernel-stepper.js';
 import { readSource } from './learned/phi-source.js';
@@ -177,7 +177,7 @@ export class LearnedOptimizer extends tf.Optimizer {
   }
 
   #requireOwnWeights(weights: readonly NamedTensor[]): void {
-    const columns = 2 * this.#learned.network.layers.reduce((sum, units) => sum + units, 0);
+    const columns = stateParts(this.#learned.network).reduce((sum, units) => sum + units);
     const [iterations, ...states] = weights;
     const own = (name: string, { shape }: tf.Tensor) =>
       name.endsWith(STATE_SUFFIX) && shape.length === 2 && shape[1] === columns;

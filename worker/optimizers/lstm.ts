@@ -11,7 +11,14 @@ export const LOG_AND_SIGN_P = 10;
 /** Added to the forget gate's input, so that an untrained network remembers (Jozefowicz et al. 2015). */
 export const FORGET_BIAS = 1;
 
-/** The hidden state of one layer, each [coordinates × units]. */
+/** β of the running means that RNNProp's inputs are made of, and what is added to the root (Lv et al. 2017). */
+export const RNNPROP_DECAY = 0.95;
+export const RNNPROP_EPSILON = 1e-8;
+
+/**
+ * The hidden state of one layer, each [coordinates × units]. With RNNProp's inputs a last entry of its own has p, m and v of
+ * every coordinate as `hidden` [coordinates × 3], and an empty `cell`.
+ */
 export interface LstmLayerState {
   readonly hidden: Float64Array;
   readonly cell: Float64Array;
@@ -19,10 +26,12 @@ export interface LstmLayerState {
 
 /** The state before the first step: zeros. */
 export function zeroLstmState(network: Network, coordinates: number): LstmLayerState[] {
-  return network.layers.map((units) => ({
+  const layers = network.layers.map((units) => ({
     hidden: new Float64Array(coordinates * units),
     cell: new Float64Array(coordinates * units),
   }));
+  if (network.preprocessing !== 'rnnprop') return layers;
+  return [...layers, { hidden: new Float64Array(3 * coordinates), cell: new Float64Array(0) }];
 }
 
 /**
@@ -48,7 +57,7 @@ export function lstmStep(
   const updates = new Float64Array(coordinates);
   const next = zeroLstmState(network, coordinates);
   for (let n = 0; n < coordinates; n++) {
-    let x = networkInput(network, gradient[n]!);
+    let x = networkInput(network, gradient[n]!, n, state, next);
     network.layers.forEach((units, layer) => {
       const own = { from: n * units, to: (n + 1) * units };
       const { hidden, cell } = lstmCell(
@@ -68,12 +77,39 @@ export function lstmStep(
   return { updates, state: next };
 }
 
-/** What the network reads of one coordinate: LogAndSign (Andrychowicz et al. 2016, appendix A), or ∇ itself. */
-function networkInput({ preprocessing }: Network, gradient: number): Float64Array {
+/**
+ * What the network reads of coordinate n: ∇ itself, LogAndSign (Andrychowicz et al. 2016, appendix A), or RNNProp's inputs,
+ * whose moments move from `state` to `next`.
+ */
+function networkInput(
+  { layers, preprocessing }: Network,
+  gradient: number,
+  n: number,
+  state: readonly LstmLayerState[],
+  next: readonly LstmLayerState[],
+): Float64Array {
   if (preprocessing === 'none') return Float64Array.of(gradient);
+  if (preprocessing === 'rnnprop') {
+    const [before, after] = [state, next].map((each) => each[layers.length]!.hidden.subarray(3 * n, 3 * n + 3));
+    return rnnpropInput(gradient, before!, after!);
+  }
   const magnitude = Math.abs(gradient);
   if (magnitude >= exp(-LOG_AND_SIGN_P)) return Float64Array.of(log(magnitude) / LOG_AND_SIGN_P, Math.sign(gradient));
   return Float64Array.of(-1, exp(LOG_AND_SIGN_P) * gradient);
+}
+
+/**
+ * (∇/(√v̂ + ε), m̂/(√v̂ + ε)) with m̂ = m/p and v̂ = v/p (Lv, Jiang and Li 2017, arXiv 1703.03633): the gradient and its
+ * running mean on the scale of the gradients lately. p is the running mean of ones, 1 − β^t, which corrects the bias that
+ * m and v have from their zeros at the start. Writes p, m and v to `after`.
+ */
+function rnnpropInput(gradient: number, before: Float64Array, after: Float64Array): Float64Array {
+  [1, gradient, gradient * gradient].forEach((value, index) => {
+    after[index] = RNNPROP_DECAY * before[index]! + (1 - RNNPROP_DECAY) * value;
+  });
+  const [p, m, v] = after as unknown as [number, number, number];
+  const root = Math.sqrt(v / p) + RNNPROP_EPSILON;
+  return Float64Array.of(gradient / root, m / p / root);
 }
 
 /** One layer of one coordinate: x from below, h and c [units]; W [(inputs + units) × 4·units] by rows, b [4·units]. */

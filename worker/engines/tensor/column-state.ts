@@ -1,13 +1,16 @@
-/** The state as h, then c, of each layer in turn, each [N, units]: as plain operations and TensorFlow's take it. */
+/**
+ * The state as h, then c, of each layer in turn, each [N, units], and with RNNProp's inputs at last p, m and v, [N, 3]: as plain
+ * operations and TensorFlow's take it.
+ */
 import type * as tfjs from '@tensorflow/tfjs-core';
-import type { Network } from '../../../shared/phi.js';
+import { type Network, stateParts } from '../../../shared/phi.js';
 import type { LstmKernel } from './lstm-kernel.js';
 
 export type ColumnState = readonly tfjs.Tensor2D[];
 
 /** Numbers of state for one coordinate. */
-function stateSize({ layers }: Pick<Network, 'layers'>): number {
-  return layers.reduce((sum, units) => sum + 2 * units, 0);
+function stateSize(network: Network): number {
+  return stateParts(network).reduce((sum, units) => sum + units);
 }
 
 /** What a kernel does with such a state outside of its passages. */
@@ -15,7 +18,7 @@ export function columnState(
   tf: typeof tfjs,
   network: Network,
 ): Pick<LstmKernel, 'zeroState' | 'stateLength' | 'upload' | 'download'> {
-  const columns = network.layers.flatMap((units) => [units, units]);
+  const columns = stateParts(network);
   return {
     zeroState: (coordinates) => columns.map((units) => tf.zeros([coordinates, units])),
     stateLength: (coordinates) => coordinates * stateSize(network),

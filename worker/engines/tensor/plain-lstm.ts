@@ -1,7 +1,7 @@
 /** The LSTM as plain tensor operations on all coordinates at once, differentiated automatically. */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { type Network, phiTensors } from '../../../shared/phi.js';
-import { FORGET_BIAS, LOG_AND_SIGN_P } from '../../optimizers/lstm.js';
+import { FORGET_BIAS, LOG_AND_SIGN_P, RNNPROP_DECAY, RNNPROP_EPSILON } from '../../optimizers/lstm.js';
 import { beginPassage, type ColumnSteps, type ColumnWindow } from './column-passage.js';
 import { type ColumnState, columnState } from './column-state.js';
 import type { LstmKernel } from './lstm-kernel.js';
@@ -84,7 +84,8 @@ export function plainLstmStep(
 ): { updates: tfjs.Tensor1D; state: ColumnState } {
   const tensors = tf.tidy(() => {
     const next: tfjs.Tensor2D[] = [];
-    let x = networkInput(tf, network, gradient);
+    const moments = network.preprocessing === 'rnnprop' ? nextMoments(tf, gradient, state.at(-1)!) : undefined;
+    let x = moments ? rnnpropInput(tf, gradient, moments) : networkInput(tf, network, gradient);
     network.layers.forEach((_, layer) => {
       const [weights, biases] = phi.slice(2 * layer) as [tfjs.Tensor2D, tfjs.Tensor1D];
       const [h, c] = state.slice(2 * layer) as [tfjs.Tensor2D, tfjs.Tensor2D];
@@ -97,7 +98,7 @@ export function plainLstmStep(
     });
     const [outputWeights, outputBias] = phi.slice(-2) as [tfjs.Tensor2D, tfjs.Tensor1D];
     const output = tf.reshape(tf.add(tf.matMul(x, outputWeights), outputBias), [gradient.size]);
-    return [tf.mul(output, network.outputScale), ...next];
+    return [tf.mul(output, network.outputScale), ...next, ...(moments ? [moments] : [])];
   });
   const [updates, ...next] = tensors as [tfjs.Tensor1D, ...tfjs.Tensor2D[]];
   return { updates, state: next };
@@ -114,4 +115,17 @@ export function networkInput(tf: Tf, { preprocessing }: Network, gradient: tfjs.
   const first = tf.where(large, logarithm, tf.neg(one));
   const second = tf.where(large, tf.sign(gradient), tf.mul(gradient, Math.exp(LOG_AND_SIGN_P)));
   return tf.stack([first, second], 1) as tfjs.Tensor2D;
+}
+
+/** p, m and v of RNNProp's inputs after ∇, [N, 3]. */
+function nextMoments(tf: Tf, gradient: tfjs.Tensor1D, moments: tfjs.Tensor2D): tfjs.Tensor2D {
+  const values = tf.stack([tf.onesLike(gradient), gradient, tf.square(gradient)], 1);
+  return tf.add(tf.mul(moments, RNNPROP_DECAY), tf.mul(values, 1 - RNNPROP_DECAY));
+}
+
+/** RNNProp's inputs, [N, 2]: ∇ and m̂ over √v̂ + ε. */
+function rnnpropInput(tf: Tf, gradient: tfjs.Tensor1D, moments: tfjs.Tensor2D): tfjs.Tensor2D {
+  const [p, m, v] = tf.split(moments, 3, 1) as [tfjs.Tensor2D, tfjs.Tensor2D, tfjs.Tensor2D];
+  const root = tf.add(tf.sqrt(tf.div(v, p)), RNNPROP_EPSILON);
+  return tf.div(tf.concat([tf.reshape(gradient, [gradient.size, 1]), tf.div(m, p)], 1), root);
 }

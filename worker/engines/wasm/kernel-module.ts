@@ -2,7 +2,7 @@
 import { fromBase64 } from '../../../shared/base64.js';
 import { LoptError, messageOf } from '../../../shared/errors.js';
 import { nodeModule } from '../../../shared/node-module.js';
-import { inputSize, type Network } from '../../../shared/phi.js';
+import { inputSize, type Network, type Preprocessing } from '../../../shared/phi.js';
 import { type WasmMemory, webAssembly } from '../../web-assembly.js';
 import { RELAXED, STRICT } from './kernel-bytes.js';
 
@@ -10,7 +10,7 @@ import { RELAXED, STRICT } from './kernel-bytes.js';
 interface KernelExports {
   memory: WasmMemory;
   heapBase(): number;
-  configure(logAndSign: number, outputScale: number): void;
+  configure(inputs: number, outputScale: number): void;
   packBytes(below: number, units: number): number;
   addLayer(units: number, pack: number): void;
   finish(pack: number): void;
@@ -31,6 +31,9 @@ interface KernelExports {
     width: number,
   ): void;
 }
+
+/** The kernel's numbers for what the network reads. */
+const INPUTS: Readonly<Record<Preprocessing, number>> = { none: 0, 'log-and-sign': 1, rnnprop: 2 };
 
 const ALIGNMENT = 64;
 const PAGE = 65536;
@@ -87,7 +90,7 @@ export class Kernel {
     this.exports = new (webAssembly().Instance)(compile(strict)).exports as KernelExports;
     this.#top = this.exports.heapBase();
 
-    this.exports.configure(network.preprocessing === 'log-and-sign' ? 1 : 0, network.outputScale);
+    this.exports.configure(INPUTS[network.preprocessing], network.outputScale);
     this.inputRows = inputSize(network);
     let below = this.inputRows;
     for (const units of network.layers) {

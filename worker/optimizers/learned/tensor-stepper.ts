@@ -1,6 +1,6 @@
 /** Steps by plain tensor operations, on any backend of TensorFlow.js: data stay on its device. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Network } from '../../../shared/phi.js';
+import { type Network, stateParts } from '../../../shared/phi.js';
 import type { NetworkPhi } from '../../../shared/phi-format.js';
 import type { ColumnState } from '../../engines/tensor/column-state.js';
 import { plainLstmStep, tensorsOfPhi } from '../../engines/tensor/plain-lstm.js';
@@ -20,12 +20,12 @@ export class TensorStepper implements Stepper {
   }
 
   begin(coordinates: number): VariableState {
-    const columns = this.#network.layers.flatMap((units) => [units, units]);
+    const columns = stateParts(this.#network);
     return this.#state(coordinates, (_, length) => columns.map((units) => tf.zeros([length, units])));
   }
 
   async restore(rows: tf.Tensor2D): Promise<VariableState> {
-    const columns = this.#network.layers.flatMap((units) => [units, units]);
+    const columns = stateParts(this.#network);
     return this.#state(rows.shape[0], (first, length) => tf.split(tf.slice(rows, first, length), columns, 1));
   }
 

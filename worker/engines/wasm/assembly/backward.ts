@@ -1,7 +1,7 @@
 /** Back-propagation through the recorded steps of one block, second derivatives dropped. */
 import { fma } from './activations';
 import {
-  backwardPack, gateOffset, inputRows, layerCount, logAndSign, outputPack, outputScale, padTo4, phiLength, phiOffset,
+  backwardPack, gateOffset, inputRows, layerCount, outputPack, outputScale, padTo4, phiLength, phiOffset,
   recordRows, rowsBelow, stateOffset, unitsOf,
 } from './network';
 

@@ -1,16 +1,19 @@
 /** The forward pass of one block through one step. */
 import { fma, log4, sigmoid4, tanh4 } from './activations';
 import {
-  forwardPack, gateOffset, inputRows, layerCount, logAndSign, outputPack, rowsBelow, stateOffset, stateRows, unitsOf,
+  forwardPack, gateOffset, inputRows, inputs, layerCount, momentsOffset, outputPack, RAW, RNNPROP, rowsBelow, stateOffset,
+  stateRows, unitsOf,
 } from './network';
 
 const THRESHOLD: f32 = 4.5399931e-5; // e^−10
 const INVERSE_P: f32 = 0.1;
 const EXP_P: f32 = 22026.4658; // e^10
+const DECAY: f32 = 0.95;
+const EPSILON: f32 = 1e-8;
 
 /** LogAndSign with p = 10 (Andrychowicz et al. 2016, appendix A), or the gradient as it is, into the rows x. */
 function preprocess(gradient: usize, x: usize, rowBytes: usize): void {
-  if (!logAndSign) {
+  if (inputs == RAW) {
     memory.copy(x, gradient, rowBytes);
     return;
   }
@@ -26,13 +29,36 @@ function preprocess(gradient: usize, x: usize, rowBytes: usize): void {
 }
 
 /**
+ * RNNProp's inputs (Lv et al. 2017, arXiv 1703.03633): the gradient and its running mean, over the root of the running mean
+ * square, into the rows x. `moments` are rows of p, the sum of the weights so far that corrects the bias, of m and of v.
+ */
+function normalise(gradient: usize, moments: usize, x: usize, newMoments: usize, rowBytes: usize): void {
+  const decay = f32x4.splat(DECAY);
+  const share = f32x4.splat(1 - DECAY);
+  for (let b: usize = 0; b < rowBytes; b += 16) {
+    const value = v128.load(gradient + b);
+    const p = fma(decay, v128.load(moments + b), share);
+    const m = fma(decay, v128.load(moments + rowBytes + b), f32x4.mul(share, value));
+    const v = fma(decay, v128.load(moments + 2 * rowBytes + b), f32x4.mul(share, f32x4.mul(value, value)));
+    const root = f32x4.add(f32x4.sqrt(f32x4.div(v, p)), f32x4.splat(EPSILON));
+    v128.store(newMoments + b, p);
+    v128.store(newMoments + rowBytes + b, m);
+    v128.store(newMoments + 2 * rowBytes + b, v);
+    v128.store(x + b, f32x4.div(value, root));
+    v128.store(x + rowBytes + b, f32x4.div(f32x4.div(m, p), root));
+  }
+}
+
+/**
  * One step of one block. Reads the gradient row [width] and the rows of `state`; writes the record (x, the new state,
  * the gates) and the updates g [width].
  */
 export function forwardBlock(gradient: usize, state: usize, record: usize, updates: usize, width: i32): void {
   const rowBytes: usize = <usize>width << 2;
-  preprocess(gradient, record, rowBytes);
   const newState = record + <usize>inputRows * rowBytes;
+  const moments = <usize>momentsOffset * rowBytes;
+  if (inputs == RNNPROP) normalise(gradient, state + moments, record, newState + moments, rowBytes);
+  else preprocess(gradient, record, rowBytes);
   let below = record;
   for (let layer = 0; layer < layerCount; layer++) {
     const h = <usize>stateOffset(layer) * rowBytes;

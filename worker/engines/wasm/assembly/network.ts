@@ -6,6 +6,7 @@
  *
  *   x       inputs rows                       the preprocessed gradient
  *   state   per layer: h units, c units       what the next step needs
+ *           with RNNProp inputs: p, m, v
  *   gates   per layer: i, c̃, f, o units each  (dL/dz after the backward pass), then tanh c units
  *   output  1 row                             dL/dg
  */
@@ -13,7 +14,13 @@
 export const MAX_LAYERS: i32 = 8;
 
 export let layerCount: i32 = 0;
-export let logAndSign: bool = false;
+/** What the network reads: the gradient as it is, LogAndSign, or RNNProp's normalised gradient and momentum. */
+export const RAW: i32 = 0;
+export const LOG_AND_SIGN: i32 = 1;
+export const RNNPROP: i32 = 2;
+export let inputs: i32 = RAW;
+/** First row of RNNProp's moments within the state. */
+export let momentsOffset: i32 = 0;
 /** Rows of x. */
 export let inputRows: i32 = 0;
 /** Rows of the state of all layers. */
@@ -76,11 +83,11 @@ export function padTo4(n: i32): i32 {
   return (n + 3) & ~3;
 }
 
-/** Starts the description of a network: 2 input rows with LogAndSign, 1 without. */
-export function configure(useLogAndSign: bool, scale: f32): void {
+/** Starts the description of a network: 1 input row where it reads the gradient as it is, else 2. */
+export function configure(kind: i32, scale: f32): void {
   layerCount = 0;
-  logAndSign = useLogAndSign;
-  inputRows = useLogAndSign ? 2 : 1;
+  inputs = kind;
+  inputRows = kind == RAW ? 1 : 2;
   stateRows = 0;
   recordRows = 0;
   phiLength = 0;
@@ -111,6 +118,8 @@ export function addLayer(units: i32, pack: usize): void {
 export function finish(pack: usize): void {
   outputPack = pack;
   phiLength += unitsOf(layerCount - 1) + 1;
+  momentsOffset = stateRows;
+  if (inputs == RNNPROP) stateRows += 3;
   let row = inputRows + stateRows;
   for (let layer = 0; layer < layerCount; layer++) {
     store<i32>(gateOffset_ + (<usize>layer << 2), row);

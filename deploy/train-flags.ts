@@ -4,7 +4,7 @@ import { checkChoice, checkNumber, checkNumbers, type NumberRule } from '../shar
 import type { OuterConfig } from '../shared/config.js';
 import { type RunConfig, VERSION } from '../shared/config.js';
 import { UsageError } from '../shared/errors.js';
-import { MAXIMUM_LAYERS, type Network, PREPROCESSINGS } from '../shared/phi.js';
+import { hasMoments, MAXIMUM_LAYERS, type Network, PREPROCESSINGS } from '../shared/phi.js';
 import type { PhiFile } from '../shared/phi-file.js';
 import { ENGINES } from '../worker/engines/select.js';
 import type { ProblemFamily, Problems, TrainingDefaults } from '../worker/problems/problem.js';
@@ -142,9 +142,9 @@ export async function configure(task: string, problem: string, flags: Flags, ini
   };
   const network = networkOf(task, flags, number('output-scale'), init);
   const secondDerivatives = flags['second-derivatives'] === true;
-  if (secondDerivatives && network.preprocessing === 'rnnprop') {
+  if (secondDerivatives && hasMoments(network)) {
     // the root of the running mean square has no slope where gradients are 0
-    throw new UsageError(`${task}: "preprocessing" must not be rnnprop with second derivatives`);
+    throw new UsageError(`${task}: "preprocessing" must not be ${network.preprocessing} with second derivatives`);
   }
   const values = optionValues(family, given);
   const rest = {
@@ -232,7 +232,7 @@ function checkLayers(task: string, value: unknown): number[] {
 async function engineOf(task: string, value: unknown, secondDerivatives: boolean, network: Network): Promise<string> {
   const engine = checkEngine(task, value ?? 'auto');
   // the engines of a GPU do not know RNNProp's inputs
-  if (engine === 'auto' && network.preprocessing === 'rnnprop') return 'wasm';
+  if (engine === 'auto' && hasMoments(network)) return 'wasm';
   if (engine === 'auto') return autoEngine(secondDerivatives ? 'reference' : 'wasm');
   if (secondDerivatives && !ENGINES.get(engine)!.secondDerivatives) {
     const others = [...ENGINES.values()].filter((entry) => entry.secondDerivatives).map(({ name }) => name);

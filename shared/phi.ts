@@ -2,7 +2,7 @@
 import { fillNormal, foldIn, type Key } from './random.js';
 
 /** How a gradient is presented to the network; the definition of each is in worker/optimizers/lstm.ts. */
-export const PREPROCESSINGS = ['log-and-sign', 'none', 'rnnprop'] as const;
+export const PREPROCESSINGS = ['log-and-sign', 'none', 'rnnprop', 'both'] as const;
 
 export type Preprocessing = (typeof PREPROCESSINGS)[number];
 
@@ -29,6 +29,7 @@ export interface PhiTensor {
 
 /** Numbers that the network reads for each coordinate: the gradient itself, or what `preprocessing` makes of it. */
 export function inputSize(network: Network): number {
+  if (network.preprocessing === 'both') return 4;
   return network.preprocessing === 'none' ? 1 : 2;
 }
 
@@ -56,12 +57,17 @@ export function phiTensors(network: Network): PhiTensor[] {
   return tensors;
 }
 
+/** Whether RNNProp's inputs are read: a coordinate then keeps their running means. */
+export function hasMoments({ preprocessing }: Pick<Network, 'preprocessing'>): boolean {
+  return preprocessing === 'rnnprop' || preprocessing === 'both';
+}
+
 /**
  * Numbers of hidden state that a coordinate has, by part: h and c of each layer in turn, then p, m and v where the inputs
  * are RNNProp's.
  */
 export function stateParts({ layers, preprocessing }: Pick<Network, 'layers' | 'preprocessing'>): number[] {
-  return [...layers.flatMap((units) => [units, units]), ...(preprocessing === 'rnnprop' ? [3] : [])];
+  return [...layers.flatMap((units) => [units, units]), ...(hasMoments({ preprocessing }) ? [3] : [])];
 }
 
 /** How many numbers φ has. */

@@ -39,7 +39,8 @@ A small LSTM reads the gradient of every coordinate by itself, and its output is
 (Andrychowicz et al. 2016, arXiv 1606.04474). The weights are shared by all coordinates; each keeps a hidden and a cell
 state of its own, so the optimizer takes 8 bytes of memory a coordinate and LSTM unit. Input, per coordinate: with
 PREPROCESSING "log-and-sign" the two numbers (ln|g|/10, sign g) where |g| >= e^-10, else (-1, e^10 g); with "rnnprop" g
-and its running mean, over the root of the running mean square (Lv et al. 2017, arXiv 1703.03633); with "none" g itself.
+and its running mean, over the root of the running mean square (Lv et al. 2017, arXiv 1703.03633); with "both" these
+four; with "none" g itself.
 """
 
 import base64
@@ -60,7 +61,8 @@ def phi_tensors(device, dtype):
     [4 * units]. The output's weights are [units, 1], its biases [1].
     """
     phi = torch.frombuffer(bytearray(base64.b64decode(PHI)), dtype=torch.float32).to(device, dtype)
-    sizes = [1 if PREPROCESSING == "none" else 2, *LAYERS]
+    inputs = {"none": 1, "both": 4}.get(PREPROCESSING, 2)
+    sizes = [inputs, *LAYERS]
     shapes = [(below + units, 4 * units) for below, units in zip(sizes, LAYERS)] + [(LAYERS[-1], 1)]
     tensors = []
     for rows, columns in shapes:
@@ -73,17 +75,24 @@ def network_input(gradient, state):
     """What the network reads of a gradient [n]: [n, inputs]. Running means are kept in the state."""
     if PREPROCESSING == "none":
         return gradient.unsqueeze(1)
-    if PREPROCESSING == "rnnprop":
+    rows = []
+    if PREPROCESSING != "rnnprop":
+        rows += log_and_sign(gradient)
+    if PREPROCESSING != "log-and-sign":
         values = torch.stack([torch.ones_like(gradient), gradient, gradient * gradient])
         state["moments"] = ${RNNPROP_DECAY} * state["moments"] + (1 - ${RNNPROP_DECAY}) * values
         ones, mean, square = state["moments"]
         root = (square / ones).sqrt() + ${RNNPROP_EPSILON}
-        return torch.stack([gradient / root, mean / ones / root], dim=1)
+        rows += [gradient / root, mean / ones / root]
+    return torch.stack(rows, dim=1)
+
+
+def log_and_sign(gradient):
     magnitude = gradient.abs()
     large = magnitude >= math.exp(-10)
     first = torch.where(large, magnitude.log() / 10, -1)
     second = torch.where(large, gradient.sign(), math.exp(10) * gradient)
-    return torch.stack([first, second], dim=1)
+    return [first, second]
 
 
 class LearnedOptimizer(torch.optim.Optimizer):
@@ -121,7 +130,7 @@ class LearnedOptimizer(torch.optim.Optimizer):
             for layer, units in enumerate(LAYERS, 1):
                 state[f"hidden_{layer}"] = gradient.new_zeros(len(gradient), units)
                 state[f"cell_{layer}"] = gradient.new_zeros(len(gradient), units)
-            if PREPROCESSING == "rnnprop":
+            if PREPROCESSING in ("rnnprop", "both"):
                 state["moments"] = gradient.new_zeros(3, len(gradient))
         x = network_input(gradient, state)
         for layer, (weights, biases) in enumerate(layers, 1):

@@ -1,7 +1,7 @@
 /** What every engine must do; run on each implementation. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Network, phiLength } from '../../shared/phi.js';
+import { hasMoments, type Network, phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import type { Engine, ShardState, WindowResult } from '../../worker/engines/engine.js';
 import type { Gradient, Problems } from '../../worker/problems/problem.js';
@@ -150,9 +150,14 @@ function someRows(rows: number, coordinates: number): Float32Array {
 
 /** The laws of a window of healthy problems. */
 function testWindows(under: EngineUnderTest): void {
-  const networks: Network[] = [{ ...NETWORK, layers: [4] }, NETWORK, { ...NETWORK, preprocessing: 'rnnprop' }];
+  const networks: Network[] = [
+    { ...NETWORK, layers: [4] },
+    NETWORK,
+    { ...NETWORK, preprocessing: 'rnnprop' },
+    { ...NETWORK, preprocessing: 'both' },
+  ];
   for (const network of networks) {
-    if (network.preprocessing === 'rnnprop' && under.moments === false) continue;
+    if (hasMoments(network) && under.moments === false) continue;
     const { layers, preprocessing } = network;
     it(`window() gives dφ of the frozen-gradient loss, by differences in float64: quadratic, layers ${layers}, ${preprocessing}`, async () => {
       const family = familyNamed('quadratic');
@@ -185,9 +190,9 @@ function testWindows(under: EngineUnderTest): void {
     });
   }
 
-  for (const [index, coordinates] of [1, 7, 8, 9, 63, 64, 65, 130, 1, 9, 65].entries()) {
-    const preprocessing = index < 8 ? NETWORK.preprocessing : 'rnnprop';
-    if (preprocessing === 'rnnprop' && under.moments === false) continue;
+  for (const [index, coordinates] of [1, 7, 8, 9, 63, 64, 65, 130, 1, 9, 65, 1, 9, 65].entries()) {
+    const preprocessing = index < 8 ? NETWORK.preprocessing : index < 11 ? 'rnnprop' : 'both';
+    if (hasMoments({ preprocessing }) && under.moments === false) continue;
     it(`window() agrees with the definition in float64 on ${coordinates} coordinates, ${preprocessing}`, async () => {
       const network: Network = { layers: [3], preprocessing, outputScale: 0.1 };
       const rows = someRows(4, coordinates);

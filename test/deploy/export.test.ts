@@ -19,6 +19,7 @@ const NETWORKS: readonly Network[] = [
   { layers: [3], preprocessing: 'none', outputScale: 1 / 3 },
   { layers: [5, 7, 4], preprocessing: 'log-and-sign', outputScale: 1e-7 },
   { layers: [4, 3], preprocessing: 'rnnprop', outputScale: 0.1 },
+  { layers: [4, 3], preprocessing: 'both', outputScale: 0.1 },
 ];
 
 /** Numbers that are easily lost on the way: subnormal, huge, −0, and such as need every digit. */

@@ -46,7 +46,7 @@ const CASES: readonly Case[] = [
   [
     'train --preprocessing log',
     2,
-    'Cannot train: "preprocessing" must be one of log-and-sign, none, rnnprop, got "log"',
+    'Cannot train: "preprocessing" must be one of log-and-sign, none, rnnprop, both, got "log"',
   ],
   ['train --engine gpu', 2, 'Cannot train: "engine" must be one of auto, wasm, reference, got "gpu"'],
   [

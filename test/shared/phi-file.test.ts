@@ -38,6 +38,7 @@ describe('writePhi() and readPhi()', () => {
     const others: Network[] = [
       { layers: [20, 20], preprocessing: 'none', outputScale: 1 / 3 },
       { ...NETWORK, preprocessing: 'rnnprop' },
+      { ...NETWORK, preprocessing: 'both' },
     ];
     for (const network of [NETWORK, ...others]) {
       const phi = Float32Array.from(initialPhi(network, seedKey(1)));
@@ -97,7 +98,7 @@ describe('readPhi()', () => {
       [{ metadata: { layers: '4,2' } }, /"lstm_1\/weights" must have shape \[6, 16\], got \[5, 12\]/],
       [{ metadata: { layers: '1000000000' } }, /"lstm_1\/weights" must have shape/],
       [{ metadata: { preprocessing: 'none' } }, /"lstm_1\/weights" must have shape \[4, 12\], got \[5, 12\]/],
-      [{ metadata: { preprocessing: 'log' } }, /one of log-and-sign, none, rnnprop, got "log"/],
+      [{ metadata: { preprocessing: 'log' } }, /one of log-and-sign, none, rnnprop, both, got "log"/],
       [{ metadata: { output_scale: '0' } }, /output scale must be positive, got "0"/],
       [{ metadata: { output_scale: 'Infinity' } }, /output scale must be positive, got "Infinity"/],
       [{ metadata: { output_scale: 'x' } }, /output scale must be positive, got "x"/],

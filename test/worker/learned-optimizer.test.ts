@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { LearnedOptimizer } from 'lopt';
+import { PREPROCESSINGS } from '../../shared/phi.js';
 import { lstmStep, zeroLstmState } from '../../worker/optimizers/lstm.js';
 import { loadImages } from '../../worker/problems/images/load.js';
 import { networkOf, relativeError, somePhi } from '../contracts/engine.js';
@@ -78,7 +79,7 @@ describe('LearnedOptimizer applyGradients()', () => {
       });
     }
 
-    for (const network of [NETWORK, { ...NETWORK, preprocessing: 'rnnprop' } as const])
+    for (const network of PREPROCESSINGS.map((preprocessing) => ({ ...NETWORK, preprocessing })))
       it(`agrees with the plain definition within 1e-5 over many blocks of coordinates, by ${compute}, ${network.preprocessing}`, async () => {
         const phi = somePhi(network);
         await withVariables([[13, 11]], async ([variable]) => {

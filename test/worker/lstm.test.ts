@@ -119,6 +119,29 @@ describe('lstmStep()', () => {
     });
   });
 
+  it('reads LogAndSign and RNNProp’s inputs one after the other, where it reads both', () => {
+    // the same weights, and zeros for the other two inputs
+    const layer = Array.from({ length: 28 }, (_, index) => 0.7 * Math.sin(index));
+    const own = (rows: number[]) => rows.flatMap((row) => layer.slice(4 * row, 4 * row + 4));
+    const rest = [...own([4, 5]), 1.5, -0.25];
+    const zeros = Array<number>(8).fill(0);
+    const cases = [
+      ['log-and-sign', [...own([0, 1]), ...zeros]],
+      ['rnnprop', [...zeros, ...own([0, 1])]],
+    ] as const;
+    for (const [preprocessing, rows] of cases) {
+      const one: Network = { layers: [1], preprocessing, outputScale: 1 };
+      const both: Network = { ...one, preprocessing: 'both' };
+      let [state, expected] = [zeroLstmState(both, 2), zeroLstmState(one, 2)];
+      for (const gradient of [Float64Array.of(2, -1e-6), Float64Array.of(-0.1, 3), Float64Array.of(0, 1)]) {
+        const step = lstmStep(both, Float64Array.from([...rows, ...rest]), gradient, state);
+        const alone = lstmStep(one, Float64Array.from([...own([0, 1]), ...rest]), gradient, expected);
+        assert.ok(relativeError(step.updates, alone.updates) < 1e-14, preprocessing);
+        [state, expected] = [step.state, alone.state];
+      }
+    }
+  });
+
   for (const preprocessing of PREPROCESSINGS)
     it(`writes to nothing that it is given: ${preprocessing}`, () => {
       const network: Network = { layers: [3, 2], preprocessing, outputScale: 0.1 };

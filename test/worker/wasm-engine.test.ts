@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LoptError } from '../../shared/errors.js';
-import { type Network, stateParts } from '../../shared/phi.js';
+import { hasMoments, type Network, stateParts } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import type { WindowResult } from '../../worker/engines/engine.js';
 import { MixEngine } from '../../worker/engines/mix-engine.js';
@@ -39,7 +39,7 @@ function eachEntry(
         }
       }
     });
-    if (network.preprocessing !== 'rnnprop') continue;
+    if (!hasMoments(network)) continue;
     for (let moment = 0; moment < 3; moment++, row += width) {
       for (let lane = 0; lane < width && first + lane < coordinates; lane++) {
         visit(row + lane, network.layers.length, 'hidden', 3 * (first + lane) + moment);
@@ -65,7 +65,7 @@ function wasm(name: string, options: Partial<WasmEngineOptions>): EngineUnderTes
         hidden: new Float32Array(coordinates * units),
         cell: new Float32Array(coordinates * units),
       }));
-      if (network.preprocessing === 'rnnprop') {
+      if (hasMoments(network)) {
         layers.push({ hidden: new Float32Array(3 * coordinates), cell: new Float32Array(0) });
       }
       eachEntry(network, coordinates, (at, layer, part, index) => {

@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import type { RunConfig } from '../../shared/config.js';
 import { LoptError } from '../../shared/errors.js';
+import { hasMoments, type Network } from '../../shared/phi.js';
 import type { Gradient, Problems } from '../problems/problem.js';
 import type { Engine } from './engine.js';
 import { WasmEngine } from './wasm/wasm-engine.js';
@@ -29,10 +30,10 @@ export interface EngineEntry {
 }
 
 /** Throws LoptError where an engine's kernel does not know the network's inputs. */
-function refuseMoments(engine: string, { preprocessing }: RunConfig['network']): void {
-  if (preprocessing !== 'rnnprop') return;
+function refuseMoments(engine: string, network: Network): void {
+  if (!hasMoments(network)) return;
   throw new LoptError(
-    `Cannot compute on engine "${engine}": "preprocessing" must be log-and-sign or none there, got "${preprocessing}"`,
+    `Cannot compute on engine "${engine}": "preprocessing" must be log-and-sign or none there, got "${network.preprocessing}"`,
   );
 }
 

@@ -3,7 +3,7 @@
  * every faster one is tested against.
  */
 import { exp, log, sigmoid, tanh } from '../../shared/elementary.js';
-import { type Network, phiTensors } from '../../shared/phi.js';
+import { hasMoments, type Network, phiTensors } from '../../shared/phi.js';
 
 /** p of LogAndSign: gradients below e^−p in magnitude are scaled instead of taken the logarithm of. */
 export const LOG_AND_SIGN_P = 10;
@@ -30,7 +30,7 @@ export function zeroLstmState(network: Network, coordinates: number): LstmLayerS
     hidden: new Float64Array(coordinates * units),
     cell: new Float64Array(coordinates * units),
   }));
-  if (network.preprocessing !== 'rnnprop') return layers;
+  if (!hasMoments(network)) return layers;
   return [...layers, { hidden: new Float64Array(3 * coordinates), cell: new Float64Array(0) }];
 }
 
@@ -78,21 +78,26 @@ export function lstmStep(
 }
 
 /**
- * What the network reads of coordinate n: ∇ itself, LogAndSign (Andrychowicz et al. 2016, appendix A), or RNNProp's inputs,
- * whose moments move from `state` to `next`.
+ * What the network reads of coordinate n: ∇ itself, LogAndSign, RNNProp's inputs, or both one after the other. RNNProp's
+ * moments move from `state` to `next`.
  */
 function networkInput(
-  { layers, preprocessing }: Network,
+  network: Network,
   gradient: number,
   n: number,
   state: readonly LstmLayerState[],
   next: readonly LstmLayerState[],
 ): Float64Array {
+  const { layers, preprocessing } = network;
   if (preprocessing === 'none') return Float64Array.of(gradient);
-  if (preprocessing === 'rnnprop') {
-    const [before, after] = [state, next].map((each) => each[layers.length]!.hidden.subarray(3 * n, 3 * n + 3));
-    return rnnpropInput(gradient, before!, after!);
-  }
+  if (!hasMoments(network)) return logAndSign(gradient);
+  const [before, after] = [state, next].map((each) => each[layers.length]!.hidden.subarray(3 * n, 3 * n + 3));
+  const moving = rnnpropInput(gradient, before!, after!);
+  return preprocessing === 'both' ? Float64Array.of(...logAndSign(gradient), ...moving) : moving;
+}
+
+/** (ln|∇|/p, sign ∇) where |∇| ≥ e^−p, else (−1, e^p·∇) (Andrychowicz et al. 2016, appendix A). */
+function logAndSign(gradient: number): Float64Array {
   const magnitude = Math.abs(gradient);
   if (magnitude >= exp(-LOG_AND_SIGN_P)) return Float64Array.of(log(magnitude) / LOG_AND_SIGN_P, Math.sign(gradient));
   return Float64Array.of(-1, exp(LOG_AND_SIGN_P) * gradient);

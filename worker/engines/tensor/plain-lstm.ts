@@ -1,6 +1,6 @@
 /** The LSTM as plain tensor operations on all coordinates at once, differentiated automatically. */
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { type Network, phiTensors } from '../../../shared/phi.js';
+import { hasMoments, type Network, phiTensors } from '../../../shared/phi.js';
 import { FORGET_BIAS, LOG_AND_SIGN_P, RNNPROP_DECAY, RNNPROP_EPSILON } from '../../optimizers/lstm.js';
 import { beginPassage, type ColumnSteps, type ColumnWindow } from './column-passage.js';
 import { type ColumnState, columnState } from './column-state.js';
@@ -84,8 +84,8 @@ export function plainLstmStep(
 ): { updates: tfjs.Tensor1D; state: ColumnState } {
   const tensors = tf.tidy(() => {
     const next: tfjs.Tensor2D[] = [];
-    const moments = network.preprocessing === 'rnnprop' ? nextMoments(tf, gradient, state.at(-1)!) : undefined;
-    let x = moments ? rnnpropInput(tf, gradient, moments) : networkInput(tf, network, gradient);
+    const moments = hasMoments(network) ? nextMoments(tf, gradient, state.at(-1)!) : undefined;
+    let x = networkInput(tf, network, gradient, moments);
     network.layers.forEach((_, layer) => {
       const [weights, biases] = phi.slice(2 * layer) as [tfjs.Tensor2D, tfjs.Tensor1D];
       const [h, c] = state.slice(2 * layer) as [tfjs.Tensor2D, tfjs.Tensor2D];
@@ -104,9 +104,21 @@ export function plainLstmStep(
   return { updates, state: next };
 }
 
-/** What the network reads, [N, inputSize]: LogAndSign (Andrychowicz et al. 2016, appendix A), or ∇ itself. */
-export function networkInput(tf: Tf, { preprocessing }: Network, gradient: tfjs.Tensor1D): tfjs.Tensor2D {
+/** What the network reads, [N, inputSize]: ∇ itself, LogAndSign, RNNProp's inputs after these moments, or both. */
+export function networkInput(
+  tf: Tf,
+  { preprocessing }: Network,
+  gradient: tfjs.Tensor1D,
+  moments?: tfjs.Tensor2D,
+): tfjs.Tensor2D {
   if (preprocessing === 'none') return tf.reshape(gradient, [gradient.size, 1]);
+  if (!moments) return logAndSign(tf, gradient);
+  const moving = rnnpropInput(tf, gradient, moments);
+  return preprocessing === 'both' ? tf.concat([logAndSign(tf, gradient), moving], 1) : moving;
+}
+
+/** LogAndSign (Andrychowicz et al. 2016, appendix A), [N, 2]. */
+function logAndSign(tf: Tf, gradient: tfjs.Tensor1D): tfjs.Tensor2D {
   const magnitude = tf.abs(gradient);
   const large = tf.greaterEqual(magnitude, Math.exp(-LOG_AND_SIGN_P));
   const one = tf.onesLike(gradient);

@@ -33,7 +33,7 @@ interface KernelExports {
 }
 
 /** The kernel's numbers for what the network reads. */
-const INPUTS: Readonly<Record<Preprocessing, number>> = { none: 0, 'log-and-sign': 1, rnnprop: 2 };
+const INPUTS: Readonly<Record<Preprocessing, number>> = { none: 0, 'log-and-sign': 1, rnnprop: 2, both: 3 };
 
 const ALIGNMENT = 64;
 const PAGE = 65536;

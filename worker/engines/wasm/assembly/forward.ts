@@ -1,8 +1,8 @@
 /** The forward pass of one block through one step. */
 import { fma, log4, sigmoid4, tanh4 } from './activations';
 import {
-  forwardPack, gateOffset, inputRows, inputs, layerCount, momentsOffset, outputPack, RAW, RNNPROP, rowsBelow, stateOffset,
-  stateRows, unitsOf,
+  BOTH, forwardPack, gateOffset, inputRows, inputs, layerCount, momentsOffset, outputPack, RAW, RNNPROP, rowsBelow,
+  stateOffset, stateRows, unitsOf,
 } from './network';
 
 const THRESHOLD: f32 = 4.5399931e-5; // e^−10
@@ -57,8 +57,10 @@ export function forwardBlock(gradient: usize, state: usize, record: usize, updat
   const rowBytes: usize = <usize>width << 2;
   const newState = record + <usize>inputRows * rowBytes;
   const moments = <usize>momentsOffset * rowBytes;
-  if (inputs == RNNPROP) normalise(gradient, state + moments, record, newState + moments, rowBytes);
-  else preprocess(gradient, record, rowBytes);
+  if (inputs != RNNPROP) preprocess(gradient, record, rowBytes);
+  if (inputs == RNNPROP || inputs == BOTH) {
+    normalise(gradient, state + moments, newState - 2 * rowBytes, newState + moments, rowBytes);
+  }
   let below = record;
   for (let layer = 0; layer < layerCount; layer++) {
     const h = <usize>stateOffset(layer) * rowBytes;

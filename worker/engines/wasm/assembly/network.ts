@@ -14,10 +14,11 @@
 export const MAX_LAYERS: i32 = 8;
 
 export let layerCount: i32 = 0;
-/** What the network reads: the gradient as it is, LogAndSign, or RNNProp's normalised gradient and momentum. */
+/** What the network reads: the gradient as it is, LogAndSign, RNNProp's normalised gradient and momentum, or both. */
 export const RAW: i32 = 0;
 export const LOG_AND_SIGN: i32 = 1;
 export const RNNPROP: i32 = 2;
+export const BOTH: i32 = 3;
 export let inputs: i32 = RAW;
 /** First row of RNNProp's moments within the state. */
 export let momentsOffset: i32 = 0;
@@ -83,11 +84,11 @@ export function padTo4(n: i32): i32 {
   return (n + 3) & ~3;
 }
 
-/** Starts the description of a network: 1 input row where it reads the gradient as it is, else 2. */
+/** Starts the description of a network: 1 input row where it reads the gradient as it is, 4 where it reads both others, else 2. */
 export function configure(kind: i32, scale: f32): void {
   layerCount = 0;
   inputs = kind;
-  inputRows = kind == RAW ? 1 : 2;
+  inputRows = kind == RAW ? 1 : kind == BOTH ? 4 : 2;
   stateRows = 0;
   recordRows = 0;
   phiLength = 0;
@@ -119,7 +120,7 @@ export function finish(pack: usize): void {
   outputPack = pack;
   phiLength += unitsOf(layerCount - 1) + 1;
   momentsOffset = stateRows;
-  if (inputs == RNNPROP) stateRows += 3;
+  if (inputs == RNNPROP || inputs == BOTH) stateRows += 3;
   let row = inputRows + stateRows;
   for (let layer = 0; layer < layerCount; layer++) {
     store<i32>(gateOffset_ + (<usize>layer << 2), row);

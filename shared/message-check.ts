@@ -72,9 +72,6 @@ const training = object<TrainingConfig>({
   patience: counting,
 });
 
-/** The rounds after which the horizon grew. */
-const grown = list(counting, MOST_STAGES);
-
 const optionValue = either<number | string | number[]>(
   'a number, text, or a list of numbers',
   finite,
@@ -82,8 +79,7 @@ const optionValue = either<number | string | number[]>(
   list(finite, 4096),
 );
 
-/** The configuration of a run. */
-export const configShape: Shape<RunConfig> = object<RunConfig>(
+const configFields = object<RunConfig>(
   {
     version: text(64),
     problem: text(256),
@@ -110,8 +106,22 @@ export const configShape: Shape<RunConfig> = object<RunConfig>(
   ['start'],
 );
 
+/** The configuration of a run. */
+export const configShape: Shape<RunConfig> = (value, at) => {
+  const config = configFields(value, at);
+  const { unroll, training } = config;
+  const { longestUnroll } = training;
+  if (longestUnroll !== 0 && longestUnroll < unroll) {
+    throw shapeError(`${at}.training.longestUnroll`, `0, or at least ${unroll}`, longestUnroll);
+  }
+  return config;
+};
+
 /** What the sizes in a run's messages must be, or may be at most where its configuration is not known yet. */
 interface Sizes {
+  /** T, and how often it may have grown. */
+  horizon: number;
+  growths: number;
   phi: { shortest: number; longest: number };
   shards: number;
   functions: number;
@@ -120,15 +130,24 @@ interface Sizes {
 }
 
 const ANY_SIZES: Sizes = {
+  horizon: Number.MAX_SAFE_INTEGER,
+  growths: MOST_STAGES,
   phi: { shortest: 1, longest: MOST_ENTRIES },
   shards: MOST_SHARDS,
   functions: MOST_FUNCTIONS,
   problems: undefined,
 };
 
-function sizesOf({ network, shards, problems }: RunConfig): Sizes {
+function sizesOf({ network, shards, problems, horizon, training: { horizons } }: RunConfig): Sizes {
   const length = phiLength(network);
-  return { phi: { shortest: length, longest: length }, shards, functions: problems, problems };
+  return {
+    horizon: Math.max(horizon, ...horizons),
+    growths: horizons.length,
+    phi: { shortest: length, longest: length },
+    shards,
+    functions: problems,
+    problems,
+  };
 }
 
 function placeFields(shards: number) {
@@ -247,12 +266,26 @@ function rangesShape(sizes: Sizes): Shape<ShardRange[]> {
   return list(rangeShape(sizes), 65536);
 }
 
+/** The rounds after which the horizon grew. */
+function grownShape({ growths }: Pick<Sizes, 'growths'>): Shape<number[]> {
+  return list(counting, growths);
+}
+
 /** An announcement whose digest is that of its configuration. */
 const announce: Shape<AnnounceMessage> = (value, at) => {
   const message = object<AnnounceMessage>(
-    { type: exactly('announce'), run: id, term: counting, round: count, grown, config: configShape, digest },
+    {
+      type: exactly('announce'),
+      run: id,
+      term: counting,
+      round: count,
+      grown: grownShape(ANY_SIZES),
+      config: configShape,
+      digest,
+    },
     ['grown'],
   )(value, at);
+  if (message.grown) grownShape(sizesOf(message.config))(message.grown, `${at}.grown`);
   // of what was sent, not of what is known here: another version may have more fields
   const sent = (value as AnnounceMessage).config;
   if (digestOf(sent) !== message.digest) throw shapeError(`${at}.digest`, 'that of its configuration', message.digest);
@@ -274,14 +307,23 @@ function toWorkerShape(sizes: Sizes): Shape<ToWorker> {
       ranges: rangesShape(sizes),
       copies: copiesShape(sizes),
     }),
-    phi: object({ type: exactly('phi'), term: counting, round: count, grown, phi: finiteFloats(sizes.phi) }, ['grown']),
+    phi: object(
+      {
+        type: exactly('phi'),
+        term: counting,
+        round: count,
+        grown: grownShape(sizes),
+        phi: finiteFloats(sizes.phi),
+      },
+      ['grown'],
+    ),
     evaluate: object(
       {
         type: exactly('evaluate'),
         term: counting,
         round: count,
         phi: finiteFloats(sizes.phi),
-        horizon: counting,
+        horizon: integer(1, sizes.horizon),
         chunks: list(object<EvaluationChunk>({ chunk: count, count: integer(1, sizes.functions) }), MOST_FUNCTIONS),
       },
       ['horizon'],

@@ -36,6 +36,30 @@ const CASES: readonly Case[] = [
   ['train --flat 1', 2, 'Cannot train: "flat" must be a number greater than 0 and of at most 0.9, got 1'],
   ['train --clip NaN', 2, 'Cannot train: "clip" must be a number greater than 0, got "NaN"'],
   ['train --evaluate-every 0', 2, 'Cannot train: "evaluate-every" must be an integer of at least 1, got 0'],
+  ['train --loss-weights first', 2, 'Cannot train: "loss-weights" must be one of uniform, linear, last, got "first"'],
+  ['train --scale-coordinates -1', 2, 'Cannot train: "scale-coordinates" must be a number from 0 to 10, got -1'],
+  ['train --imitate 1.5', 2, 'Cannot train: "imitate" must be a number from 0 to 1, got 1.5'],
+  ['train --episodes apart', 2, 'Cannot train: "episodes" must be one of staggered, together, got "apart"'],
+  [
+    'train --unroll 20 --longest-unroll 10',
+    2,
+    'Cannot train: "longest-unroll" must be 0, or at least the unroll of 20, got 10',
+  ],
+  [
+    'train --horizon 50 --horizons 100,80',
+    2,
+    'Cannot train: "horizons" must list at most 64 numbers, ascending from above the horizon of 50, got 100,80',
+  ],
+  [
+    'train --horizons 100',
+    2,
+    'Cannot train: "horizons" must list at most 64 numbers, ascending from above the horizon of 100, got 100',
+  ],
+  [
+    'train --second-derivatives --preprocessing both',
+    2,
+    'Cannot train: "preprocessing" must not be both with second derivatives',
+  ],
   ['train --evaluate-functions 0', 2, 'Cannot train: "evaluate-functions" must be an integer of at least 1, got 0'],
   [
     'train --layers 20,x',

@@ -6,6 +6,7 @@ import { checkAnnouncement, MessageChecker } from '../../shared/message-check.js
 import type { ToCoordinator, ToWorker } from '../../shared/messages.js';
 import { phiLength } from '../../shared/phi.js';
 import { ShapeError } from '../../shared/shape.js';
+import { PLAIN_TRAINING } from '../../shared/training.js';
 import { seededRandom } from '../e2e/harness.js';
 import { runConfig } from '../fixtures/run-config.js';
 
@@ -14,6 +15,7 @@ const CONFIG = runConfig({
   shards: 5,
   problemOptions: { dimension: 3, kind: 'normal', scales: [1, 2] },
   dataHashes: { a: 'b' },
+  training: { ...PLAIN_TRAINING, horizons: [50] },
 });
 const DIGEST = digestOf(CONFIG);
 const LENGTH = phiLength(CONFIG.network);
@@ -69,6 +71,9 @@ const TO_WORKER: ToWorker[] = [
   { type: 'evaluate', term: 1, round: 5, phi: vector(), chunks: [{ chunk: 0, count: 2 }] },
   { type: 'finished' },
   { type: 'rejoin' },
+  { type: 'phi', term: 1, round: 9, grown: [4], phi: vector() },
+  { type: 'announce', run: 'mine', term: 2, round: 6, grown: [4], config: CONFIG, digest: DIGEST },
+  { type: 'evaluate', term: 1, round: 5, phi: vector(), horizon: 50, chunks: [{ chunk: 0, count: 2 }] },
 ];
 
 /** What a checker makes of a message. */
@@ -172,6 +177,9 @@ describe('MessageChecker', () => {
       changed(phi, 'phi', spoilt),
       changed(evaluate, 'phi', spoilt),
       changed(evaluate, 'chunks', [{ chunk: 0, count: 3 }]),
+      changed(evaluate, 'horizon', 51),
+      changed(phi, 'grown', [4, 8]),
+      changed(phi, 'grown', [0]),
     ];
     for (const [message, value] of wrong) {
       assert.throws(() => checkAs(checker, message, value), ShapeError, JSON.stringify(value));
@@ -198,6 +206,10 @@ describe('MessageChecker', () => {
       { outer: { ...CONFIG.outer, clip: null } },
       { outer: {} },
       { strict: 1 },
+      { training: { ...PLAIN_TRAINING, longestUnroll: 2 } },
+      { training: { ...PLAIN_TRAINING, lossWeights: 'first' } },
+      { training: { ...PLAIN_TRAINING, horizons: Array(65).fill(1) } },
+      { training: {} },
       { initialPhi: 'abc' },
       { engine: 'x'.repeat(65) },
       { dataHashes: { file: 1 } },
@@ -239,7 +251,7 @@ describe('MessageChecker', () => {
     const checker = new MessageChecker('mine', CONFIG);
     let decoded = 0;
     for (let i = 0; i < 20_000; i++) {
-      const bytes = encode([...TO_COORDINATOR, ...TO_WORKER][i % 11]);
+      const bytes = encode([...TO_COORDINATOR, ...TO_WORKER][i % 14]);
       for (let changes = 1 + Math.floor(3 * random()); changes > 0; changes--) {
         bytes[Math.floor(random() * bytes.length)] = Math.floor(256 * random());
       }

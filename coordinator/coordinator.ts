@@ -115,7 +115,7 @@ export class Coordinator {
       term: () => this.#term,
       horizonOf: (round) => this.#validationHorizon(round),
       patience: patience?.evaluation,
-      onScores: (round, scores, phi) => observer?.evaluated?.(round, scores, phi),
+      onScores: (round, scores, phi) => observer?.evaluated?.(round, scores, phi, this.#validationHorizon(round)),
       onFailed: (error) => this.#fail(error),
     });
   }

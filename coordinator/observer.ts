@@ -14,7 +14,8 @@ export interface RunObserver {
   /** Episodes that begin after this round have a longer horizon. */
   grown?(round: number, horizon: number): void;
   round?(record: JournalRecord, measures: RoundMeasures): void;
-  evaluated?(round: number, scores: Scores, phi: Float32Array): void;
+  /** @param horizon T of the evaluation */
+  evaluated?(round: number, scores: Scores, phi: Float32Array, horizon: number): void;
   saved?(state: LearnerState): void;
   waiting?(): void;
   /** A worker's shards went to others. */

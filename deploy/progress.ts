@@ -111,7 +111,8 @@ export function observeAll(...observers: readonly RunObserver[]): Required<RunOb
     planned: (rounds) => observers.forEach((observer) => void observer.planned?.(rounds)),
     grown: (round, horizon) => observers.forEach((observer) => void observer.grown?.(round, horizon)),
     round: (record, measures) => observers.forEach((observer) => void observer.round?.(record, measures)),
-    evaluated: (round, scores, phi) => observers.forEach((observer) => void observer.evaluated?.(round, scores, phi)),
+    evaluated: (round, scores, phi, horizon) =>
+      observers.forEach((observer) => void observer.evaluated?.(round, scores, phi, horizon)),
     saved: (state) => observers.forEach((observer) => void observer.saved?.(state)),
     waiting: () => observers.forEach((observer) => void observer.waiting?.()),
     reassigned: (worker, why) => observers.forEach((observer) => void observer.reassigned?.(worker, why)),

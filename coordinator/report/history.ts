@@ -18,6 +18,8 @@ export interface EvaluatedRound {
   round: number;
   sum: Statistics;
   final: Statistics;
+  /** T, where the line says it: scores of different horizons are not to be compared. */
+  horizon?: number;
 }
 
 export interface RunHistory {
@@ -107,8 +109,8 @@ export class HistoryReader {
     }
     if (isRound(content)) this.#addRound(content);
     else if (isEvaluation(content)) {
-      const { evaluation: round, sum, final } = content;
-      this.#evaluations.set(round, { round, sum, final });
+      const { evaluation: round, sum, final, horizon } = content;
+      this.#evaluations.set(round, { round, sum, final, ...(Number.isSafeInteger(horizon) && { horizon: horizon! }) });
     } else this.#history.badLines += 1;
   }
 
@@ -156,7 +158,7 @@ function isRound(content: unknown): content is RoundLine {
   );
 }
 
-function isEvaluation(content: unknown): content is { evaluation: number } & Scores {
+function isEvaluation(content: unknown): content is { evaluation: number; horizon?: number } & Scores {
   const line = content as ({ evaluation?: number } & Partial<Scores>) | null | undefined;
   return Number.isFinite(line?.evaluation) && [line?.sum, line?.final].every((part) => part?.mean !== undefined);
 }

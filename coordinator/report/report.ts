@@ -26,6 +26,8 @@ export interface RoundRow {
 export interface EvaluationRow extends Scores {
   /** n. */
   evaluation: number;
+  /** T. */
+  horizon?: number;
 }
 
 /** What a report file holds already. */
@@ -74,12 +76,12 @@ export class RunReport implements RunObserver {
     for (const { file } of this.#files) file.round(row);
   }
 
-  evaluated(evaluation: number, scores: Scores, phi: Float32Array): void {
+  evaluated(evaluation: number, scores: Scores, phi: Float32Array, horizon?: number): void {
     for (const { file, evaluations } of this.#files) {
       // its score is journalled after its row is written: a kill between the two has φ evaluated again
       if (evaluations.has(evaluation)) continue;
       evaluations.add(evaluation);
-      file.evaluation({ evaluation, ...scores }, phi);
+      file.evaluation({ evaluation, ...(horizon !== undefined && { horizon }), ...scores }, phi);
     }
   }
 

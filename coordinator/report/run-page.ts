@@ -89,8 +89,9 @@ function factsOf({ config, history, state: { plannedRounds } }: RunReport): Mark
 }
 
 function bestOf({ evaluations }: RunHistory): string {
+  const horizon = evaluations.at(-1)?.horizon;
   const best = evaluations
-    .filter(({ sum }) => sum.mean !== null)
+    .filter(({ sum, ...evaluated }) => sum.mean !== null && evaluated.horizon === horizon)
     .sort((a, b) => a.sum.mean! - b.sum.mean! || a.round - b.round)[0];
   return best
     ? `${short(best.sum.mean)} ± ${short(best.sum.standardError)} at round ${grouped(best.round)}`

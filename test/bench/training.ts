@@ -1,6 +1,6 @@
 /**
  * `npm run bench:training -- [--coordinate-steps N] [--threads N] [--out FOLDER] [NAME…]`: trains protocol A once with each
- * set of training options, all for as many coordinate-steps, and holds the φ's against each other on the same 10 000 fresh
+ * set of training options, in one thread and all for as many coordinate-steps, and holds the φ's against each other on the same 10 000 fresh
  * functions. Equal work and not equal time: other programs on the machine do not change the figures, whose bits the seed
  * fixes. An imitated window costs a further forward pass, which is not counted.
  */
@@ -9,15 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compareOnPool } from '../../deploy/compare.js';
-import { trainEmbedded } from '../../deploy/embedded.js';
 import { configure, type Flags } from '../../deploy/train-flags.js';
 import { checkNumber } from '../../shared/check.js';
-import { initialPhiOf, type RunConfig } from '../../shared/config.js';
+import type { RunConfig } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
-import { silentLogger } from '../../shared/logger.js';
 import { encodePhi } from '../../shared/phi-format.js';
 import { Timeline } from '../../shared/timeline.js';
 import { Pool } from '../../worker/pool.js';
+import { trainAlone } from './train-alone.js';
 
 const TASK = 'Cannot measure';
 const FUNCTIONS = 10_000;
@@ -47,6 +46,7 @@ const { values, positionals } = parseArgs({
   options: { 'coordinate-steps': { type: 'string' }, threads: { type: 'string' }, out: { type: 'string' } },
 });
 const budget = checkNumber(TASK, 'coordinate-steps', values['coordinate-steps'] ?? 40e6, { minimum: 1 });
+/** Threads that evaluate. */
 const threads = checkNumber(TASK, 'threads', values.threads ?? 1, { integer: true, minimum: 1 });
 const out = values.out ?? mkdtempSync(join(tmpdir(), 'lopt-training-'));
 
@@ -65,19 +65,9 @@ async function measure(name: string, flags: Flags): Promise<string> {
   const { config, problems } = await configure(TASK, 'quadratic', flags);
   const rounds = roundsOf(config, problems.coordinates);
   const cpu = process.cpuUsage();
-  const folder = join(out, name);
-  mkdirSync(folder, { recursive: true });
-  const end = await trainEmbedded({
-    folder,
-    threads,
-    config,
-    phi: initialPhiOf(config),
-    goal: { rounds },
-    logger: silentLogger,
-  });
+  const phi = new Float32Array((await trainAlone(config, rounds)).phi);
   const seconds = process.cpuUsage(cpu).user / 1e6;
-  const phi = new Float32Array(end.state.phi);
-  writeFileSync(join(folder, 'last.safetensors'), encodePhi(config.network, phi));
+  writeFileSync(join(out, `${name}.safetensors`), encodePhi(config.network, phi));
   const [short, long] = [await curvesOf(config, phi, 100, FUNCTIONS), await curvesOf(config, phi, 1000, 1000)];
   const figures = [
     `${short.sum.mean?.toFixed(2)} ± ${short.sum.standardError?.toFixed(2)}`,
@@ -101,6 +91,7 @@ async function curvesOf(config: RunConfig, phi: Float32Array, horizon: number, f
   }
 }
 
+mkdirSync(out, { recursive: true });
 const names = positionals.length > 0 ? positionals : Object.keys(SETS);
 const unknown = names.find((name) => !Object.hasOwn(SETS, name));
 if (unknown !== undefined) {

@@ -1,0 +1,79 @@
+/**
+ * A run in this thread alone, without bus, pool or journal: the same functions of the same rounds, and so the bits of
+ * `lopt train`, without waiting for other threads on a machine that is busy.
+ */
+import { growthAt, validationHorizon } from '../../coordinator/curriculum.js';
+import { heldOutChunks, scoresOf } from '../../coordinator/evaluation.js';
+import { initialLearner, type LearnerState, learn } from '../../coordinator/learner.js';
+import { digestOf, initialPhiOf, type RunConfig } from '../../shared/config.js';
+import type { Decision } from '../../shared/journal/journal.js';
+import { SumTree, type TreeNode } from '../../shared/sum-tree.js';
+import { Timeline } from '../../shared/timeline.js';
+import type { ShardState } from '../../worker/engines/engine.js';
+import { advanceShard } from '../../worker/episode.js';
+import { evaluateChunk } from '../../worker/evaluate.js';
+import { type Session, sessionOf } from '../../worker/session.js';
+
+/** Trains so many rounds, which are planned from the start. */
+export async function trainAlone(config: RunConfig, rounds: number): Promise<LearnerState> {
+  const session = await sessionOf({ config, digest: digestOf(config) });
+  const timeline = new Timeline(config);
+  const held = new Map<number, ShardState>();
+  let state = initialLearner(initialPhiOf(config), config);
+  for (let round = 1; round <= rounds; round++) {
+    const decisions = decide(state, session, rounds);
+    timeline.grown = state.grown;
+    const root = computeRound(session, timeline, held, new Float32Array(state.phi), round);
+    state = learn(state, { ...root, decisions }, config, 1).state;
+  }
+  return state;
+}
+
+function computeRound(
+  { engine, config }: Session,
+  timeline: Timeline,
+  held: Map<number, ShardState>,
+  phi: Float32Array,
+  round: number,
+): TreeNode {
+  const tree = new SumTree(config.shards, { finite: true });
+  for (let shard = 0; shard < config.shards; shard++) {
+    const place = timeline.placeOf(round, shard);
+    const before = place.window > 0 ? held.get(shard) : undefined;
+    const { node, state } = advanceShard(engine, config, phi, {
+      shard,
+      place,
+      missed: [],
+      ...(before && { state: before }),
+    });
+    held.set(shard, state);
+    tree.add(node);
+  }
+  return tree.root!;
+}
+
+/** As the coordinator decides at the close of the round after `state`; evaluations only where a curriculum needs them. */
+function decide(state: LearnerState, session: Session, rounds: number): Decision[] {
+  const { config } = session;
+  const { candidate, round } = state;
+  const decisions: Decision[] = state.plannedRounds === null ? [{ type: 'plan', rounds }] : [];
+  if (config.training.horizons.length === 0 || candidate?.round !== round + 1 - config.evaluateEvery) return decisions;
+  const evaluation = {
+    type: 'evaluation',
+    round: candidate.round,
+    score: scoreOf(candidate.phi, state, session),
+  } as const;
+  const growth = growthAt(state, evaluation, config);
+  return [...decisions, evaluation, ...(growth ? [growth] : [])];
+}
+
+function scoreOf(phi: Float32Array, { grown }: LearnerState, session: Session): number | null {
+  const { engine, problems, gradient, config } = session;
+  const horizon = validationHorizon(config, grown.length);
+  engine.loadPhi(phi);
+  const request = { seed: config.seed, purpose: 'heldOut', split: 'held-out', horizon } as const;
+  const chunks = heldOutChunks(config).map((chunk) =>
+    evaluateChunk(engine.optimizer(), problems, gradient, { ...request, ...chunk }),
+  );
+  return scoresOf(chunks).sum.mean;
+}

@@ -6,12 +6,13 @@ import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator } from '../../coordinator/coordinator.js';
 import type { RunObserver } from '../../coordinator/observer.js';
 import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
-import { digestOf } from '../../shared/config.js';
-import { windowsPerEpisode } from '../../shared/episodes.js';
+import { digestOf, type RunConfig } from '../../shared/config.js';
+import type { WindowPlace } from '../../shared/episodes.js';
 import { InconsistencyError } from '../../shared/errors.js';
 import { FileJournal } from '../../shared/journal/file-journal.js';
 import type { ToCoordinator } from '../../shared/messages.js';
 import { encodePhi } from '../../shared/phi-format.js';
+import { Timeline } from '../../shared/timeline.js';
 import { Pool } from '../../worker/pool.js';
 import type { WindowsAnswer, WindowsTask } from '../../worker/thread.js';
 import { Worker } from '../../worker/worker.js';
@@ -23,13 +24,21 @@ import { SMALL_ROUNDS, seededRandom, sha256, smallRun, startOf, trainSmall } fro
 /** Rounds from this one on, a faulty processor computes with another φ: one of its bits is flipped. */
 const FAULTY_FROM = 17;
 
+/** The round in which a shard computes a window. */
+function roundOf(config: RunConfig, shard: number, { episode, window }: WindowPlace): number {
+  const timeline = new Timeline(config);
+  for (let round = 1; ; round++) {
+    const place = timeline.placeOf(round, shard);
+    if (place.episode === episode && place.window === window) return round;
+  }
+}
+
 class FaultyPool extends Pool {
   readonly #random = seededRandom(5);
 
   override computeWindows(task: WindowsTask): Promise<WindowsAnswer> {
-    const { episode, window } = task.jobs[0]!.place;
-    const round = episode * windowsPerEpisode(task.session.config) + window + 1;
-    if (round < FAULTY_FROM) return super.computeWindows(task);
+    const { shard, place } = task.jobs[0]!;
+    if (roundOf(task.session.config, shard, place) < FAULTY_FROM) return super.computeWindows(task);
     const phi = new Float32Array(new SharedArrayBuffer(task.phi.byteLength));
     phi.set(task.phi);
     const bits = new Uint32Array(phi.buffer);

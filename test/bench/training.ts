@@ -21,7 +21,7 @@ import { trainAlone } from './train-alone.js';
 const TASK = 'Cannot measure';
 const FUNCTIONS = 10_000;
 
-/** Each changes one thing of the set called `defaults`, which is that of `lopt train quadratic`. */
+/** Each changes something of the set called `defaults`, which is that of `lopt train quadratic`. */
 const SETS: Readonly<Record<string, Flags>> = {
   defaults: {},
   together: { episodes: 'together' },
@@ -35,7 +35,8 @@ const SETS: Readonly<Record<string, Flags>> = {
   'scale-3': { 'scale-coordinates': 3 },
   'both-scale-3': { preprocessing: 'both', 'scale-coordinates': 3 },
   'imitate-0.3': { imitate: 0.3 },
-  'unroll-3': { unroll: 3 },
+  'unroll-2': { unroll: 2 },
+  'unroll-5': { unroll: 5 },
   'unroll-10': { unroll: 10 },
   'unroll-3-to-20': { unroll: 3, 'longest-unroll': 20 },
   curriculum: { horizon: 25, horizons: '50,100', 'evaluate-every': 250 },

@@ -79,8 +79,8 @@ test('mix trains with what the most demanding of its families can do with', () =
   const { training } = familyFor('mix', { families: 'mlp,quadratic,logistic' });
   assert.deepEqual(training, {
     problems: 1,
-    shards: 6,
-    unroll: 5,
+    shards: 12,
+    unroll: 3,
     learningRate: 1e-3,
     outputScale: 0.01,
     evaluateEvery: 500,

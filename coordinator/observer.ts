@@ -15,7 +15,7 @@ export interface RunObserver {
   grown?(round: number, horizon: number): void;
   round?(record: JournalRecord, measures: RoundMeasures): void;
   /** @param horizon T of the evaluation */
-  evaluated?(round: number, scores: Scores, phi: Float32Array, horizon: number): void;
+  evaluated?(round: number, scores: Scores, phi: Float32Array, horizon?: number): void;
   saved?(state: LearnerState): void;
   waiting?(): void;
   /** A worker's shards went to others. */

@@ -7,6 +7,7 @@ import { heldOutChunks, scoresOf } from '../../coordinator/evaluation.js';
 import { initialLearner, type LearnerState, learn } from '../../coordinator/learner.js';
 import { digestOf, initialPhiOf, type RunConfig } from '../../shared/config.js';
 import type { Decision } from '../../shared/journal/journal.js';
+import type { ChunkScores } from '../../shared/messages.js';
 import { SumTree, type TreeNode } from '../../shared/sum-tree.js';
 import { Timeline } from '../../shared/timeline.js';
 import type { ShardState } from '../../worker/engines/engine.js';
@@ -21,39 +22,38 @@ export async function trainAlone(config: RunConfig, rounds: number): Promise<Lea
   const held = new Map<number, ShardState>();
   let state = initialLearner(initialPhiOf(config), config);
   for (let round = 1; round <= rounds; round++) {
-    const decisions = decide(state, session, rounds);
+    const decisions = await decide(state, session, rounds);
     timeline.grown = state.grown;
-    const root = computeRound(session, timeline, held, new Float32Array(state.phi), round);
+    const root = await computeRound(session, timeline, held, new Float32Array(state.phi), round);
     state = learn(state, { ...root, decisions }, config, 1).state;
   }
   return state;
 }
 
-function computeRound(
-  { engine, config }: Session,
+async function computeRound(
+  session: Session,
   timeline: Timeline,
   held: Map<number, ShardState>,
   phi: Float32Array,
   round: number,
-): TreeNode {
+): Promise<TreeNode> {
+  const { config } = session;
+  const engine = await session.engine();
   const tree = new SumTree(config.shards, { finite: true });
   for (let shard = 0; shard < config.shards; shard++) {
     const place = timeline.placeOf(round, shard);
     const before = place.window > 0 ? held.get(shard) : undefined;
-    const { node, state } = advanceShard(engine, config, phi, {
-      shard,
-      place,
-      missed: [],
-      ...(before && { state: before }),
-    });
-    held.set(shard, state);
+    const job = { shard, place, missed: [], ...(before && { state: before }) };
+    const { node, state } = await advanceShard(engine, config, phi, job, undefined);
+    // without residents a shard is handed over
+    held.set(shard, state as ShardState);
     tree.add(node);
   }
   return tree.root!;
 }
 
 /** As the coordinator decides at the close of the round after `state`; evaluations only where a curriculum needs them. */
-function decide(state: LearnerState, session: Session, rounds: number): Decision[] {
+async function decide(state: LearnerState, session: Session, rounds: number): Promise<Decision[]> {
   const { config } = session;
   const { candidate, round } = state;
   const decisions: Decision[] = state.plannedRounds === null ? [{ type: 'plan', rounds }] : [];
@@ -61,19 +61,21 @@ function decide(state: LearnerState, session: Session, rounds: number): Decision
   const evaluation = {
     type: 'evaluation',
     round: candidate.round,
-    score: scoreOf(candidate.phi, state, session),
+    score: await scoreOf(candidate.phi, state, session),
   } as const;
   const growth = growthAt(state, evaluation, config);
   return [...decisions, evaluation, ...(growth ? [growth] : [])];
 }
 
-function scoreOf(phi: Float32Array, { grown }: LearnerState, session: Session): number | null {
-  const { engine, problems, gradient, config } = session;
+async function scoreOf(phi: Float32Array, { grown }: LearnerState, session: Session): Promise<number | null> {
+  const { config } = session;
+  const engine = await session.engine();
   const horizon = validationHorizon(config, grown.length);
   engine.loadPhi(phi);
   const request = { seed: config.seed, purpose: 'heldOut', split: 'held-out', horizon } as const;
-  const chunks = heldOutChunks(config).map((chunk) =>
-    evaluateChunk(engine.optimizer(), problems, gradient, { ...request, ...chunk }),
-  );
+  const chunks: ChunkScores[] = [];
+  for (const chunk of heldOutChunks(config)) {
+    chunks.push(await evaluateChunk((walk) => engine.walk(walk), { ...request, ...chunk }));
+  }
   return scoresOf(chunks).sum.mean;
 }

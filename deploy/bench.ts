@@ -80,8 +80,8 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
   // and on tensors one operation and its gradient
   const idleProblems: Problems = { ...problems, loss: (tf, theta) => tf.sum(theta, 1) };
   const kernel = await createEngine(config, idleProblems, idle);
-  const forward = await rateOf(kernel, config, coordinates, seconds, true);
-  const window = await rateOf(kernel, config, coordinates, seconds, false);
+  const kinds = [{ forwardOnly: true }, { forwardOnly: false }];
+  const [forward, window] = (await ratesOf(kernel, config, coordinates, seconds, kinds)) as [number, number];
   kernel.close();
   const rows = [
     row('kernel, forward', 1, forward, flops.forward),
@@ -89,7 +89,8 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
     row('kernel, window', 1, window, both),
   ];
   const whole = await createEngine(config, problems, await gradientOf(problems));
-  rows.push(row(WINDOW, 1, await rateOf(whole, config, coordinates, seconds, false), both));
+  const [rate] = await ratesOf(whole, config, coordinates, seconds, [{ forwardOnly: false }]);
+  rows.push(row(WINDOW, 1, rate!, both));
   whole.close();
   const rounds = await measureRounds(options, coordinates);
   rows.push(row(`rounds of ${config.shards} shards`, threads, rounds.rate, both));
@@ -102,24 +103,29 @@ async function createEngine(config: RunConfig, problems: Problems, gradient: Gra
   return engine;
 }
 
-/** Coordinate-steps a second: the median over windows. */
-async function rateOf(
+/**
+ * Coordinate-steps a second of each kind of window, forward only or whole: medians over windows of all kinds by turns, so
+ * that what else the machine does falls on all of them.
+ */
+async function ratesOf(
   engine: Engine,
   config: RunConfig,
   coordinates: number,
   seconds: number,
-  forwardOnly: boolean,
-): Promise<number> {
+  kinds: readonly { forwardOnly: boolean }[],
+): Promise<number[]> {
   const key = deriveKey({ seed: config.seed, member: 0, shard: 0, episode: 0, purpose: 'train' });
   let state = await engine.begin(key, config.problems, 'train', true);
-  const times: number[] = [];
-  const until = performance.now() + 1000 * seconds;
-  while (performance.now() < until || times.length < 3) {
-    const start = performance.now();
-    state = (await engine.window({ state, steps: config.unroll, forwardOnly, resident: true })).state;
-    times.push(performance.now() - start);
+  const times = kinds.map((): number[] => []);
+  const until = performance.now() + 1000 * seconds * kinds.length;
+  while (performance.now() < until || times[0]!.length < 3) {
+    for (const [index, { forwardOnly }] of kinds.entries()) {
+      const start = performance.now();
+      state = (await engine.window({ state, steps: config.unroll, forwardOnly, resident: true })).state;
+      times[index]!.push(performance.now() - start);
+    }
   }
-  return (1000 * coordinates * config.unroll) / median(times);
+  return times.map((own) => (1000 * coordinates * config.unroll) / median(own));
 }
 
 async function measureRounds({ config, threads, seconds }: BenchOptions, coordinates: number) {

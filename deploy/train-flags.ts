@@ -236,7 +236,9 @@ async function engineOf(task: string, value: unknown, secondDerivatives: boolean
   if (engine === 'auto') return autoEngine(secondDerivatives ? 'reference' : 'wasm');
   if (secondDerivatives && !ENGINES.get(engine)!.secondDerivatives) {
     const others = [...ENGINES.values()].filter((entry) => entry.secondDerivatives).map(({ name }) => name);
-    throw new UsageError(`${task}: "engine" must be ${others.join(' or ')} with second derivatives, got "${engine}"`);
+    throw new UsageError(
+      `${task}: "engine" must be ${others.slice(0, -1).join(', ')} or ${others.at(-1)} with second derivatives, got "${engine}"`,
+    );
   }
   return engine;
 }

@@ -11,7 +11,7 @@ import { CLI, lopt, SMALL_FLAGS, startProcess, wordsOf } from './harness.js';
 /** Arguments, exit code, and the one sentence that is printed. */
 type Case = readonly [args: string, code: number, sentence: string];
 
-const COMMANDS = 'train, eval, report, export, up, coordinator, worker, status, stop, bench, problems, engines';
+const COMMANDS = 'train, sweep, eval, report, export, up, coordinator, worker, status, stop, bench, problems, engines';
 
 const CASES: readonly Case[] = [
   ['', 2, `Cannot run lopt: a command must be given, one of ${COMMANDS}`],
@@ -72,11 +72,15 @@ const CASES: readonly Case[] = [
     2,
     'Cannot train: "preprocessing" must be one of log-and-sign, none, rnnprop, both, got "log"',
   ],
-  ['train --engine gpu', 2, 'Cannot train: "engine" must be one of auto, wasm, reference, got "gpu"'],
+  [
+    'train --engine gpu',
+    2,
+    'Cannot train: "engine" must be one of auto, wasm, tensorflow, webgpu, reference, got "gpu"',
+  ],
   [
     'train --engine wasm --second-derivatives',
     2,
-    'Cannot train: "engine" must be reference with second derivatives, got "wasm"',
+    'Cannot train: "engine" must be tensorflow, webgpu or reference with second derivatives, got "wasm"',
   ],
   ['train --seconds 3 --rounds 4', 2, 'Cannot train: give --seconds or --rounds, not both'],
   ['train --seconds 0', 2, 'Cannot train: "seconds" must be a number greater than 0, got 0'],

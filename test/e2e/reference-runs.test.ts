@@ -1,3 +1,3 @@
 import { testEngineRuns } from '../contracts/engine-runs.js';
 
-testEngineRuns('reference', undefined);
+testEngineRuns({ engine: 'reference' });

@@ -1,4 +1,4 @@
 import { testEngineRuns } from '../contracts/engine-runs.js';
 import { tensorflowMissing } from '../fixtures/tensorflow.js';
 
-testEngineRuns('tensorflow', tensorflowMissing());
+testEngineRuns({ engine: 'tensorflow', missing: tensorflowMissing() });

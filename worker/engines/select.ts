@@ -2,7 +2,6 @@
 import { cpus } from 'node:os';
 import type { RunConfig } from '../../shared/config.js';
 import { LoptError } from '../../shared/errors.js';
-import { hasMoments, type Network } from '../../shared/phi.js';
 import type { Gradient, Problems } from '../problems/problem.js';
 import type { Engine } from './engine.js';
 import { WasmEngine } from './wasm/wasm-engine.js';
@@ -27,14 +26,6 @@ export interface EngineEntry {
   device(): Promise<EngineDevice>;
   /** @param gradient of the problems on typed arrays, for an engine that computes on them */
   create(config: RunConfig, problems: Problems, gradient: () => Promise<Gradient>): Promise<Engine>;
-}
-
-/** Throws LoptError where an engine's kernel does not know the network's inputs. */
-function refuseMoments(engine: string, network: Network): void {
-  if (!hasMoments(network)) return;
-  throw new LoptError(
-    `Cannot compute on engine "${engine}": "preprocessing" must be log-and-sign or none there, got "${network.preprocessing}"`,
-  );
 }
 
 function processor(): Promise<EngineDevice> {
@@ -66,7 +57,6 @@ const tensorflow: EngineEntry = {
     return { name: device, gpu };
   },
   async create({ network, secondDerivatives }, problems) {
-    refuseMoments('tensorflow', network);
     const { createTensorflowEngine } = await import('./tensor/tensorflow/tensorflow-engine.js');
     return createTensorflowEngine({ problems, network, secondDerivatives });
   },
@@ -83,7 +73,6 @@ const webgpu: EngineEntry = {
     return { name, gpu: !software };
   },
   async create({ network, secondDerivatives }, problems) {
-    refuseMoments('webgpu', network);
     const { createWebGpuEngine } = await import('./tensor/webgpu/webgpu-engine.js');
     return createWebGpuEngine({ problems, network, secondDerivatives });
   },

@@ -1,4 +1,5 @@
 /** The tensorflow engine: windows by TensorFlow, on an NVIDIA GPU or on the CPU. */
+import { hasMoments } from '../../../../shared/phi.js';
 import { useBackend } from '../backend.js';
 import { TensorEngine, type TensorEngineOptions } from '../tensor-engine.js';
 import { createFusedLstm } from './fused-lstm.js';
@@ -11,7 +12,8 @@ export async function createTensorflowEngine(
   const { tf, device } = await loadTensorflow();
   useBackend(tf, 'tensorflow');
   const { network, secondDerivatives = false } = options;
-  // second derivatives go through the LSTM by automatic differentiation, which fused operations have none of
-  const kernel = secondDerivatives ? {} : { kernel: createFusedLstm({ tf, network }) };
+  // plain operations where second derivatives are kept, or RNNProp's inputs are read: fused operations know neither
+  const plain = secondDerivatives || hasMoments(network);
+  const kernel = plain ? {} : { kernel: createFusedLstm({ tf, network }) };
   return new TensorEngine({ ...options, ...kernel, tf, device, name: 'tensorflow' });
 }

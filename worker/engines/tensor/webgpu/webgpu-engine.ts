@@ -1,4 +1,5 @@
 /** The webgpu engine: windows by our WGSL shaders, on any GPU that WebGPU finds. */
+import { hasMoments } from '../../../../shared/phi.js';
 import { useBackend } from '../backend.js';
 import { TensorEngine, type TensorEngineOptions } from '../tensor-engine.js';
 import { loadWebGpu } from './load.js';
@@ -12,8 +13,9 @@ export async function createWebGpuEngine(
   const { tf, device, name, software, watch } = await loadWebGpu();
   useBackend(tf, 'webgpu');
   const { network, secondDerivatives = false } = options;
-  // second derivatives go through the LSTM by automatic differentiation, which shaders have none of
+  // plain operations where second derivatives are kept, or RNNProp's inputs are read: shaders know neither
+  const plain = secondDerivatives || hasMoments(network);
   const variant = software ? { variant: SOFTWARE_VARIANT } : {};
-  const kernel = secondDerivatives ? {} : { kernel: new WebGpuKernel({ tf, device, network, ...variant }) };
+  const kernel = plain ? {} : { kernel: new WebGpuKernel({ tf, device, network, ...variant }) };
   return new TensorEngine({ ...options, ...kernel, tf, device: name, watch, name: 'webgpu' });
 }

@@ -154,6 +154,7 @@ test('a trial whose flags make no configuration together has no value, and the o
   const stdout = await sweep(file, out, '--threads', '1');
   assert.match(stdout, /^Swept 2 trials in .*; the best is trial 1, score /m);
   assert.deepEqual(readdirSync(join(out, 'trials')), ['0001']);
-  const why = 'Cannot sweep, trial 0: "engine" must be reference with second derivatives, got "wasm"';
+  const why =
+    'Cannot sweep, trial 0: "engine" must be tensorflow, webgpu or reference with second derivatives, got "wasm"';
   assert.ok(logOf(out).some((line) => line.includes(JSON.stringify(why))));
 });

@@ -49,6 +49,8 @@ export interface LineStyle {
   width: number;
   /** Lengths of strokes and gaps; none for a solid line. */
   dash: readonly number[];
+  /** @default 1 */
+  opacity?: number;
 }
 
 const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 2], [10, 3, 2, 3], [4, 2], [14, 3], [8, 2, 2, 2, 2, 2]];

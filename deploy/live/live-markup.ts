@@ -1,6 +1,7 @@
 /** The live page before anything is known: places that its script fills. */
-import { scrolling } from '../../coordinator/report/figure.js';
+
 import { html, Markup } from '../../coordinator/report/markup.js';
+import { scrolling } from '../../coordinator/report/picture.js';
 import { STYLE } from '../../coordinator/report/style.js';
 import { LIVE_SCRIPT } from './live-script.js';
 import type { StatusFields, StatusTables } from './status-view.js';

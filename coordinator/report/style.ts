@@ -14,6 +14,8 @@ h3 { font-size: 1rem; margin: 0 0 0.5rem; }
 figure { margin: 0 0 1.5rem; }
 figure svg { display: block; width: 100%; height: auto; }
 figure svg.narrow { display: none; }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: 0 1.25rem; margin: 0 0 0.25rem; padding: 0; font-size: 0.875rem; }
+figure .legend svg, .legend svg { display: inline-block; width: 36px; height: 14px; vertical-align: middle; }
 figcaption { color: var(--muted); font-size: 0.875rem; margin-top: 0.5rem; }
 details { font-size: 0.875rem; margin-top: 0.25rem; }
 summary { cursor: pointer; color: var(--muted); }

@@ -7,15 +7,15 @@ import type { Logger } from '../../shared/logger.js';
 import { EXIT } from '../commands/command.js';
 import type { PooledOptions } from '../embedded.js';
 import { clock } from '../progress.js';
-import { command, repeatCommands } from '../repeat.js';
-import { RunFolder } from '../run-folder.js';
+import { command } from '../repeat.js';
 import { untilStopped } from '../stop-signal.js';
 import { configure } from '../train-flags.js';
+import { againCommands, runFolderOf } from './again.js';
 import { SweepBoard } from './board.js';
 import { InterruptedError, PlanRunner, segmentOf } from './plan-runner.js';
 import type { PreparedSweep } from './prepare-sweep.js';
 import { TrialRunner } from './runner.js';
-import { SegmentFolder } from './segment.js';
+import { writeSweepReport } from './sweep-report.js';
 import { SweepTable } from './table.js';
 
 /** How a sweep ended. */
@@ -97,11 +97,14 @@ export async function conductSweep(
     ledger.close();
   }
   if (end.interrupted) {
+    await writeSweepReport(folder, resumeCommand);
     say(`Stopped; go on with: ${resumeCommand}`);
     return EXIT.interrupted;
   }
   const seconds = (performance.now() - startedAt) / 1000;
+  await writeSweepReport(folder, resumeCommand);
   for (const line of closingLines(folder.path, end.result!, plan.metric.name, seconds)) say(line);
+  say(`Curves, parameters and trials: ${folder.report}`);
   return EXIT.done;
 }
 
@@ -111,20 +114,12 @@ function closingLines(out: string, { trials, best }: SweepResult, metric: string
   if (!best) return [`${first}; none that ran in full has a finite ${metric}`];
   const { trial, value } = best;
   const parameters = Object.entries(trial.segments.at(-1)!.parameters).map(([name, each]) => `${name} ${each}`);
-  const folder = new RunFolder(new SegmentFolder(out, segmentOf(out, trial)).path);
+  const folder = runFolderOf(out, segmentOf(out, trial));
   return [
     `${first}; the best is trial ${trial.number}, ${metric} ${value.toPrecision(4)}: ${parameters.join(', ')}`,
     `Its φ: ${folder.best}`,
-    againLine(folder),
+    `The same bits again: ${againCommands(folder).join(' and then ')}`,
   ];
-}
-
-/** How the best φ is made again. */
-function againLine(folder: RunFolder): string {
-  const stored = folder.open();
-  const plannedRounds = 'rounds' in stored.goal ? stored.goal.rounds : null;
-  const place = { round: plannedRounds ?? 0, plannedRounds };
-  return `The same bits again: ${repeatCommands(stored, place, folder.path).join(' and then ')}`;
 }
 
 /** The command that goes on with a sweep. */

@@ -3,6 +3,11 @@ import { FONT } from './end-labels.js';
 import type { Palette } from './palette.js';
 import type { Scale } from './scale.js';
 
+/** Letters that lines may run behind: with an edge of the ground's colour. */
+export function legible({ ground }: Palette): { textBorderColor: string; textBorderWidth: number } {
+  return { textBorderColor: ground, textBorderWidth: 3 };
+}
+
 /** An axis in the scale's own coordinate. @param gridLines whether lines lead from its marks through the chart */
 export function chartAxis({ min, max, ticks }: Scale, { muted, grid }: Palette, gridLines: boolean) {
   const places = ticks.map(({ at }) => at);

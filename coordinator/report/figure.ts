@@ -39,7 +39,7 @@ export function panelFigure(figure: Figure): Promise<Markup> {
 export async function svgFile({ title, description, chart }: Figure): Promise<string> {
   const svg = await drawLineChart(chart, { id: 'chart', size: FILE, palette: LIGHT });
   const [width, height] = FILE;
-  const ground = `<rect width="${width}" height="${height}" fill="#ffffff"/>`;
+  const ground = `<rect width="${width}" height="${height}" fill="${LIGHT.ground}"/>`;
   return `${named(svg, 'chart', { title, description }, `width="${width}" height="${height}"`, ground)}\n`;
 }
 

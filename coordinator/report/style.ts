@@ -2,8 +2,8 @@
 import { DARK, declarationsOf, LIGHT } from './palette.js';
 
 export const STYLE = `
-:root { color-scheme: light dark; --ground: #ffffff; --card: #f6f6f6; ${declarationsOf(LIGHT)} }
-@media (prefers-color-scheme: dark) { :root { --ground: #161616; --card: #222222; ${declarationsOf(DARK)} } }
+:root { color-scheme: light dark; --card: #f6f6f6; ${declarationsOf(LIGHT)} }
+@media (prefers-color-scheme: dark) { :root { --card: #222222; ${declarationsOf(DARK)} } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--text); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 main { max-width: 62rem; margin: 0 auto; padding: 1rem; }

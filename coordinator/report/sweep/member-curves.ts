@@ -1,5 +1,6 @@
 /** The learning curves of all members of a population, in one chart. */
 import type { CurvePoint } from '../../population/curve.js';
+import { METRICS } from '../../population/metric.js';
 import { ascending, quantile } from '../../quantiles.js';
 import { type ChartLine, drawLineChart, type LineChart, yScaleOf } from '../line-chart.js';
 import { html, type Markup } from '../markup.js';
@@ -54,8 +55,12 @@ function capOf({ plan, trials }: ReportedSweep): number {
   const values = trials.flatMap(({ value }) => value ?? []).filter((value) => value > 0);
   if (plan.metric.goal === 'maximize' || values.length === 0) return Number.POSITIVE_INFINITY;
   const worst = quantile(ascending(Float64Array.from(values)), MOST_OF_ALL);
-  return MARGIN * worst;
+  const begun = bestTrial({ plan, trials })?.curve.find(({ round }) => round >= BEGUN * plan.rounds)?.value ?? 0;
+  return MARGIN * Math.max(worst, begun);
 }
+
+/** Share of a trial's rounds from which on the best one's curve is seen, whatever its values. */
+const BEGUN = 0.1;
 
 /** Of many points equally many apart, with the first and the last one. */
 export function sampled(points: readonly CurvePoint[], most: number): CurvePoint[] {
@@ -66,14 +71,13 @@ export function sampled(points: readonly CurvePoint[], most: number): CurvePoint
 
 function captionOf({ plan, trials }: ReportedSweep, { kind, max }: Scale): string {
   const { name, goal } = plan.metric;
-  const of = name === 'meta-loss' ? 'on training problems' : 'on held-out functions';
   const top = kind === 'log' ? 10 ** max : max;
   const beyond = trials.some(({ curve }) => curve.some(({ value }) => value !== null && value > top));
   const high = beyond ? ` What lies above ${short(top)} is not seen.` : '';
-  const better = goal === 'minimize' ? 'lower is better' : 'higher is better';
+  const better = goal === 'minimize' ? 'Lower is better' : 'Higher is better';
   const forked = trials.some(({ history }) => history.segments.length > 1);
   const jumps = forked ? ' Where a trial became a copy of another one its line jumps to that one’s.' : '';
-  return `The ${name} ${of}; ${better}.${kind === 'log' ? ' The scale is logarithmic.' : ''}${high}${jumps}`;
+  return `${name} is ${METRICS[name].describe}. ${better}.${kind === 'log' ? ' The scale is logarithmic.' : ''}${high}${jumps}`;
 }
 
 /** How many trials ended how, as in `2 complete, 8 stopped early`. */

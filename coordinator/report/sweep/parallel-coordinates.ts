@@ -1,6 +1,6 @@
 /** Parallel coordinates: every trial a line through its parameters to its value. */
 import type { EChartsOption, ParallelSeriesOption } from 'echarts';
-import { chartAxis } from '../axes.js';
+import { chartAxis, legible } from '../axes.js';
 import { FONT, LETTER } from '../end-labels.js';
 import { html } from '../markup.js';
 import type { Palette } from '../palette.js';
@@ -17,6 +17,9 @@ const MOST_AXES = 8;
 const AXIS_HEIGHT = 74;
 /** Narrower charts have their axes one above the other. */
 const WIDE = 600;
+
+/** Of the lines that cross each other. */
+const OPACITY = 0.65;
 
 interface ParallelLine {
   look: Look;
@@ -114,7 +117,7 @@ function optionOf({ axes, lines }: ParallelChart, { size: [width, height], palet
         color: style.colour,
         width: style.width,
         type: style.dash.length > 0 ? [...style.dash] : 'solid',
-        opacity: style.opacity ?? 1,
+        opacity: look === 'best' ? 1 : OPACITY,
       },
       data: lines.filter((line) => line.look === look).map(({ places }) => places),
     };
@@ -123,7 +126,11 @@ function optionOf({ axes, lines }: ParallelChart, { size: [width, height], palet
     animation: false,
     textStyle: { fontFamily: FONT.family, fontSize: FONT.size },
     parallel: { ...frame, layout: vertical ? 'vertical' : 'horizontal', axisExpandable: false },
-    parallelAxis: axes.map(({ scale }, dim) => ({ dim, ...chartAxis(scale, palette, false), silent: true })),
+    parallelAxis: axes.map(({ scale }, dim) => {
+      const axis = chartAxis(scale, palette, false);
+      const axisLabel = { ...axis.axisLabel, ...legible(palette), color: palette.text };
+      return { dim, ...axis, axisLabel, silent: true, z: 5 };
+    }),
     series,
     graphic: namesOf(axes, vertical, frame, [width, height], palette),
   };
@@ -135,7 +142,7 @@ function namesOf(
   vertical: boolean,
   { left, right, top, bottom }: { left: number; right: number; top: number; bottom: number },
   [width, height]: readonly [number, number],
-  { text, muted }: Palette,
+  palette: Palette,
 ): NonNullable<EChartsOption['graphic']> {
   const gaps = Math.max(1, axes.length - 1);
   return axes.flatMap(({ name, kind }, index) => {
@@ -154,7 +161,9 @@ function namesOf(
         z: 10,
         style: {
           text: words.join(' '),
-          fill: end ? text : muted,
+          fill: palette.text,
+          stroke: palette.ground,
+          lineWidth: 3,
           font: `${end ? 'bold ' : ''}${FONT.size}px ${FONT.family}`,
           textAlign: align,
           verticalAlign: 'middle' as const,

@@ -3,7 +3,7 @@ import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import type { Flags } from '../train-flags.js';
 import { isLoopback } from './access.js';
-import type { LiveAddress } from './live-page.js';
+import type { LiveAddress } from './start-thread.js';
 
 /** For the commands that lead runs. */
 export const LIVE_FLAGS = {

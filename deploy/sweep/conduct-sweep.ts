@@ -1,12 +1,13 @@
 /** Conducts a sweep from its start to its closing lines, whatever computes its trials. */
 import type { RunEnd } from '../../coordinator/coordinator.js';
-import { runSweep, type SweepResult } from '../../coordinator/population/sweep.js';
+import { runSweep, type SweepObserver, type SweepResult } from '../../coordinator/population/sweep.js';
 import { Ledger } from '../../coordinator/population/trial-log/ledger.js';
 import type { RunConfig } from '../../shared/config.js';
 import type { Logger } from '../../shared/logger.js';
 import { EXIT } from '../commands/command.js';
 import type { PooledOptions } from '../embedded.js';
-import { clock } from '../progress.js';
+import type { SweepLivePage } from '../live/sweep/sweep-live.js';
+import { clock, observeAll } from '../progress.js';
 import { command } from '../repeat.js';
 import { untilStopped } from '../stop-signal.js';
 import { configure } from '../train-flags.js';
@@ -43,6 +44,8 @@ export interface ConductSweep {
   launch(context: SweepContext, work: SweepWork): Promise<SweepEnd>;
   /** The command that goes on with the sweep when it is interrupted. */
   resumeCommand: string;
+  /** Shows the sweep as it goes, beside the screen. */
+  page?: SweepLivePage | undefined;
 }
 
 const TASK = 'Cannot sweep';
@@ -50,7 +53,7 @@ const TASK = 'Cannot sweep';
 /** Returns the exit code. */
 export async function conductSweep(
   { folder, plan, stored, flags }: PreparedSweep,
-  { how, launch, resumeCommand }: ConductSweep,
+  { how, launch, resumeCommand, page }: ConductSweep,
 ): Promise<number> {
   const { config } = await configure(TASK, stored.problem, { ...flags, seed: stored.seed });
   const ledger = new Ledger(folder.log);
@@ -58,6 +61,7 @@ export async function conductSweep(
   const table = new SweepTable(process.stdout, board);
   const say = (line: string) => table.say(line);
   const logger: Logger = { info: say, warn: say, error: say };
+  page?.watch(board, () => ledger.replaying);
   board.onWaiting = () => say('Waiting for a worker.');
   const startedAt = performance.now();
   say(`Sweeping ${stored.problem}: ${plan.trials} trials ${how}, into ${folder.path}`);
@@ -74,11 +78,12 @@ export async function conductSweep(
       train,
       logger,
       signal: AbortSignal.any([signal, fail.signal]),
-      observe: (segment, to) => board.observe(segment, to),
+      observe: (segment, to) => observeAll(board.observe(segment, to), ...(page ? [page.observe(segment, to)] : [])),
+      ...(page ? { onLed: (segment, leader) => page.led(segment, leader) } : {}),
     });
     const runner = new PlanRunner({ plan, out: folder.path, trials, onFailed: () => fail.abort() });
     try {
-      const result = await runSweep({ plan, ledger, runner, observer: board, signal });
+      const result = await runSweep({ plan, ledger, runner, observer: bothOf(board, page), signal });
       return { interrupted: !result.finished, result };
     } catch (error) {
       if (runner.failure !== undefined) throw runner.failure;
@@ -106,6 +111,17 @@ export async function conductSweep(
   for (const line of closingLines(folder.path, end.result!, plan.metric.name, seconds)) say(line);
   say(`Curves, parameters and trials: ${folder.report}`);
   return EXIT.done;
+}
+
+/** Tells the board, then the page, which asks the board where trials are. */
+function bothOf(board: SweepBoard, page: SweepLivePage | undefined): SweepObserver {
+  return {
+    reported: (...report) => board.reported(...report),
+    decided: (decision) => {
+      board.decided(decision);
+      page?.decided(decision);
+    },
+  };
 }
 
 /** What is said of a sweep that is over. */

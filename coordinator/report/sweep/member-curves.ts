@@ -16,10 +16,9 @@ const FEWEST_OF_A_CURVE = 24;
 /** Share of the trials whose last values are seen whatever they are. */
 const MOST_OF_ALL = 0.9;
 
-/** Undefined where no trial has a value yet. */
-export function memberCurves(sweep: ReportedSweep): Picture | undefined {
+/** Undefined where no trial has a value yet. @param best is drawn as such */
+export function memberCurves(sweep: ReportedSweep, best = bestTrial(sweep)): Picture | undefined {
   const { plan, trials } = sweep;
-  const best = bestTrial(sweep);
   const drawn = trials.filter(({ curve }) => curve.some(({ value }) => value !== null));
   if (drawn.length === 0) return undefined;
   // the first one lies above the others, and those that got further above those that did not
@@ -34,7 +33,7 @@ export function memberCurves(sweep: ReportedSweep): Picture | undefined {
       style: (palette) => lookStyle(lookOf(trial), palette, drawn.length),
     }),
   );
-  const y = yScaleOf(lines, capOf(sweep));
+  const y = yScaleOf(lines, capOf(sweep, best));
   const chart: LineChart = { lines, xName: 'round', yName: plan.metric.name, y, labels: best ? 'first' : false };
   return {
     id: 'member-curves',
@@ -43,7 +42,7 @@ export function memberCurves(sweep: ReportedSweep): Picture | undefined {
     description: descriptionOf(sweep, best),
     legend: lineLegend(order.map(lookOf)),
     draw: (drawing) => drawLineChart(chart, drawing),
-    numbers: numbersOf(sweep),
+    numbers: numbersOf(sweep, best),
   };
 }
 
@@ -51,11 +50,11 @@ export function memberCurves(sweep: ReportedSweep): Picture | undefined {
 const MARGIN = 1.5;
 
 /** What lies above need not be seen. */
-function capOf({ plan, trials }: ReportedSweep): number {
+function capOf({ plan, trials }: ReportedSweep, best: ReportedTrial | undefined): number {
   const values = trials.flatMap(({ value }) => value ?? []).filter((value) => value > 0);
   if (plan.metric.goal === 'maximize' || values.length === 0) return Number.POSITIVE_INFINITY;
   const worst = quantile(ascending(Float64Array.from(values)), MOST_OF_ALL);
-  const begun = bestTrial({ plan, trials })?.curve.find(({ round }) => round >= BEGUN * plan.rounds)?.value ?? 0;
+  const begun = best?.curve.find(({ round }) => round >= BEGUN * plan.rounds)?.value ?? 0;
   return MARGIN * Math.max(worst, begun);
 }
 
@@ -105,8 +104,7 @@ const MOST_ROWS = 11;
 const MOST_COLUMNS = 6;
 
 /** The best trials' values, at places of the best one. */
-function numbersOf(sweep: ReportedSweep): Markup {
-  const best = bestTrial(sweep);
+function numbersOf(sweep: ReportedSweep, best: ReportedTrial | undefined): Markup {
   const others = ranked(sweep).filter((trial) => trial !== best && trial.curve.length > 0);
   const shown = [...(best ? [best] : []), ...others].slice(0, MOST_COLUMNS);
   const rounds = sampled(shown[0]?.curve ?? [], MOST_ROWS).map(({ round }) => round);

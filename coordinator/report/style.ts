@@ -26,7 +26,7 @@ summary { cursor: pointer; color: var(--muted); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--grid); text-align: right; white-space: nowrap; }
 thead th { vertical-align: bottom; white-space: normal; min-width: 4.5rem; }
-th:first-child, .settings td { text-align: left; }
+th:first-child, .settings td, .trials :is(th, td):nth-child(2) { text-align: left; }
 tbody th { font-weight: normal; }
 tr.learned > *, td.best { font-weight: bold; }
 .settings th, .settings td { white-space: normal; vertical-align: top; }

@@ -82,7 +82,7 @@ ${layout.tables.map(tableSection)}<noscript><p>This page needs its own script to
 
 function tableSection({ name, title, columns }: LiveLayout['tables'][number]): Markup {
   const heads = columns.map((column) => html`<th scope="col">${column}</th>`);
-  const table = html`<table id="table-${name}"><thead><tr>${heads}</tr></thead><tbody></tbody></table>`;
+  const table = html`<table id="table-${name}" class="${name}"><thead><tr>${heads}</tr></thead><tbody></tbody></table>`;
   return html`<section aria-labelledby="${name}" hidden>
 <h2 id="${name}">${title}</h2>
 ${scrolling(title, table)}

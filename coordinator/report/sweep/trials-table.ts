@@ -46,7 +46,7 @@ function tableOf(
     ].map((cell) => html`<td>${cell}</td>`);
     return html`<tr${isBest ? html` class="learned"` : ''}><th scope="row">${number}</th>${cells}</tr>\n`;
   });
-  return scrolling(name, html`<table><thead><tr>${heads}</tr></thead><tbody>${rows}</tbody></table>`);
+  return scrolling(name, html`<table class="trials"><thead><tr>${heads}</tr></thead><tbody>${rows}</tbody></table>`);
 }
 
 /** Why trials failed, where that is known. */

@@ -7,7 +7,7 @@ import type { Palette } from '../palette.js';
 import { type Picture, scrolling } from '../picture.js';
 import { valueScale } from '../scale.js';
 import { type Drawing, renderSvg } from '../svg.js';
-import { type ParameterAxis, parameterAxis, parametersText, valuesText, valueText } from './parameter-axis.js';
+import { asideOf, type ParameterAxis, parameterAxis, parametersText, valuesText, valueText } from './parameter-axis.js';
 import { bestTrial, type ReportedSweep, type ReportedTrial, ranked } from './reported-sweep.js';
 import { type Look, lineLegend, lookStyle } from './standing.js';
 
@@ -18,8 +18,9 @@ const AXIS_HEIGHT = 74;
 /** Narrower charts have their axes one above the other. */
 const WIDE = 600;
 
-/** Of the lines that cross each other. */
+/** Of the lines that cross each other, where they are few; many are fainter, those of trials in full less so. */
 const OPACITY = 0.65;
+const FEW = 30;
 
 interface ParallelLine {
   look: Look;
@@ -47,6 +48,9 @@ export function parallelCoordinates(sweep: ReportedSweep, names: readonly string
     title: `Parameters and ${plan.metric.name}`,
     caption:
       `Every line is a trial: it meets each axis at the trial's value. Trials without a finite ${plan.metric.name} have none on the last axis.` +
+      (trials.length > FEW && chart.axes.some(({ kind }) => kind === 'choices')
+        ? ' Those of the same choice lie side by side.'
+        : '') +
       (left > 0 ? ` Of ${names.length} parameters, the ${MOST_AXES} that mattered most.` : ''),
     description: descriptionOf(sweep, best),
     legend: lineLegend(chart.lines.map(({ look }) => look)),
@@ -83,12 +87,13 @@ function chartOf({ plan, trials }: ReportedSweep, names: readonly string[], best
     scale: metric,
     place: (value) => metric.place(Number(value)),
   };
+  const many = trials.length > FEW;
   const others = trials.filter((trial) => trial !== best);
   const lines = [best, ...others].map(
-    ({ parameters, value, standing }, index): ParallelLine => ({
+    ({ number, parameters, value, standing }, index): ParallelLine => ({
       look: index === 0 ? 'best' : standing,
       places: [
-        ...axes.map(({ name, place }) => place(parameters[name]!)),
+        ...axes.map((axis) => axis.place(parameters[axis.name]!) + (many ? asideOf(axis, number) : 0)),
         value === null ? Number.NaN : metric.place(value),
       ],
     }),
@@ -117,7 +122,7 @@ function optionOf({ axes, lines }: ParallelChart, { size: [width, height], palet
         color: style.colour,
         width: style.width,
         type: style.dash.length > 0 ? [...style.dash] : 'solid',
-        opacity: look === 'best' ? 1 : OPACITY,
+        opacity: opacityOf(look, lines.length),
       },
       data: lines.filter((line) => line.look === look).map(({ places }) => places),
     };
@@ -134,6 +139,12 @@ function optionOf({ axes, lines }: ParallelChart, { size: [width, height], palet
     series,
     graphic: namesOf(axes, vertical, frame, [width, height], palette),
   };
+}
+
+function opacityOf(look: Look, count: number): number {
+  if (look === 'best') return 1;
+  const share = Math.min(1, FEW / count);
+  return OPACITY * (look === 'stopped' ? share : share ** 0.25);
 }
 
 /** The axes' names, in two rows where they would not fit beside each other. */

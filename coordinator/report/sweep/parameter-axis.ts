@@ -30,6 +30,11 @@ function choicesAxis(name: string, choices: readonly ParameterValue[]): Paramete
   return { name, kind: 'choices', scale, place: (value) => choices.indexOf(value) };
 }
 
+/** Trials of the same choice lie beside each other: the golden ratio spreads any count of them. 0 on other axes. */
+export function asideOf({ kind }: ParameterAxis, trial: number): number {
+  return kind === 'choices' ? (((trial * 0.618034) % 1) - 0.5) * 0.5 : 0;
+}
+
 /** A parameter's value as a person reads it. */
 export function valueText(value: ParameterValue | undefined): string {
   if (value === undefined) return '-';

@@ -7,7 +7,7 @@ import { short } from '../numbers.js';
 import type { Picture } from '../picture.js';
 import { type Scale, valueScale } from '../scale.js';
 import { type Drawing, renderSvg } from '../svg.js';
-import { type ParameterAxis, parameterAxis, valuesText } from './parameter-axis.js';
+import { asideOf, type ParameterAxis, parameterAxis, valuesText } from './parameter-axis.js';
 import { bestTrial, type ReportedSweep, ranked } from './reported-sweep.js';
 import { LOOKS, type Look } from './standing.js';
 
@@ -35,7 +35,7 @@ export function slices(sweep: ReportedSweep, names: readonly string[]): Slice[] 
     const best = bestTrial(sweep);
     const marks = valued.map((trial): Mark => {
       const look = trial === best ? 'best' : trial.standing;
-      const aside = axis.kind === 'choices' ? asideOf(trial.number) : 0;
+      const aside = asideOf(axis, trial.number);
       return { look, x: axis.place(trial.parameters[name]!) + aside, y: y.place(trial.value!) };
     });
     return {
@@ -52,11 +52,6 @@ export function slices(sweep: ReportedSweep, names: readonly string[]): Slice[] 
 export function markLooks(sweep: ReportedSweep): Look[] {
   const best = bestTrial(sweep);
   return sweep.trials.filter(({ value }) => value !== null).map((trial) => (trial === best ? 'best' : trial.standing));
-}
-
-/** Marks of the same choice lie beside each other: the golden ratio spreads any count of them. */
-function asideOf(number: number): number {
-  return (((number * 0.618034) % 1) - 0.5) * 0.5;
 }
 
 function optionOf(

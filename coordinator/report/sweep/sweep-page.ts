@@ -64,7 +64,7 @@ function verdictOf(report: SweepReport, best: ReportedTrial | undefined): Markup
       : `No trial has a finite ${metric}.`;
     return html`${open}${none}`;
   }
-  const full = best.round >= plan.rounds ? '' : ', the furthest so far';
+  const full = best.round >= plan.rounds ? '' : finished ? ' (none ran in full)' : ', the furthest so far';
   return html`${open}The best of ${counted(trials.length, 'trial')} is trial ${best.number}: ${metric} ${short(best.value)} after ${counted(best.round, 'round')}${full}, with
 ${parametersText(plan.space, best.parameters)}.`;
 }

@@ -98,7 +98,7 @@ function factsOf(report: SweepReport, best: ReportedTrial | undefined, phi: stri
       'Rounds computed',
       `${grouped(rounds)}, ${Math.round((100 * rounds) / full)} % of the ${grouped(full)} that all trials would take in full`,
     ],
-    ['How it ended', finished ? 'all that was to be done is done' : 'it has not: it was interrupted, or goes on'],
+    ['How it ended', finished ? 'finished' : 'it has not: it was interrupted, or goes on'],
     [
       'Time',
       seconds === null ? 'not known yet' : `${durationOf(seconds)} from the first trial’s start to the last one’s end`,

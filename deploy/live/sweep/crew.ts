@@ -1,6 +1,5 @@
 /** The workers of a sweep: every trial that runs has its own list of the same ones. */
-import type { Member } from '../../../coordinator/roster.js';
-import { sizeOf } from '../../../coordinator/roster.js';
+import { type Member, sizeOf } from '../../../coordinator/roster.js';
 import { workerState } from '../../operations/coordinator-metrics.js';
 import type { SweepWorker } from './sweep-data.js';
 

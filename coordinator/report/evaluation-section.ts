@@ -2,10 +2,11 @@
 import type { ComparedOptimizer } from '../comparison.js';
 import { COMPARISON_COLUMNS, type ComparisonColumn } from './comparison-table.js';
 import type { EvaluationReport } from './evaluation-report.js';
-import { fullFigure, panelFigure, scrolling } from './figure.js';
+import { fullFigure, panelFigure } from './figure.js';
 import { type LearningCurves, learningCurves } from './learning-curves.js';
 import { html, type Markup, withIndices } from './markup.js';
 import { grouped } from './numbers.js';
+import { scrolling } from './picture.js';
 
 export async function evaluationSection(report: EvaluationReport): Promise<Markup> {
   const curves = learningCurves(report);

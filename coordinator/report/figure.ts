@@ -1,82 +1,50 @@
-/** Figures of a page: a chart with its caption, its description in words, and its numbers. */
-import { type ChartPoint, drawLineChart, type LineChart, type Size } from './line-chart.js';
-import { escapeText, html, Markup } from './markup.js';
+/** Figures of a page that are charts of lines, each with its numbers. */
+import { type ChartPoint, drawLineChart, type LineChart } from './line-chart.js';
+import { html, type Markup } from './markup.js';
 import { grouped, short } from './numbers.js';
-import { FROM_PAGE, LIGHT } from './palette.js';
+import { LIGHT } from './palette.js';
+import {
+  fullPicture,
+  halfPicture,
+  named,
+  type Picture,
+  type PictureTexts,
+  panelPicture,
+  scrolling,
+} from './picture.js';
+import type { Size } from './svg.js';
 
-export interface Figure {
-  /** Its anchor in the page: letters, digits and dashes. */
-  id: string;
-  title: string;
-  /** What the chart shows, as people see it. */
-  caption: string;
-  /** The result in words, for those who do not see it. */
-  description: string;
+export interface Figure extends PictureTexts {
   chart: LineChart;
 }
 
-/** Sizes are in units of the viewBox: letters keep a readable size because a phone gets a chart of its own. */
-const FULL: Size = [960, 520];
-const PHONE: Size = [390, 430];
-const HALF: Size = [400, 270];
-const PANEL: Size = [310, 240];
+const FILE: Size = [960, 520];
 
 /** A figure over the whole width of the page. */
-export async function fullFigure(figure: Figure): Promise<Markup> {
-  const wide = await drawnFor(figure, FULL, 'wide');
-  return framed(figure, html`${wide}${await drawnFor(figure, PHONE, 'narrow')}`);
+export function fullFigure(figure: Figure): Promise<Markup> {
+  return fullPicture(pictureOf(figure));
 }
 
 /** A figure over half the width of the page; it fits a phone as it is. */
-export async function halfFigure(figure: Figure): Promise<Markup> {
-  return framed(figure, await drawnFor(figure, HALF, 'half'));
+export function halfFigure(figure: Figure): Promise<Markup> {
+  return halfPicture(pictureOf(figure));
 }
 
 /** A figure beside others of its kind: the caption says all. */
-export async function panelFigure(figure: Figure): Promise<Markup> {
-  return html`<figure id="${figure.id}">
-${await drawnFor(figure, PANEL, 'panel')}
-<figcaption>${figure.caption}</figcaption>
-</figure>
-`;
+export function panelFigure(figure: Figure): Promise<Markup> {
+  return panelPicture(pictureOf(figure));
 }
 
 /** The figure alone, as an SVG file: dark on white. */
 export async function svgFile({ title, description, chart }: Figure): Promise<string> {
-  const svg = await drawLineChart(chart, { id: 'chart', size: FULL, palette: LIGHT });
-  const [width, height] = FULL;
-  const ground = `<rect width="${width}" height="${height}" fill="#ffffff"/>`;
+  const svg = await drawLineChart(chart, { id: 'chart', size: FILE, palette: LIGHT });
+  const [width, height] = FILE;
+  const ground = `<rect width="${width}" height="${height}" fill="${LIGHT.ground}"/>`;
   return `${named(svg, 'chart', { title, description }, `width="${width}" height="${height}"`, ground)}\n`;
 }
 
-function framed(figure: Figure, drawn: Markup): Markup {
-  return html`<figure id="${figure.id}">
-<h3>${figure.title}</h3>
-${drawn}
-<figcaption>${figure.caption}</figcaption>
-<details><summary>Numbers of this figure</summary>${numbersTable(figure)}</details>
-</figure>
-`;
-}
-
-async function drawnFor(figure: Figure, size: Size, kind: string): Promise<Markup> {
-  const id = `${figure.id}-${kind}`;
-  const svg = await drawLineChart(figure.chart, { id, size, palette: FROM_PAGE });
-  return new Markup(named(svg, id, figure, `class="${kind}"`));
-}
-
-/** An SVG as one picture with a name and a description; `attributes` and `ground` go into its root element. */
-function named(
-  svg: string,
-  id: string,
-  { title, description }: Pick<Figure, 'title' | 'description'>,
-  attributes: string,
-  ground = '',
-): string {
-  const role = `role="img" aria-labelledby="${id}-title" aria-describedby="${id}-description"`;
-  const texts = `<title id="${id}-title">${escapeText(title)}</title>
-<desc id="${id}-description">${escapeText(description)}</desc>`;
-  return svg.replace(/^<svg ([^>]*)>/, (_, own: string) => `<svg ${own} ${attributes} ${role}>\n${texts}\n${ground}`);
+function pictureOf(figure: Figure): Picture {
+  return { ...figure, draw: (drawing) => drawLineChart(figure.chart, drawing), numbers: numbersTable(figure) };
 }
 
 const MOST_ROWS = 11;
@@ -104,9 +72,4 @@ function pointText(point: ChartPoint | undefined): string {
   if (!point || point.y === null) return '-';
   const { y, low = null, high = null } = point;
   return low === null || high === null ? short(y) : `${short(y)} (${short(low)} to ${short(high)})`;
-}
-
-/** A table that scrolls within its own box, by touch, wheel or keys. */
-export function scrolling(name: string, table: Markup): Markup {
-  return html`<div class="scroll" role="region" aria-label="${name}" tabindex="0">${table}</div>`;
 }

@@ -1,8 +1,10 @@
-/** Draws lines with bands as SVG, by echarts on the server. */
+/** Draws lines with bands as SVG. */
 import type { CustomSeriesOption, EChartsOption, LineSeriesOption } from 'echarts';
+import { chartAxis } from './axes.js';
 import { endLabels, endLabelsWidth, FONT, type Frame, LETTER, type LineEnd } from './end-labels.js';
 import { type LineStyle, lineStyle, type Palette } from './palette.js';
 import { linearScale, type Scale, valueScale } from './scale.js';
+import { type Drawing, renderSvg } from './svg.js';
 
 export interface ChartPoint {
   x: number;
@@ -17,8 +19,8 @@ export interface ChartLine {
   name: string;
   /** By ascending x. */
   points: readonly ChartPoint[];
-  /** Which of the palette's styles it has. @default its place among the lines */
-  style?: number;
+  /** Which of the palette's styles it has, or how it is drawn in a palette. @default its place among the lines */
+  style?: number | ((palette: Palette) => LineStyle);
 }
 
 /** What is drawn. */
@@ -30,45 +32,15 @@ export interface LineChart {
   yName?: string;
   /** The axis of the values. @default one for these lines */
   y?: Scale;
-  /** Whether the lines are named at their ends. @default where there are several */
-  labels?: boolean;
+  /** Whether the lines are named at their ends, or only the first one. @default where there are several */
+  labels?: boolean | 'first';
   /** Whether every point is marked. @default false */
   dots?: boolean;
 }
 
-/** How it is drawn. */
-export interface Drawing {
-  /** Begins the names of the SVG's parts, which must be unique in a page. */
-  id: string;
-  size: Size;
-  palette: Palette;
-}
-
-/** In units of the SVG's viewBox, letters being 13 high. */
-export type Size = readonly [width: number, height: number];
-
-/** Draws the chart; the SVG's root element has a viewBox and no size. */
-export async function drawLineChart(chart: LineChart, drawing: Drawing): Promise<string> {
-  // one file of the package rather than its hundreds: loaded in 0.07 s, not in 0.6
-  const bundle: string = 'echarts/dist/echarts.esm.min.mjs';
-  const { init } = (await import(bundle)) as typeof import('echarts');
-  const [width, height] = drawing.size;
-  const canvas = init(null, null, { renderer: 'svg', ssr: true, width, height });
-  try {
-    canvas.setOption(optionOf(chart, drawing));
-    return tidied(canvas.renderToSVGString(), drawing);
-  } finally {
-    canvas.dispose(); // or its timer would keep the process alive
-  }
-}
-
-/** Drops the size, what echarts adds for pointers, and its count of the charts that this process has drawn. */
-function tidied(svg: string, { id, size: [width, height] }: Drawing): string {
-  return svg
-    .replace(/^<svg [^>]*>/, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">`)
-    .replace(/<style ?>.*<\/style>\n?/s, '')
-    .replace(/ (?:class="zr[^"]*"|pointer-events="[^"]*"|ecmeta_\w+="[^"]*")/g, '')
-    .replace(/\bzr\d+-/g, `${id}-`);
+/** Draws the chart as an SVG. */
+export function drawLineChart(chart: LineChart, drawing: Drawing): Promise<string> {
+  return renderSvg(optionOf(chart, drawing), drawing);
 }
 
 /** An axis for all values of some lines, bands included; what lies above the cap need not be seen. */
@@ -83,20 +55,23 @@ export function yScaleOf(lines: readonly ChartLine[], cap?: number): Scale {
 function optionOf(chart: LineChart, { size: [width, height], palette }: Drawing): EChartsOption {
   const { lines, xName, yName = '', y = yScaleOf(chart.lines), labels = chart.lines.length > 1 } = chart;
   const x = linearScale(0, Math.max(1, ...lines.map(({ points }) => points.at(-1)?.x ?? 0)), true);
+  const labelled = labels === 'first' ? lines.slice(0, 1) : lines;
   const frame: Frame = {
     left: 10 + LETTER * Math.max(...y.ticks.map(({ label }) => label.length)),
-    right: width - (labels ? endLabelsWidth(lines) : 22),
+    right: width - (labels ? endLabelsWidth(labelled) : 22),
     top: yName === '' ? 12 : 30,
     bottom: height - 44,
   };
-  const styles = lines.map(({ style }, index) => lineStyle(style ?? index, palette, lines.length > 1));
+  const styles = lines.map(({ style }, index) =>
+    typeof style === 'function' ? style(palette) : lineStyle(style ?? index, palette, lines.length > 1),
+  );
   return {
     animation: false,
     textStyle: { fontFamily: FONT.family, fontSize: FONT.size },
     grid: { ...frame, right: width - frame.right, bottom: height - frame.bottom, outerBoundsMode: 'none' },
-    xAxis: { ...axisOf(x, palette, false), name: xName, nameLocation: 'middle', nameGap: 28 },
+    xAxis: { ...chartAxis(x, palette, false), name: xName, nameLocation: 'middle', nameGap: 28 },
     yAxis: {
-      ...axisOf(y, palette, true),
+      ...chartAxis(y, palette, true),
       name: yName,
       nameLocation: 'end',
       nameGap: 12,
@@ -106,32 +81,8 @@ function optionOf(chart: LineChart, { size: [width, height], palette }: Drawing)
       ...lines.map((line, index) => bandOf(line, y, styles[index]!, index > 0 && lines.length > 2 ? 0.09 : 0.2)),
       ...lines.map((line, index) => lineOf(line, y, styles[index]!, index === 0, chart.dots === true)),
     ],
-    ...(labels ? { graphic: endLabels(endsOf(lines, styles, y, frame), frame, palette.text) } : {}),
+    ...(labels ? { graphic: endLabels(endsOf(labelled, styles, y, frame), frame, palette.text) } : {}),
   };
-}
-
-function axisOf({ min, max, ticks }: Scale, { muted, grid }: Palette, horizontalLines: boolean) {
-  const places = ticks.map(({ at }) => at);
-  return {
-    type: 'value' as const,
-    min,
-    max,
-    axisLine: { show: true, onZero: false, lineStyle: { color: muted } },
-    axisTick: { show: true, customValues: places, lineStyle: { color: muted } },
-    axisLabel: {
-      customValues: places,
-      color: muted,
-      fontSize: FONT.size,
-      formatter: (value: number) => nearest(ticks, value),
-    },
-    splitLine: { show: horizontalLines, lineStyle: { color: grid } },
-    nameTextStyle: { color: muted, fontSize: FONT.size },
-  };
-}
-
-/** The label of a tick whose place went through echarts' rounding. */
-function nearest(ticks: Scale['ticks'], value: number): string {
-  return ticks.reduce((best, tick) => (Math.abs(tick.at - value) < Math.abs(best.at - value) ? tick : best)).label;
 }
 
 function lineOf(
@@ -152,7 +103,12 @@ function lineOf(
     silent: true,
     clip: true,
     z: first ? 4 : 3,
-    lineStyle: { color: style.colour, width: style.width, type: style.dash.length > 0 ? [...style.dash] : 'solid' },
+    lineStyle: {
+      color: style.colour,
+      width: style.width,
+      type: style.dash.length > 0 ? [...style.dash] : 'solid',
+      ...(style.opacity === undefined ? {} : { opacity: style.opacity }),
+    },
     itemStyle: { color: style.colour },
   };
 }

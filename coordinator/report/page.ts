@@ -1,7 +1,7 @@
 /** The page around a report: one file that asks for nothing else, from anywhere. */
 import { VERSION } from '../../shared/config.js';
-import { scrolling } from './figure.js';
 import { escapeText, html, Markup } from './markup.js';
+import { scrolling } from './picture.js';
 import { STYLE } from './style.js';
 
 /** What every report has. */

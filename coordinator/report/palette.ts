@@ -3,6 +3,8 @@
 /** Colours of a chart, as CSS writes them. */
 export interface Palette {
   text: string;
+  /** What lies under everything. */
+  ground: string;
   /** Axes and their labels. */
   muted: string;
   grid: string;
@@ -16,6 +18,7 @@ export interface Palette {
  */
 export const LIGHT: Palette = {
   text: '#1a1a1a',
+  ground: '#ffffff',
   muted: '#595959',
   grid: '#e3e3e3',
   lines: ['#000000', '#d55e00', '#0072b2', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7f7f7f'],
@@ -24,6 +27,7 @@ export const LIGHT: Palette = {
 /** The same on a dark ground: the first line in white, and a blue that shows. */
 export const DARK: Palette = {
   text: '#e8e8e8',
+  ground: '#161616',
   muted: '#b0b0b0',
   grid: '#3a3a3a',
   lines: ['#ffffff', '#e8743b', '#4a9fd8', '#20b88c', '#d98fb8', '#e69f00', '#7cc8f5', '#a0a0a0'],
@@ -32,15 +36,16 @@ export const DARK: Palette = {
 /** Colours that the page around a chart defines, light or dark. */
 export const FROM_PAGE: Palette = {
   text: 'var(--text)',
+  ground: 'var(--ground)',
   muted: 'var(--muted)',
   grid: 'var(--grid)',
   lines: LIGHT.lines.map((_, index) => `var(--line-${index})`),
 };
 
 /** The declarations that `FROM_PAGE` reads. */
-export function declarationsOf({ text, muted, grid, lines }: Palette): string {
+export function declarationsOf({ text, ground, muted, grid, lines }: Palette): string {
   const colours = lines.map((colour, index) => `--line-${index}: ${colour};`);
-  return [`--text: ${text};`, `--muted: ${muted};`, `--grid: ${grid};`, ...colours].join(' ');
+  return [`--text: ${text};`, `--ground: ${ground};`, `--muted: ${muted};`, `--grid: ${grid};`, ...colours].join(' ');
 }
 
 /** How a line is drawn. */
@@ -49,6 +54,8 @@ export interface LineStyle {
   width: number;
   /** Lengths of strokes and gaps; none for a solid line. */
   dash: readonly number[];
+  /** @default 1 */
+  opacity?: number;
 }
 
 const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 2], [10, 3, 2, 3], [4, 2], [14, 3], [8, 2, 2, 2, 2, 2]];

@@ -59,7 +59,8 @@ export function linearScale(low: number, high: number, exact = false): Scale {
   };
 }
 
-function logScale(low: number, high: number): Scale {
+/** A logarithmic axis whose ends are free. @param low logarithm to base 10 of its lower end, `high` of its upper one */
+export function logScale(low: number, high: number): Scale {
   // a few per cent of a decade, so that values that are all the same have an axis too
   const margin = Math.max(0.02, MARGIN * (high - low));
   const [min, max] = [low - margin, high + margin];

@@ -2,8 +2,8 @@
 import { DARK, declarationsOf, LIGHT } from './palette.js';
 
 export const STYLE = `
-:root { color-scheme: light dark; --ground: #ffffff; --card: #f6f6f6; ${declarationsOf(LIGHT)} }
-@media (prefers-color-scheme: dark) { :root { --ground: #161616; --card: #222222; ${declarationsOf(DARK)} } }
+:root { color-scheme: light dark; --card: #f6f6f6; ${declarationsOf(LIGHT)} }
+@media (prefers-color-scheme: dark) { :root { --card: #222222; ${declarationsOf(DARK)} } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--text); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
@@ -14,6 +14,8 @@ h3 { font-size: 1rem; margin: 0 0 0.5rem; }
 figure { margin: 0 0 1.5rem; }
 figure svg { display: block; width: 100%; height: auto; }
 figure svg.narrow { display: none; }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: 0 1.25rem; margin: 0 0 0.25rem; padding: 0; font-size: 0.875rem; }
+figure .legend svg, .legend svg { display: inline-block; width: 36px; height: 14px; vertical-align: middle; }
 figcaption { color: var(--muted); font-size: 0.875rem; margin-top: 0.5rem; }
 details { font-size: 0.875rem; margin-top: 0.25rem; }
 summary { cursor: pointer; color: var(--muted); }
@@ -24,7 +26,7 @@ summary { cursor: pointer; color: var(--muted); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--grid); text-align: right; white-space: nowrap; }
 thead th { vertical-align: bottom; white-space: normal; min-width: 4.5rem; }
-th:first-child, .settings td { text-align: left; }
+th:first-child, .settings td, .trials :is(th, td):nth-child(2) { text-align: left; }
 tbody th { font-weight: normal; }
 tr.learned > *, td.best { font-weight: bold; }
 .settings th, .settings td { white-space: normal; vertical-align: top; }

@@ -5,6 +5,8 @@ import { Pool } from '../../worker/pool.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import { followParent } from '../cluster/follow-parent.js';
 import { trainOn } from '../embedded.js';
+import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
+import { withSweepPage } from '../live/sweep/open-sweep-page.js';
 import { MODULE_FLAG, withModulePath } from '../problem-module.js';
 import { sweepOverNats } from '../sweep/cluster-sweep.js';
 import { type ConductSweep, conductSweep, resumeCommandOf } from '../sweep/conduct-sweep.js';
@@ -34,6 +36,7 @@ export const sweep: Command = {
     threads: 'threads that compute, where no server does (default: all processors, or one for a GPU)',
     ...CLUSTER_FLAGS,
     ...NATS_FLAGS,
+    ...LIVE_FLAGS,
     name: 'name of this coordinator (default: the host)',
   },
   switches: SWEEP_SWITCHES,
@@ -51,8 +54,12 @@ async function runSweepCommand(
   const cluster = onCluster ? natsFlags(TASK, flags) : undefined;
   const limits = limitsOf(TASK, flags);
   threadsOf(TASK, flags);
+  const address = liveAddress(TASK, flags);
   const prepared = await prepareSweep(TASK, positionals['file'], flags, onCluster ? PATIENCE : {});
-  return conductSweep(prepared, cluster ? overNats(prepared, flags, cluster, limits) : embedded(prepared, flags));
+  const conduct = cluster ? overNats(prepared, flags, cluster, limits) : embedded(prepared, flags);
+  const run = String(flags['run'] ?? runNameOf(prepared.folder.path));
+  const say = (line: string) => void process.stdout.write(`${line}\n`);
+  return withSweepPage({ address, run, prepared, say }, (page) => conductSweep(prepared, { ...conduct, page }));
 }
 
 function embedded({ folder, flags: common }: PreparedSweep, flags: Flags): ConductSweep {

@@ -88,12 +88,12 @@ function sweepFlagsOnly(flags: Flags): Flags {
     ...SWEEP_SWITCHES,
     ...CLUSTER_FLAGS,
     ...NATS_FLAGS,
+    ...LIVE_FLAGS,
     workers: 0,
     threads: 0,
   });
   const other = Object.keys(flags).find((name) => flags[name] !== undefined && !known.includes(name));
   if (other === undefined) return withModulePath(TASK, flags);
-  if (other in LIVE_FLAGS) throw new UsageError(`${TASK}: "${other}" shows a run, and this is a sweep`);
   throw new UsageError(`${TASK}: "${other}" must stand in the sweep's file, among its parameters or flags`);
 }
 

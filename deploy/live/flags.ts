@@ -3,11 +3,11 @@ import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import type { Flags } from '../train-flags.js';
 import { isLoopback } from './access.js';
-import type { LiveAddress } from './live-page.js';
+import type { LiveAddress } from './start-thread.js';
 
 /** For the commands that lead runs. */
 export const LIVE_FLAGS = {
-  ui: 'serve a live page of the run on this port; 0 for a free one (default: do not)',
+  ui: 'serve a live page on this port; 0 for a free one (default: do not)',
   'ui-host':
     'address to serve it on (default: 127.0.0.1); elsewhere browsers must show a token, LOPT_UI_TOKEN or a random one',
 } as const;

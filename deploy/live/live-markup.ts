@@ -1,6 +1,7 @@
 /** The live page before anything is known: places that its script fills. */
-import { scrolling } from '../../coordinator/report/figure.js';
+
 import { html, Markup } from '../../coordinator/report/markup.js';
+import { scrolling } from '../../coordinator/report/picture.js';
 import { STYLE } from '../../coordinator/report/style.js';
 import { LIVE_SCRIPT } from './live-script.js';
 import type { StatusFields, StatusTables } from './status-view.js';
@@ -14,6 +15,15 @@ button[aria-pressed="true"] { font-weight: bold; }
 #table-events td, #table-events th { text-align: left; white-space: normal; }
 `;
 
+/** What a live page is made of, beside its figures: the script fills what it finds by these names. */
+export interface LiveLayout {
+  /** The heading of the figures. */
+  heading: string;
+  /** Texts, by name, with what they are called. */
+  fields: Readonly<Record<string, string>>;
+  tables: readonly { name: string; title: string; columns: readonly string[] }[];
+}
+
 const FIELDS: Readonly<Record<keyof StatusFields, string>> = {
   rounds: 'Rounds',
   pace: 'Pace',
@@ -22,7 +32,7 @@ const FIELDS: Readonly<Record<keyof StatusFields, string>> = {
   faults: 'Faults healed',
 };
 
-const TABLES: readonly { name: keyof StatusTables; title: string; columns: readonly string[] }[] = [
+const TABLES: readonly (LiveLayout['tables'][number] & { name: keyof StatusTables })[] = [
   { name: 'workers', title: 'Workers', columns: ['worker', 'threads', 'shards', 'state'] },
   {
     name: 'baselines',
@@ -32,9 +42,14 @@ const TABLES: readonly { name: keyof StatusTables; title: string; columns: reado
   { name: 'events', title: 'What happened', columns: ['time', 'event'] },
 ];
 
+/** The page of a run. */
+export const RUN_LAYOUT: LiveLayout = { heading: 'Training', fields: FIELDS, tables: TABLES };
+
 /** The page as text, and the script in it. */
-export function livePage(title: string): { html: string; script: string } {
-  const fields = Object.entries(FIELDS).map(([name, text]) => html`<dt>${text}</dt><dd id="field-${name}">-</dd>\n`);
+export function livePage(title: string, layout: LiveLayout): { html: string; script: string } {
+  const fields = Object.entries(layout.fields).map(
+    ([name, text]) => html`<dt>${text}</dt><dd id="field-${name}">-</dd>\n`,
+  );
   const text = html`<!doctype html>
 <html lang="en">
 <head>
@@ -53,10 +68,10 @@ export function livePage(title: string): { html: string; script: string } {
 <p class="verdict"><span id="state" role="status">connecting</span> <span id="connection" role="status"></span></p>
 <dl>${fields}</dl>
 <section aria-labelledby="training">
-<h2 id="training">Training</h2>
+<h2 id="training">${layout.heading}</h2>
 <div id="figures"></div>
 </section>
-${TABLES.map(tableSection)}<noscript><p>This page needs its own script to stay up to date; <a href="status.json">status.json</a> does not.</p></noscript>
+${layout.tables.map(tableSection)}<noscript><p>This page needs its own script to stay up to date; <a href="status.json">status.json</a> does not.</p></noscript>
 </main>
 <script>${new Markup(LIVE_SCRIPT)}</script>
 </body>
@@ -65,9 +80,9 @@ ${TABLES.map(tableSection)}<noscript><p>This page needs its own script to stay u
   return { html: text, script: LIVE_SCRIPT };
 }
 
-function tableSection({ name, title, columns }: (typeof TABLES)[number]): Markup {
+function tableSection({ name, title, columns }: LiveLayout['tables'][number]): Markup {
   const heads = columns.map((column) => html`<th scope="col">${column}</th>`);
-  const table = html`<table id="table-${name}"><thead><tr>${heads}</tr></thead><tbody></tbody></table>`;
+  const table = html`<table id="table-${name}" class="${name}"><thead><tr>${heads}</tr></thead><tbody></tbody></table>`;
   return html`<section aria-labelledby="${name}" hidden>
 <h2 id="${name}">${title}</h2>
 ${scrolling(title, table)}

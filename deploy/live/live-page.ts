@@ -1,6 +1,5 @@
 /** The live page of a run: `--ui`. A thread of its own serves and draws it; this side says how the run is doing. */
-import { randomBytes } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Scores } from '../../coordinator/evaluation.js';
 import type { LearnerState } from '../../coordinator/learner.js';
 import type { Reassignment } from '../../coordinator/membership.js';
@@ -8,11 +7,9 @@ import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
 import { counted } from '../../coordinator/report/numbers.js';
 import type { Member } from '../../coordinator/roster.js';
 import type { RunConfig } from '../../shared/config.js';
-import { LoptError } from '../../shared/errors.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
 import { EpisodeLoss } from '../episode-loss.js';
 import { workerState } from '../operations/coordinator-metrics.js';
-import { isLoopback } from './access.js';
 import type {
   Baseline,
   FromPage,
@@ -23,14 +20,8 @@ import type {
   PageData,
   ToPage,
 } from './live-data.js';
-
-/** Where the page is served. */
-export interface LiveAddress {
-  port: number;
-  host: string;
-  /** What browsers must show where the address is not this machine's alone. @default a random one */
-  token?: string | undefined;
-}
+import { Pace } from './pace.js';
+import { endPageThread, type LiveAddress, startPageThread, tokenOf } from './start-thread.js';
 
 export interface LivePageOptions extends LiveAddress {
   run: string;
@@ -44,8 +35,6 @@ export interface LivePageOptions extends LiveAddress {
 
 const STATUS_MS = 500;
 const MOST_EVENTS = 30;
-/** Seconds of rounds that the pace is taken over. */
-const PACE_SECONDS = 10;
 
 export class LivePage implements RunObserver {
   /** Where to look, with the token where one is needed. */
@@ -56,7 +45,7 @@ export class LivePage implements RunObserver {
   readonly #timer: NodeJS.Timeout;
   readonly #stop = new AbortController();
   #members: () => readonly Member[] = () => [];
-  #marks: { at: number; round: number }[] = [];
+  readonly #pace = new Pace();
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -88,20 +77,12 @@ export class LivePage implements RunObserver {
   /** Serves the page. Throws LoptError where the address cannot be had. */
   static async start(options: LivePageOptions): Promise<LivePage> {
     const { host, port, run, config, metrics } = options;
-    const token = isLoopback(host) ? null : (options.token ?? randomBytes(24).toString('base64url'));
+    const token = tokenOf(options);
     const { horizon, unroll } = config;
     const status = initialStatus(run, config);
     const data: PageData = { host, port, token, metrics, shape: { horizon, unroll }, status };
-    const thread = new Worker(new URL('./page-thread.js', import.meta.url), { workerData: data });
-    const url = await new Promise<string>((resolve, reject) => {
-      thread.once('message', (message: FromPage) => {
-        if (message.type === 'listening') resolve(message.url);
-        else if (message.type === 'failed') reject(listenError(host, port, message.reason));
-      });
-      thread.once('error', reject);
-    });
-    thread.unref();
-    return new LivePage(thread, token === null ? url : `${url}?token=${token}`, status, options);
+    const { thread, url } = await startPageThread(new URL('./page-thread.js', import.meta.url), data);
+    return new LivePage(thread, url, status, options);
   }
 
   /** Where the workers of the run are found from now on. */
@@ -171,12 +152,7 @@ export class LivePage implements RunObserver {
     clearInterval(this.#timer);
     this.#stop.abort();
     this.#tell();
-    this.#thread.ref();
-    const gone = new Promise<void>((resolve) => {
-      this.#thread.once('exit', () => resolve());
-    });
-    this.#post({ type: 'close' });
-    await gone;
+    await endPageThread(this.#thread);
   }
 
   #become(state: LiveState): void {
@@ -189,7 +165,7 @@ export class LivePage implements RunObserver {
   }
 
   #tell(): void {
-    this.#status.roundsPerSecond = this.#pace();
+    this.#status.roundsPerSecond = this.#pace.after(this.#status.round);
     this.#lookAtWorkers();
     this.#post({ type: 'status', status: this.#status });
   }
@@ -209,14 +185,6 @@ export class LivePage implements RunObserver {
       for (const id of known) if (!there.has(id)) this.#note(`${id} is gone`);
     }
     this.#status.workers = workers;
-  }
-
-  #pace(): number | null {
-    const { round } = this.#status;
-    const at = performance.now() / 1000;
-    this.#marks = [...this.#marks.filter((mark) => at - mark.at < PACE_SECONDS), { at, round }];
-    const first = this.#marks[0]!;
-    return at > first.at ? (round - first.round) / (at - first.at) : null;
   }
 }
 
@@ -241,14 +209,4 @@ function initialStatus(run: string, { problem, shards }: RunConfig): LiveStatus 
     faults: { reassignments: 0, replayed: 0, skippedRounds: 0, badProblems: 0 },
     events: [],
   };
-}
-
-function listenError(host: string, port: number, reason: string): LoptError {
-  const why: Readonly<Record<string, string>> = {
-    EADDRINUSE: '"ui" must be a free port, and another process listens there',
-    EACCES: '"ui" must be a port that this user may listen on',
-    EADDRNOTAVAIL: '"ui-host" must be an address of this machine',
-    ENOTFOUND: '"ui-host" must be an address of this machine',
-  };
-  return new LoptError(`Cannot serve the live page on ${host}:${port}: ${why[reason] ?? reason}`);
 }

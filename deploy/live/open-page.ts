@@ -2,7 +2,8 @@
 import { EXIT } from '../commands/command.js';
 import type { PreparedRun } from '../prepare-run.js';
 import { measureBaselines } from './baselines.js';
-import { type LiveAddress, LivePage } from './live-page.js';
+import { LivePage } from './live-page.js';
+import type { LiveAddress } from './start-thread.js';
 
 /** What the page is of, and where it says so. */
 export interface LivePageOf {

@@ -5,7 +5,7 @@ import { messageOf } from '../../shared/errors.js';
 import { FollowedFile } from './followed-file.js';
 import type { Baseline, FromPage, LiveStatus, PageData, ToPage } from './live-data.js';
 import { liveFigures } from './live-figures.js';
-import { livePage } from './live-markup.js';
+import { livePage, RUN_LAYOUT } from './live-markup.js';
 import { LiveServer } from './live-server.js';
 import { statusView } from './status-view.js';
 
@@ -47,7 +47,7 @@ async function serve(): Promise<void> {
     host,
     port,
     token,
-    page: livePage(`${run}: φ on ${problem}`),
+    page: livePage(`${run}: φ on ${problem}`, RUN_LAYOUT),
     newest: () => newest,
     onWatched: () => tell({ type: 'watched' }),
   });

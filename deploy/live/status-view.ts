@@ -29,7 +29,8 @@ export interface StatusView {
   tables: StatusTables;
 }
 
-const SENTENCES: Readonly<Record<LiveState, string>> = {
+/** States in sentences. */
+export const SENTENCES: Readonly<Record<LiveState, string>> = {
   starting: 'Starting.',
   'standing by': 'Standing by while another coordinator leads the run.',
   running: 'Running.',
@@ -39,12 +40,17 @@ const SENTENCES: Readonly<Record<LiveState, string>> = {
   failed: 'Failed; lopt says why where it was started.',
 };
 
+/** Whether nothing more will come. */
+export function isOver(state: LiveState): boolean {
+  return state === 'finished' || state === 'interrupted' || state === 'failed';
+}
+
 export function statusView(status: LiveStatus, baselines: readonly Baseline[]): StatusView {
   const { run, problem, state, round, plannedRounds, roundsPerSecond, metaLoss, heldOut, workers, events } = status;
   return {
     title: `${run}: φ on ${problem}`,
     state: SENTENCES[state],
-    over: state === 'finished' || state === 'interrupted' || state === 'failed',
+    over: isOver(state),
     fields: {
       rounds: `${grouped(round)} of ${plannedRounds === null ? 'a number not planned yet' : grouped(plannedRounds)}`,
       pace: paceOf(round, plannedRounds, roundsPerSecond),
@@ -63,9 +69,14 @@ export function statusView(status: LiveStatus, baselines: readonly Baseline[]): 
         short(final.mean),
         short(final.learningRate),
       ]),
-      events: events.toReversed().map(({ at, text }) => [`${new Date(at).toISOString().slice(11, 19)} UTC`, text]),
+      events: eventRows(events),
     },
   };
+}
+
+/** The newest first. */
+export function eventRows(events: LiveStatus['events']): string[][] {
+  return events.toReversed().map(({ at, text }) => [`${new Date(at).toISOString().slice(11, 19)} UTC`, text]);
 }
 
 function paceOf(round: number, planned: number | null, pace: number | null): string {

@@ -28,8 +28,7 @@ export async function sweepOverNats(
     const { registry } = seat;
     const beats = new Beats({ registry, run: lead.run, figures, onStop: () => stop.abort() });
     const own = lead.checkpointSeconds === undefined ? {} : { checkpointSeconds: lead.checkpointSeconds };
-    const train: Parameters<SweepWork>[0] = ({ folder: _here, onLeading: _embedded, ...run }) =>
-      seat.lead({ ...run, ...own, lean: true });
+    const train: Parameters<SweepWork>[0] = ({ folder: _here, ...run }) => seat.lead({ ...run, ...own, lean: true });
     return await beats.during(work(train, AbortSignal.any([signal, stop.signal])));
   } finally {
     await seat.leave();

@@ -1,21 +1,22 @@
 /** Conducts a sweep from its start to its closing lines, whatever computes its trials. */
 import type { RunEnd } from '../../coordinator/coordinator.js';
-import { runSweep, type SweepResult } from '../../coordinator/population/sweep.js';
+import { runSweep, type SweepObserver, type SweepResult } from '../../coordinator/population/sweep.js';
 import { Ledger } from '../../coordinator/population/trial-log/ledger.js';
 import type { RunConfig } from '../../shared/config.js';
 import type { Logger } from '../../shared/logger.js';
 import { EXIT } from '../commands/command.js';
 import type { PooledOptions } from '../embedded.js';
-import { clock } from '../progress.js';
-import { command, repeatCommands } from '../repeat.js';
-import { RunFolder } from '../run-folder.js';
+import type { SweepLivePage } from '../live/sweep/sweep-live.js';
+import { clock, observeAll } from '../progress.js';
+import { command } from '../repeat.js';
 import { untilStopped } from '../stop-signal.js';
 import { configure } from '../train-flags.js';
+import { againCommands, runFolderOf } from './again.js';
 import { SweepBoard } from './board.js';
 import { InterruptedError, PlanRunner, segmentOf } from './plan-runner.js';
 import type { PreparedSweep } from './prepare-sweep.js';
 import { TrialRunner } from './runner.js';
-import { SegmentFolder } from './segment.js';
+import { writeSweepReport } from './sweep-report.js';
 import { SweepTable } from './table.js';
 
 /** How a sweep ended. */
@@ -43,6 +44,8 @@ export interface ConductSweep {
   launch(context: SweepContext, work: SweepWork): Promise<SweepEnd>;
   /** The command that goes on with the sweep when it is interrupted. */
   resumeCommand: string;
+  /** Shows the sweep as it goes, beside the screen. */
+  page?: SweepLivePage | undefined;
 }
 
 const TASK = 'Cannot sweep';
@@ -50,7 +53,7 @@ const TASK = 'Cannot sweep';
 /** Returns the exit code. */
 export async function conductSweep(
   { folder, plan, stored, flags }: PreparedSweep,
-  { how, launch, resumeCommand }: ConductSweep,
+  { how, launch, resumeCommand, page }: ConductSweep,
 ): Promise<number> {
   const { config } = await configure(TASK, stored.problem, { ...flags, seed: stored.seed });
   const ledger = new Ledger(folder.log);
@@ -58,6 +61,7 @@ export async function conductSweep(
   const table = new SweepTable(process.stdout, board);
   const say = (line: string) => table.say(line);
   const logger: Logger = { info: say, warn: say, error: say };
+  page?.watch(board, () => ledger.replaying);
   board.onWaiting = () => say('Waiting for a worker.');
   const startedAt = performance.now();
   say(`Sweeping ${stored.problem}: ${plan.trials} trials ${how}, into ${folder.path}`);
@@ -74,11 +78,12 @@ export async function conductSweep(
       train,
       logger,
       signal: AbortSignal.any([signal, fail.signal]),
-      observe: (segment, to) => board.observe(segment, to),
+      observe: (segment, to) => observeAll(board.observe(segment, to), ...(page ? [page.observe(segment, to)] : [])),
+      ...(page ? { onLed: (segment, leader) => page.led(segment, leader) } : {}),
     });
     const runner = new PlanRunner({ plan, out: folder.path, trials, onFailed: () => fail.abort() });
     try {
-      const result = await runSweep({ plan, ledger, runner, observer: board, signal });
+      const result = await runSweep({ plan, ledger, runner, observer: bothOf(board, page), signal });
       return { interrupted: !result.finished, result };
     } catch (error) {
       if (runner.failure !== undefined) throw runner.failure;
@@ -97,12 +102,26 @@ export async function conductSweep(
     ledger.close();
   }
   if (end.interrupted) {
+    await writeSweepReport(folder, resumeCommand);
     say(`Stopped; go on with: ${resumeCommand}`);
     return EXIT.interrupted;
   }
   const seconds = (performance.now() - startedAt) / 1000;
+  await writeSweepReport(folder, resumeCommand);
   for (const line of closingLines(folder.path, end.result!, plan.metric.name, seconds)) say(line);
+  say(`Curves, parameters and trials: ${folder.report}`);
   return EXIT.done;
+}
+
+/** Tells the board, then the page, which asks the board where trials are. */
+function bothOf(board: SweepBoard, page: SweepLivePage | undefined): SweepObserver {
+  return {
+    reported: (...report) => board.reported(...report),
+    decided: (decision) => {
+      board.decided(decision);
+      page?.decided(decision);
+    },
+  };
 }
 
 /** What is said of a sweep that is over. */
@@ -111,20 +130,12 @@ function closingLines(out: string, { trials, best }: SweepResult, metric: string
   if (!best) return [`${first}; none that ran in full has a finite ${metric}`];
   const { trial, value } = best;
   const parameters = Object.entries(trial.segments.at(-1)!.parameters).map(([name, each]) => `${name} ${each}`);
-  const folder = new RunFolder(new SegmentFolder(out, segmentOf(out, trial)).path);
+  const folder = runFolderOf(out, segmentOf(out, trial));
   return [
     `${first}; the best is trial ${trial.number}, ${metric} ${value.toPrecision(4)}: ${parameters.join(', ')}`,
     `Its φ: ${folder.best}`,
-    againLine(folder),
+    `The same bits again: ${againCommands(folder).join(' and then ')}`,
   ];
-}
-
-/** How the best φ is made again. */
-function againLine(folder: RunFolder): string {
-  const stored = folder.open();
-  const plannedRounds = 'rounds' in stored.goal ? stored.goal.rounds : null;
-  const place = { round: plannedRounds ?? 0, plannedRounds };
-  return `The same bits again: ${repeatCommands(stored, place, folder.path).join(' and then ')}`;
 }
 
 /** The command that goes on with a sweep. */

@@ -55,6 +55,21 @@ export async function prepareSweep(
   return preparedOf(folder, read, stored, await lockFolder(folder.path, { task: `${task} into` }));
 }
 
+/**
+ * What the sweep in a folder is, whoever wrote it. Throws, as `task` failed, UsageError where there is none and FileError
+ * where it is damaged.
+ */
+export async function openSweep(
+  task: string,
+  folder: SweepFolder,
+): Promise<{ stored: StoredSweep; plan: ReturnType<typeof readPlan> }> {
+  const stored = folder.open(task);
+  const module = stored.problemModule ?? undefined;
+  await problemOf(task, module === undefined ? {} : { 'problem-module': module }, undefined);
+  const { seed, parallel } = stored;
+  return { stored, plan: { ...readPlan(folder.file, stored.problem), seed, parallel } };
+}
+
 async function resumeSweep(
   task: string,
   file: string | undefined,
@@ -65,10 +80,8 @@ async function resumeSweep(
     throw new UsageError(`${task}: --resume needs --out, the folder of the sweep to go on with`);
   }
   const folder = new SweepFolder(String(flags['out']));
-  const stored = folder.open();
-  const module = stored.problemModule ?? undefined;
-  await problemOf(task, module === undefined ? {} : { 'problem-module': module }, undefined);
-  const plan = readPlan(folder.file, stored.problem);
+  folder.checkVersion();
+  const { stored, plan } = await openSweep('Cannot resume', folder);
   if (plan.digest !== stored.digest) {
     throw new UsageError(`Cannot resume ${folder.path}: its sweep.yaml must be the one that it was begun with`);
   }

@@ -1,7 +1,7 @@
 /** Runs the trials of a sweep: each segment is a run with its own folder, digest, journal and checkpoints. */
 import { setMaxListeners } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import type { RunEnd } from '../../coordinator/coordinator.js';
+import type { Coordinator, RunEnd } from '../../coordinator/coordinator.js';
 import { forkedLearner, forkPointOf, type RunState, readRunState, writeRunState } from '../../coordinator/fork.js';
 import type { LearnerState } from '../../coordinator/learner.js';
 import type { RunObserver } from '../../coordinator/observer.js';
@@ -46,6 +46,8 @@ export interface TrialRunnerOptions {
   signal: AbortSignal;
   /** What is told of a segment as it runs to a round. */
   observe?: (segment: Segment, to: number) => RunObserver;
+  /** Told who leads a segment as it begins to run, and null when it does no more. */
+  onLed?: (segment: Segment, leader: Pick<Coordinator, 'members'> | null) => void;
 }
 
 const TASK = 'Cannot sweep';
@@ -75,7 +77,7 @@ export class TrialRunner {
    * one, is not computed again. The bits depend on the segment alone: not on where it paused, nor on other trials.
    */
   async runTo(segment: Segment, round: number, known?: RunConfig): Promise<SegmentReport> {
-    const { out, rounds, forks, parallel, train, logger, signal, observe } = this.#options;
+    const { out, rounds, forks, parallel, train, logger, signal, observe, onLed } = this.#options;
     const folder = new SegmentFolder(out, segment);
     const config = known ?? (await this.configOf(segment));
     const runFolder = new RunFolder(folder.path);
@@ -104,9 +106,11 @@ export class TrialRunner {
         checkpointSeconds: CHECKPOINT_SECONDS * parallel,
         logger: prefixed(logger, `trial ${nameOf(segment)}`),
         observer: observeAll(report, saver, ...(watcher ? [watcher] : [])),
+        onLeading: (leader) => onLed?.(segment, leader),
         signal,
       });
     } finally {
+      onLed?.(segment, null);
       report.close();
     }
     if (!end.interrupted) {

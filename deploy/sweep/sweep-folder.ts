@@ -48,6 +48,10 @@ export class SweepFolder {
     return join(this.path, 'trials.log');
   }
 
+  get report(): string {
+    return join(this.path, 'report.html');
+  }
+
   get #stored(): string {
     return join(this.path, 'sweep.json');
   }
@@ -70,23 +74,30 @@ export class SweepFolder {
     writeFileWhole(this.#stored, `${JSON.stringify(stored, null, 2)}\n`);
   }
 
-  /** How the sweep in this folder was started. Throws UsageError where there is none, FileError where that is damaged. */
-  open(): StoredSweep {
+  /**
+   * How the sweep in this folder was started. Throws, as `task` failed, UsageError where there is none, and FileError where
+   * that is damaged.
+   */
+  open(task = 'Cannot resume'): StoredSweep {
     const path = this.#stored;
     if (!existsSync(path)) {
-      throw new UsageError(`Cannot resume ${this.path}: it must hold a sweep, and there is no sweep.json in it`);
+      throw new UsageError(`${task} ${this.path}: it must hold a sweep, and there is no sweep.json in it`);
     }
-    let stored: StoredSweep;
     try {
-      stored = storedShape(JSON.parse(readFileNamed(path, 'how a sweep was started').toString('utf8')), 'sweep');
+      return storedShape(JSON.parse(readFileNamed(path, 'how a sweep was started').toString('utf8')), 'sweep');
     } catch (cause) {
       throw new FileError(path, `Cannot read how the sweep was started from ${path}: it must be as lopt wrote it`, {
         cause,
       });
     }
-    if (stored.version === VERSION) return stored;
+  }
+
+  /** Throws UsageError where the sweep was begun by another version of lopt, which this one cannot go on with. */
+  checkVersion(): void {
+    const { version } = this.open();
+    if (version === VERSION) return;
     throw new UsageError(
-      `Cannot resume ${this.path}: it was begun by lopt ${stored.version}, and this is ${VERSION}, whose numbers may be others`,
+      `Cannot resume ${this.path}: it was begun by lopt ${version}, and this is ${VERSION}, whose numbers may be others`,
     );
   }
 }

@@ -3,41 +3,16 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import type { Page } from 'puppeteer-core';
+import { test } from 'node:test';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { startServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
 import { until } from '../fixtures/until.js';
 import { openBrowser, visit } from './browser.js';
 import { CLI, lopt, SMALL_FLAGS, startProcess, wordsOf } from './harness.js';
+import { rowsOf, startWithPage, textOf } from './live-pages.js';
 
 const FLAGS = wordsOf({ ...SMALL_FLAGS, 'evaluate-every': 300 });
 const FOREVER = ['--rounds', '100000000'];
-
-/** Starts `lopt`, which ends with the test; resolves to where its live page is. */
-async function startWithPage(context: TestContext, args: readonly string[]) {
-  const started = startProcess([CLI, ...args]);
-  context.after(() => started.child.kill('SIGKILL'));
-  let text = '';
-  started.child.stdout!.on('data', (part: string) => {
-    text += part;
-  });
-  await until(() => /^Live page: \S+\n/m.test(text));
-  return { ...started, url: /^Live page: (\S+)\n/m.exec(text)![1]! };
-}
-
-function textOf(page: Page, id: string): Promise<string> {
-  return page.$eval(`#${id}`, (element) => element.textContent ?? '');
-}
-
-/** The rows of a table that is shown; none where it is not. */
-async function rowsOf(page: Page, name: string): Promise<string[][]> {
-  const hidden = await page.$eval(`section:has(#table-${name})`, (section) => section.hasAttribute('hidden'));
-  if (hidden) return [];
-  return page.$$eval(`#table-${name} tbody tr`, (rows) =>
-    rows.map((row) => [...row.children].map((cell) => cell.textContent ?? '')),
-  );
-}
 
 test('the live page shows workers that join and die, figures and faults, in a real browser', {
   skip: WITHOUT_NATS,

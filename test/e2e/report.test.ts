@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type { Page } from 'puppeteer-core';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { openBrowser, visit } from './browser.js';
 import { CLI, lopt, SMALL_FLAGS, startProcess, wordsOf } from './harness.js';
+import { checkPictures, picturesOf, serve } from './report-page.js';
 
 const FLAGS = wordsOf({ ...SMALL_FLAGS, shards: 2 });
 const OPTIMIZERS = ['learned', 'sgd', 'momentum', 'nag', 'adagrad', 'rmsprop', 'rprop', 'adam'];
@@ -20,50 +18,6 @@ const TRAINING_FIGURES = new Map([
   ['held-out-final', 'Held-out evaluation: final loss'],
   ['learning-rate', 'Learning rate'],
 ]);
-
-/** Serves a file at /, and nothing else; tells what it was asked for. */
-async function serve(context: TestContext, path: string): Promise<{ url: string; asked: string[] }> {
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(request.url!);
-    response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html' });
-    response.end(request.url === '/' ? readFileSync(path) : '');
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  context.after(() => server.close());
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked };
-}
-
-/** The pictures that are shown, and how far their texts reach out of them, in pixels. */
-function shownPictures(page: Page) {
-  return page.$$eval('figure svg', (pictures) =>
-    pictures
-      .map((picture) => ({ picture, box: picture.getBoundingClientRect() }))
-      .filter(({ box }) => box.width > 0)
-      .map(({ picture, box }) => ({
-        figure: picture.closest('figure')!.id,
-        right: box.right,
-        texts: [...picture.querySelectorAll('text')].map((text) => {
-          const { left, right, height } = text.getBoundingClientRect();
-          return { text: text.textContent ?? '', height, beyond: Math.max(right - box.right, box.left - left) };
-        }),
-      })),
-  );
-}
-
-/** Every picture that is exposed to assistive technology: its name and its description. */
-async function picturesOf(page: Page): Promise<{ name: string; description: string }[]> {
-  const session = await page.createCDPSession();
-  const { nodes } = await session.send('Accessibility.getFullAXTree');
-  return nodes
-    .filter(({ role, ignored }) => !ignored && (role?.value === 'img' || role?.value === 'image'))
-    .map(({ name, description }) => ({
-      name: String(name?.value ?? ''),
-      description: String(description?.value ?? ''),
-    }));
-}
 
 test('report.html of a run is whole in a real browser, on a phone and on a desk, and asks for nothing', async (context) => {
   const browser = await openBrowser(context);
@@ -89,24 +43,11 @@ test('report.html of a run is whole in a real browser, on a phone and on a desk,
     const { page, complaints, requests } = await visit(browser, url, width);
     assert.deepEqual([complaints, requests, asked], [[], [url], ['/']]);
 
-    // with everything that can be opened, open
-    await page.$$eval('details', (all) => {
-      for (const details of all) details.open = true;
-    });
-    const needed = await page.$eval('html', (root) => root.scrollWidth);
-    assert.ok(needed <= width, `the page is ${needed} wide, the window ${width}`);
-    const pictures = await shownPictures(page);
+    const pictures = await checkPictures(page, width);
     assert.deepEqual(
       pictures.map(({ figure }) => figure),
       ['learning-curves', ...PAIRS.map((_, index) => `learning-curves-${index + 1}`), ...TRAINING_FIGURES.keys()],
     );
-    for (const { figure, right, texts } of pictures) {
-      assert.ok(right <= width, figure);
-      for (const { text, height, beyond } of texts) {
-        assert.ok(height >= 11, `"${text}" of ${figure} is ${height} high`);
-        assert.ok(beyond < 1, `"${text}" of ${figure} reaches ${beyond} out of its picture`);
-      }
-    }
     for (const name of OPTIMIZERS)
       assert.ok(
         pictures[0]!.texts.some(({ text }) => text === name),

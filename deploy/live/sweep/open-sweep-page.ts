@@ -1,0 +1,38 @@
+/** The live page around a sweep: opened before it, told how it ended, closed after it. */
+import { EXIT } from '../../commands/command.js';
+import type { PreparedSweep } from '../../sweep/prepare-sweep.js';
+import type { LiveAddress } from '../start-thread.js';
+import { SweepLivePage } from './sweep-live.js';
+
+/** What the page is of, and where it says so. */
+export interface SweepPageOf {
+  address: LiveAddress | undefined;
+  run: string;
+  prepared: PreparedSweep;
+  say: (line: string) => void;
+}
+
+/**
+ * Conducts a sweep with a live page where one was asked for; gives the sweep's exit code. Throws LoptError where the page
+ * cannot be served.
+ */
+export async function withSweepPage(
+  { address, run, prepared, say }: SweepPageOf,
+  conduct: (page: SweepLivePage | undefined) => Promise<number>,
+): Promise<number> {
+  if (!address) return conduct(undefined);
+  const { folder, stored, plan } = prepared;
+  const { problem } = stored;
+  const page = await SweepLivePage.start({ ...address, run, problem, plan, out: folder.path, onError: say });
+  say(`Live page: ${page.url}`);
+  try {
+    const code = await conduct(page);
+    page.ended(code === EXIT.interrupted ? 'interrupted' : 'finished');
+    return code;
+  } catch (error) {
+    page.ended('failed');
+    throw error;
+  } finally {
+    await page.close();
+  }
+}

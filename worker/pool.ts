@@ -31,6 +31,7 @@ export class Pool {
 
   readonly #background: boolean;
   readonly #chosen: boolean;
+  #hasDevice = false;
 
   /**
    * @param threads at least 1; by default one a processor, or a single one for an engine that takes no more
@@ -86,9 +87,10 @@ export class Pool {
     await ready[index % ready.length]?.terminate();
   }
 
-  /** Ends all threads; idempotent. */
+  /** Ends all threads; idempotent. One that has a device finishes its task first: drivers may not bear its end within a call. */
   async close(): Promise<void> {
     this.#closed = true;
+    if (this.#hasDevice) await this.#piscina?.close({ force: true });
     await this.#piscina?.destroy();
   }
 
@@ -100,6 +102,7 @@ export class Pool {
         `Cannot compute on engine "${engine}": "threads" must be 1, since one thread of a process has it, got ${this.#threads}`,
       );
     }
+    this.#hasDevice = single;
     const threads = single ? 1 : availableParallelism();
     if (this.#chosen || this.#threads === threads) return;
     this.#threads = threads;

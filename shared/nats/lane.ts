@@ -200,7 +200,8 @@ export class Lane {
   #sendAnswers(): void {
     const answers = this.#answers;
     this.#answers = [];
-    if (!this.#connected || this.connection.isClosed()) return;
+    // where nothing can be sent any more, whoever asked asks again
+    if (!this.#connected || this.connection.isClosed() || this.connection.isDraining()) return;
     for (const { subject, bytes } of answers) this.connection.publish(subject, bytes);
   }
 

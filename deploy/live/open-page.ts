@@ -1,7 +1,8 @@
 /** The live page around a run: opened before it, told how it ended, closed after it. */
-import { EXIT } from '../commands/command.js';
+
 import type { PreparedRun } from '../prepare-run.js';
 import { measureBaselines } from './baselines.js';
+import { conductWithPage } from './conduct-page.js';
 import { LivePage } from './live-page.js';
 import type { LiveAddress } from './start-thread.js';
 
@@ -31,15 +32,5 @@ export async function withLivePage(
     baselines: (signal) => measureBaselines(stored.config, signal),
     onError: say,
   });
-  say(`Live page: ${page.url}`);
-  try {
-    const code = await conduct(page);
-    page.ended(code === EXIT.interrupted ? 'interrupted' : 'finished');
-    return code;
-  } catch (error) {
-    page.ended('failed');
-    throw error;
-  } finally {
-    await page.close();
-  }
+  return conductWithPage(page, say, conduct);
 }

@@ -1,6 +1,7 @@
 /** The live page around a sweep: opened before it, told how it ended, closed after it. */
-import { EXIT } from '../../commands/command.js';
+
 import type { PreparedSweep } from '../../sweep/prepare-sweep.js';
+import { conductWithPage } from '../conduct-page.js';
 import type { LiveAddress } from '../start-thread.js';
 import { SweepLivePage } from './sweep-live.js';
 
@@ -24,15 +25,5 @@ export async function withSweepPage(
   const { folder, stored, plan } = prepared;
   const { problem } = stored;
   const page = await SweepLivePage.start({ ...address, run, problem, plan, out: folder.path, onError: say });
-  say(`Live page: ${page.url}`);
-  try {
-    const code = await conduct(page);
-    page.ended(code === EXIT.interrupted ? 'interrupted' : 'finished');
-    return code;
-  } catch (error) {
-    page.ended('failed');
-    throw error;
-  } finally {
-    await page.close();
-  }
+  return conductWithPage(page, say, conduct);
 }

@@ -9,7 +9,7 @@ import { deriveKey } from '../shared/random.js';
 import type { Engine } from '../worker/engines/engine.js';
 import { ENGINES } from '../worker/engines/select.js';
 import type { Gradient, Problems } from '../worker/problems/problem.js';
-import { gradientOf } from '../worker/session.js';
+import { gradientOf, hessianOf } from '../worker/session.js';
 import { trainEmbedded } from './embedded.js';
 
 /** The row of whole windows. */
@@ -98,7 +98,10 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
 }
 
 async function createEngine(config: RunConfig, problems: Problems, gradient: Gradient): Promise<Engine> {
-  const engine = await ENGINES.get(config.engine)!.create(config, problems, async () => gradient);
+  const engine = await ENGINES.get(config.engine)!.create(config, problems, {
+    gradient: async () => gradient,
+    hessian: () => hessianOf(problems),
+  });
   engine.loadPhi(new Float32Array(initialPhiOf(config)));
   return engine;
 }

@@ -53,8 +53,8 @@ export function evaluateCommand(
 
 function flagWords(flags: Flags): (string | number)[] {
   return Object.entries(flags).flatMap(([name, value]) => {
-    if (value === false) return [];
     if (value === true) return [`--${name}`];
+    if (value === false) return [`--${name}=false`];
     return [`--${name}`, Array.isArray(value) ? value.join(',') : String(value)];
   });
 }

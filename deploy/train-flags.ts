@@ -7,7 +7,7 @@ import { UsageError } from '../shared/errors.js';
 import { hasMoments, MAXIMUM_LAYERS, type Network, PREPROCESSINGS } from '../shared/phi.js';
 import type { PhiFile } from '../shared/phi-file.js';
 import { ENGINES } from '../worker/engines/select.js';
-import type { ProblemFamily, Problems, TrainingDefaults } from '../worker/problems/problem.js';
+import type { ProblemFamily, Problems, TrainingNumbers } from '../worker/problems/problem.js';
 import { familyFor, optionValues, separateFolders } from '../worker/problems/registry.js';
 import { autoEngine } from './auto-engine.js';
 import {
@@ -27,7 +27,7 @@ interface NumberFlag {
   /** What it is where neither the user nor the problem family says otherwise. */
   default: number;
   /** The family's own default. */
-  advice?: keyof TrainingDefaults;
+  advice?: keyof TrainingNumbers;
 }
 
 const COUNT: NumberRule = { integer: true, minimum: 1 };
@@ -85,7 +85,7 @@ export const WORD_FLAGS = {
 
 export const SWITCH_FLAGS = {
   strict: 'no fused multiply-add: the same bits on any processor',
-  'second-derivatives': 'back-propagate through the optimizee gradients too (all engines but wasm)',
+  'second-derivatives': 'back-propagate through the optimizee gradients too',
 } as const;
 
 const PROBLEM_PREFIX = 'problem.';
@@ -141,11 +141,7 @@ export async function configure(task: string, problem: string, flags: Flags, ini
     epsilon: 1e-8,
   };
   const network = networkOf(task, flags, number('output-scale'), init);
-  const secondDerivatives = flags['second-derivatives'] === true;
-  if (secondDerivatives && hasMoments(network)) {
-    // the root of the running mean square has no slope where gradients are 0
-    throw new UsageError(`${task}: "preprocessing" must not be ${network.preprocessing} with second derivatives`);
-  }
+  const secondDerivatives = keepsSecondDerivatives(task, flags, family, network);
   const values = optionValues(family, given);
   const rest = {
     seed: number('seed'),
@@ -175,6 +171,16 @@ export async function configure(task: string, problem: string, flags: Flags, ini
     ...rest,
   };
   return { family, problems, config };
+}
+
+function keepsSecondDerivatives(task: string, flags: Flags, { training }: ProblemFamily, network: Network): boolean {
+  const given = flags['second-derivatives'];
+  if (given === undefined) return training.secondDerivatives === true && !hasMoments(network);
+  if (given === true && hasMoments(network)) {
+    // the root of the running mean square has no slope where gradients are 0
+    throw new UsageError(`${task}: "preprocessing" must not be ${network.preprocessing} with second derivatives`);
+  }
+  return given === true;
 }
 
 function numberFlag(task: string, name: keyof typeof NUMBER_FLAGS, flags: Flags, { training }: ProblemFamily): number {
@@ -231,14 +237,7 @@ function checkLayers(task: string, value: unknown): number[] {
 
 async function engineOf(task: string, value: unknown, secondDerivatives: boolean, network: Network): Promise<string> {
   const engine = checkEngine(task, value ?? 'auto');
-  // the engines of a GPU do not know RNNProp's inputs
-  if (engine === 'auto' && hasMoments(network)) return 'wasm';
-  if (engine === 'auto') return autoEngine(secondDerivatives ? 'reference' : 'wasm');
-  if (secondDerivatives && !ENGINES.get(engine)!.secondDerivatives) {
-    const others = [...ENGINES.values()].filter((entry) => entry.secondDerivatives).map(({ name }) => name);
-    throw new UsageError(
-      `${task}: "engine" must be ${others.slice(0, -1).join(', ')} or ${others.at(-1)} with second derivatives, got "${engine}"`,
-    );
-  }
-  return engine;
+  if (engine !== 'auto') return engine;
+  // the engines of a GPU do not know RNNProp's inputs, and keep second derivatives by plain operations alone
+  return hasMoments(network) || secondDerivatives ? 'wasm' : autoEngine('wasm');
 }

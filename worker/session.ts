@@ -6,11 +6,11 @@ import { initialPhi } from '../shared/phi.js';
 import { deriveKey } from '../shared/random.js';
 import type { Engine } from './engines/engine.js';
 import { MixEngine } from './engines/mix-engine.js';
-import { ENGINES, type EngineEntry } from './engines/select.js';
-import type { Gradient, Mixture, Problems } from './problems/problem.js';
+import { type Derivatives, ENGINES, type EngineEntry } from './engines/select.js';
+import type { Gradient, HessianProduct, Mixture, Problems } from './problems/problem.js';
 import { familyNamed } from './problems/registry.js';
 import { ResidentShards } from './resident-shards.js';
-import { scaleGradient, scaleProblems } from './training/scaled-problems.js';
+import { scaleGradient, scaleHessian, scaleProblems } from './training/scaled-problems.js';
 
 /** A configuration and its digest, as tasks carry them. */
 export interface SessionId {
@@ -78,7 +78,7 @@ async function open(config: RunConfig): Promise<Session> {
   const engine = once(async () => {
     const made = await (problems.mixture
       ? openMix(entry, config, problems.mixture)
-      : openEngine(entry, config, problems, gradient));
+      : openEngine(entry, config, problems, { gradient, hessian: () => hessianOf(problems) }));
     isOpen = true;
     return made;
   });
@@ -99,17 +99,21 @@ function openEngine(
   entry: EngineEntry,
   config: RunConfig,
   problems: Problems,
-  gradient: () => Promise<Gradient>,
+  derivatives: Derivatives,
 ): Promise<Engine> {
   const { coordinateScale } = config.training;
-  if (coordinateScale === 0) return entry.create(config, problems, gradient);
-  const scaled = scaleProblems(problems, coordinateScale);
-  return entry.create(config, scaled, async () => scaleGradient(await gradient()));
+  if (coordinateScale === 0) return entry.create(config, problems, derivatives);
+  return entry.create(config, scaleProblems(problems, coordinateScale), {
+    gradient: async () => scaleGradient(await derivatives.gradient()),
+    hessian: async () => scaleHessian(await derivatives.hessian()),
+  });
 }
 
 /** An engine for each family of a mix. */
 async function openMix(entry: EngineEntry, config: RunConfig, { components, pick }: Mixture): Promise<Engine> {
-  const engines = components.map((problems) => openEngine(entry, config, problems, () => gradientOf(problems)));
+  const engines = components.map((problems) =>
+    openEngine(entry, config, problems, { gradient: () => gradientOf(problems), hessian: () => hessianOf(problems) }),
+  );
   return new MixEngine(await Promise.all(engines), pick);
 }
 
@@ -119,6 +123,13 @@ export async function gradientOf(problems: Problems): Promise<Gradient> {
   // TensorFlow.js takes a second to load: only where it is needed
   const { loadTensorGradient } = await import('./engines/tensor/reference-engine.js');
   return loadTensorGradient(problems);
+}
+
+/** A family's closed form of H·v where it has one, its tensor loss differentiated twice otherwise. */
+export async function hessianOf(problems: Problems): Promise<HessianProduct> {
+  if (problems.createHessian) return problems.createHessian();
+  const { loadTensorHessian } = await import('./engines/tensor/reference-engine.js');
+  return loadTensorHessian(problems);
 }
 
 /**

@@ -5,6 +5,7 @@ import { initialPhiOf } from '../../shared/config.js';
 import { seedKey } from '../../shared/random.js';
 import { ENGINES } from '../../worker/engines/select.js';
 import { loadProblemModule } from '../../worker/problems/modules.js';
+import { hessianOf } from '../../worker/session.js';
 
 // from dist/test/bench
 const MODULE = fileURLToPath(new URL('../../../test/fixtures/modules/quadratic-again.ts', import.meta.url));
@@ -15,7 +16,10 @@ const WINDOWS = 1000;
 /** Computes one window after another of an episode that never ends; returns the milliseconds of each. */
 async function prepare(family: string): Promise<() => number> {
   const { config, problems } = await configure('Cannot measure', family, { problems: PROBLEMS, unroll: UNROLL });
-  const engine = await ENGINES.get('wasm')!.create(config, problems, async () => problems.createGradient!());
+  const engine = await ENGINES.get('wasm')!.create(config, problems, {
+    gradient: async () => problems.createGradient!(),
+    hessian: () => hessianOf(problems),
+  });
   engine.loadPhi(new Float32Array(initialPhiOf(config)));
   const state = await engine.begin(seedKey(0), PROBLEMS, 'train');
   return () => {

@@ -3,17 +3,17 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Network, phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
-import type { ShardState, WindowResult } from '../../worker/engines/engine.js';
+import type { WindowResult } from '../../worker/engines/engine.js';
 import { hessianVectorProduct } from '../../worker/engines/tensor/hessian.js';
 import type { LstmKernel } from '../../worker/engines/tensor/lstm-kernel.js';
 import { TensorEngine, type TensorEngineOptions } from '../../worker/engines/tensor/tensor-engine.js';
 import { differentiate } from '../../worker/engines/tensor/tensor-gradient.js';
-import { lstmStep, zeroLstmState } from '../../worker/optimizers/lstm.js';
 import type { Batch, Problems, Tf } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { gradientOf } from '../../worker/session.js';
 import { COLUMNS, hostGradient } from '../fixtures/tensor-engines.js';
 import { cloneState, type EngineUnderTest, relativeError, testEngine } from './engine.js';
+import { testTrueGradient } from './second-derivatives.js';
 
 const KEY: Key = seedKey(1606);
 const NETWORK: Network = { layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
@@ -210,76 +210,9 @@ function testDevice(under: TensorEngineUnderTest): void {
   });
 }
 
-/** What the engine is asked to differentiate, in float64: Σ_t w_t f_t(θ_t(φ)) + Σ_s <g_s(φ), extra_s> of a quadratic. */
-function trueLoss(
-  network: Network,
-  start: ShardState,
-  weights: Float32Array,
-  extra: Float32Array,
-  phi: Float64Array,
-): number {
-  const theta = Float64Array.from(start.theta);
-  const n = theta.length;
-  const d = n / start.count;
-  let gradient = Float64Array.from(start.gradient);
-  let state = zeroLstmState(network, n);
-  let loss = 0;
-  weights.forEach((weight, s) => {
-    const step = lstmStep(network, phi, gradient, state);
-    state = step.state;
-    gradient = new Float64Array(n);
-    step.updates.forEach((update, i) => {
-      theta[i]! += update;
-      loss += update * extra[s * n + i]!;
-    });
-    for (let p = 0; p < start.count; p++) {
-      const own = start.data.subarray(p * (d * d + d), (p + 1) * (d * d + d));
-      for (let i = 0; i < d; i++) {
-        let r = -own[d * d + i]!;
-        for (let j = 0; j < d; j++) r += own[i * d + j]! * theta[p * d + j]!;
-        loss += weight * r * r;
-        for (let j = 0; j < d; j++) gradient[p * d + j]! += 2 * own[i * d + j]! * r;
-      }
-    }
-  });
-  return loss;
-}
-
 /** Second derivatives on this backend. */
 function testSecondDerivatives(under: TensorEngineUnderTest): void {
-  for (const preprocessing of ['none', 'log-and-sign'] as const) {
-    it(`window() gives dφ of the true loss, by finite differences in float64: ${preprocessing}`, async () => {
-      const network: Network = { layers: [4], preprocessing, outputScale: 0.5 };
-      const problems = await configure('quadratic', { dimension: 3, 'initial-scale': 1 });
-      const phi = somePhi(network);
-      const lossWeights = Float32Array.of(1, 0.5, 2, 1, 1);
-      const updateGradient = new Float32Array(5 * 6);
-      fillNormal(seedKey(3), updateGradient);
-
-      const gradients = new Map<boolean, Float32Array>();
-      let start: ShardState | undefined;
-      for (const secondDerivatives of [true, false]) {
-        const { engine } = await makeEngine(under, { problems, network, secondDerivatives });
-        const state = await engine.begin(KEY, 2, 'train');
-        start = cloneState(state);
-        const result = await engine.window({ state, steps: 5, lossWeights, updateGradient });
-        gradients.set(secondDerivatives, result.phiGradient);
-        engine.close();
-      }
-      const expected = Float64Array.from(phi, (_, i) => {
-        const [above, below] = [1e-5, -1e-5].map((epsilon) => {
-          const moved = Float64Array.from(phi);
-          moved[i]! += epsilon;
-          return trueLoss(network, start!, lossWeights, updateGradient, moved);
-        }) as [number, number];
-        return (above - below) / 2e-5;
-      });
-      const error = relativeError(gradients.get(true)!, expected);
-      assert.ok(error < 1e-5, `${error}`);
-      const dropped = relativeError(gradients.get(false)!, expected);
-      assert.ok(dropped > 1e-3, `without second derivatives: ${dropped}`);
-    });
-  }
+  testTrueGradient(async (options) => (await makeEngine(under, options)).engine);
   for (const [family, options] of familiesFor(under)) {
     it(`hessianVectorProduct() agrees with differences of the gradient: ${family} ${JSON.stringify(options)}`, async () => {
       const problems = await configure(family, options);

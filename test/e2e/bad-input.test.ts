@@ -77,11 +77,6 @@ const CASES: readonly Case[] = [
     2,
     'Cannot train: "engine" must be one of auto, wasm, tensorflow, webgpu, reference, got "gpu"',
   ],
-  [
-    'train --engine wasm --second-derivatives',
-    2,
-    'Cannot train: "engine" must be tensorflow, webgpu or reference with second derivatives, got "wasm"',
-  ],
   ['train --seconds 3 --rounds 4', 2, 'Cannot train: give --seconds or --rounds, not both'],
   ['train --seconds 0', 2, 'Cannot train: "seconds" must be a number greater than 0, got 0'],
   ['train --rounds 0.5', 2, 'Cannot train: "rounds" must be an integer of at least 1, got 0.5'],

@@ -148,13 +148,12 @@ test('a trial whose flags make no configuration together has no value, and the o
     run_cap: undefined,
     rounds: 3,
     scheduler: undefined,
-    parameters: { 'second-derivatives': { values: [true, false] }, engine: { value: 'wasm' } },
+    parameters: { 'second-derivatives': { values: [true, false] }, preprocessing: { value: 'both' } },
   });
   const out = join(folder, 'sweep');
   const stdout = await sweep(file, out, '--threads', '1');
   assert.match(stdout, /^Swept 2 trials in .*; the best is trial 1, score /m);
   assert.deepEqual(readdirSync(join(out, 'trials')), ['0001']);
-  const why =
-    'Cannot sweep, trial 0: "engine" must be tensorflow, webgpu or reference with second derivatives, got "wasm"';
+  const why = 'Cannot sweep, trial 0: "preprocessing" must not be both with second derivatives';
   assert.ok(logOf(out).some((line) => line.includes(JSON.stringify(why))));
 });

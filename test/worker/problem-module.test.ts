@@ -205,7 +205,11 @@ testCases('a family with a wrong field is told so', 'field', {
   ],
   'unknown advice': [
     'training: { unrol: 5 }',
-    '"training" must advise some of problems, shards, unroll, horizon, learningRate, outputScale, evaluateEvery, evaluateFunctions, got "unrol"',
+    '"training" must advise some of problems, shards, unroll, horizon, learningRate, outputScale, evaluateEvery, evaluateFunctions, secondDerivatives, got "unrol"',
+  ],
+  'advice that is no switch': [
+    'training: { secondDerivatives: 1 }',
+    '"training.secondDerivatives" must be true or false, got 1',
   ],
   'wrong advice': ['training: { unroll: 0.5 }', '"training.unroll" must be an integer of at least 1, got 0.5'],
 });
@@ -365,6 +369,36 @@ testCases('closed forms that are wrong are told so', 'gradient', {
   'a problem that takes in another': [
     spoilt(`${G}; for (let i = 0; i < gradient.length; i++) gradient[i] += 0 * gradient[(i + 2) % gradient.length];`),
     'the closed-form gradient must compute every problem by itself, and gives another one other numbers where one is NaN',
+  ],
+});
+
+/** H·v of the family `distance`, and what it does with it: `h` writes the right one. */
+function curved(body: string): string {
+  const right = 'const h = () => vector.forEach((v, i) => { product[i] = 2 * (1 + step) * v; })';
+  return configured(`createHessian: () => (theta, vector, batch, step, product) => { ${right}; ${body} }`);
+}
+
+test('a Hessian-vector product that is right is taken', async (context) => {
+  await useModule(writeModule(temporaryFolder(context), 'curved.js', curved('h();')));
+});
+
+testCases('Hessian-vector products that are wrong are told so', 'hessian', {
+  'no function': [
+    configured('createHessian: 3'),
+    'configure() must give a function or nothing as "createHessian", got 3',
+  ],
+  'none made': [configured('createHessian() {}'), 'createHessian() must return a function, got undefined'],
+  'it throws': [
+    curved('if (step === 5) throw new RangeError("too bent"); h();'),
+    'the Hessian-vector product must return at step 5, but threw "too bent"',
+  ],
+  'nothing written': [
+    curved(''),
+    'the Hessian-vector product must agree with differences of the gradient within a tenth of their norm, and does not at step 0',
+  ],
+  'the first step for ever': [
+    curved('vector.forEach((v, i) => { product[i] = 2 * v; });'),
+    'the Hessian-vector product must agree with differences of the gradient within a tenth of their norm, and does not at step 5',
   ],
 });
 

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import type { Key } from '../../shared/random.js';
+import { fillNormal, type Key, seedKey } from '../../shared/random.js';
+import { hessianVectorProduct } from '../../worker/engines/tensor/hessian.js';
 import { loadImages } from '../../worker/problems/images/load.js';
 import { gatherMinibatches } from '../../worker/problems/images/minibatch.js';
 import type { Batch } from '../../worker/problems/problem.js';
@@ -177,6 +178,43 @@ for (const drawn of cases) {
     });
   });
 }
+
+/** Of one case, where it has a closed form: H·v of every problem, for a v of every problem's own. */
+async function productOf(drawn: Case, count: number, spoil?: number) {
+  const { problems, theta, batch } = await drawCase(drawn, count);
+  const vector = new Float32Array(theta.length);
+  const d = theta.length / count;
+  for (let p = 0; p < count; p++) fillNormal(seedKey(p), vector.subarray(p * d, (p + 1) * d));
+  if (spoil !== undefined) theta.fill(Number.NaN, spoil * d, (spoil + 1) * d);
+  const product = new Float32Array(theta.length).fill(7);
+  problems.createHessian!()(theta, vector, batch, 4, product);
+  return { problems, theta, batch, vector, product, d };
+}
+
+describe('createHessian()', () => {
+  const closed = ['simple', 'quadratic', 'lasso', 'rastrigin', 'rosenbrock', 'logistic'];
+  for (const drawn of cases.filter(({ family }) => closed.includes(family))) {
+    const title = `${drawn.family} ${JSON.stringify(drawn.options)}`;
+    test(`agrees with the tensor loss differentiated twice: ${title}`, async () => {
+      const { problems, theta, batch, vector, product, d } = await productOf(drawn, 3);
+      const expected = tf.tidy(() => {
+        const [point, direction] = [tf.tensor1d(theta), tf.tensor1d(vector)];
+        return hessianVectorProduct(tf, problems, point, direction, batch, 4).dataSync();
+      });
+      for (let p = 0; p < 3; p++) {
+        const [a, b] = [row(product, p, d), row(expected as Float32Array, p, d)];
+        assert.ok(norm(a.map((value, j) => value - b[j]!)) <= 2e-5 * norm(b), `problem ${p}: ${a} for ${b}`);
+      }
+    });
+
+    test(`computes every problem by itself: ${title}`, async () => {
+      const many = await productOf(drawn, 3);
+      const [few, spoilt] = [await productOf(drawn, 2), await productOf(drawn, 3, 1)];
+      assertSameBits(few.product, many.product.subarray(0, 2 * many.d), 'the product of two');
+      for (const p of [0, 2]) assertSameBits(row(spoilt.product, p, many.d), row(many.product, p, many.d), 'the other');
+    });
+  }
+});
 
 test('every family is among the cases, and the mix with each of its components', async () => {
   assert.deepEqual(new Set(cases.map(({ family }) => family)), new Set(FAMILIES.keys()));

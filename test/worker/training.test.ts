@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { initialPhi, type Network } from '../../shared/phi.js';
-import { type Key, seedKey } from '../../shared/random.js';
+import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import { PLAIN_TRAINING, type TrainingConfig } from '../../shared/training.js';
 import type { ShardState, WindowResult } from '../../worker/engines/engine.js';
+import { hessianVectorProduct } from '../../worker/engines/tensor/hessian.js';
 import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
 import { WasmEngine } from '../../worker/engines/wasm/wasm-engine.js';
 import { zeroLstmState } from '../../worker/optimizers/lstm.js';
 import type { Problems, Split } from '../../worker/problems/problem.js';
 import { imitates } from '../../worker/training/imitation.js';
 import { lossWeightsOf } from '../../worker/training/loss-weights.js';
-import { scaleGradient, scaleProblems } from '../../worker/training/scaled-problems.js';
+import { scaleGradient, scaleHessian, scaleProblems } from '../../worker/training/scaled-problems.js';
 import { trainWindow } from '../../worker/training/train-window.js';
 import { cloneState, relativeError } from '../contracts/engine.js';
 import { drawCase, gradientAt, KEY, row } from '../fixtures/drawn-problems.js';
@@ -248,6 +249,18 @@ describe('scaleProblems()', () => {
         const error = relativeError(row(gradient, p, coordinates), expected);
         assert.ok(error < 5e-3, `problem ${p}: ${error}`);
       }
+    });
+
+    it(`${family}: H·v is that of the scaled tensor loss`, async () => {
+      const { drawn, problems, theta, batch } = await scaled(family, options);
+      const vector = new Float32Array(theta.length);
+      fillNormal(seedKey(7), vector);
+      const product = new Float32Array(theta.length);
+      scaleHessian(drawn.problems.createHessian!())(theta, vector, batch, 0, product);
+      const expected = tf.tidy(() =>
+        hessianVectorProduct(tf, problems, tf.tensor1d(theta), tf.tensor1d(vector), batch, 0).dataSync(),
+      );
+      assert.ok(relativeError(product, expected) < 1e-4, `${relativeError(product, expected)}`);
     });
 
     it(`${family}: the tensor loss agrees with the gradient's losses`, async () => {

@@ -5,9 +5,13 @@ import { hasMoments, type Network, stateParts } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import type { WindowResult } from '../../worker/engines/engine.js';
 import { MixEngine } from '../../worker/engines/mix-engine.js';
+import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
 import { Kernel } from '../../worker/engines/wasm/kernel-module.js';
 import { blocksOf } from '../../worker/engines/wasm/layout.js';
 import { WasmEngine, type WasmEngineOptions } from '../../worker/engines/wasm/wasm-engine.js';
+import type { Problems } from '../../worker/problems/problem.js';
+import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { gradientOf, hessianOf } from '../../worker/session.js';
 import {
   cloneState,
   type EngineUnderTest,
@@ -17,6 +21,7 @@ import {
   somePhi,
   testEngine,
 } from '../contracts/engine.js';
+import { testTrueGradient } from '../contracts/second-derivatives.js';
 import { SPOILS, targetProblems, watch } from '../fixtures/target-problems.js';
 import { type LayerState, loadWindowFixtures } from '../fixtures/window.js';
 
@@ -78,6 +83,84 @@ function wasm(name: string, options: Partial<WasmEngineOptions>): EngineUnderTes
 
 testEngine(wasm('wasm', {}));
 testEngine(wasm('wasm strict', { strict: true }));
+
+/** An engine that keeps second derivatives. */
+async function secondOrder(problems: Problems, network: Network, options: Partial<WasmEngineOptions> = {}) {
+  const [gradient, hessian] = [await gradientOf(problems), await hessianOf(problems)];
+  return new WasmEngine({ problems, network, gradient, hessian, ...options });
+}
+
+async function family(name: string, options: Record<string, unknown> = {}): Promise<Problems> {
+  return familyNamed(name).configure(optionValues(familyNamed(name), options));
+}
+
+describe('second derivatives on the wasm engine', () => {
+  for (const strict of [false, true]) {
+    describe(strict ? 'strict' : 'relaxed', () => {
+      testTrueGradient(async ({ problems, network, secondDerivatives }) =>
+        secondDerivatives
+          ? secondOrder(problems, network, { strict })
+          : new WasmEngine({ problems, network, strict, gradient: await gradientOf(problems) }),
+      );
+    });
+  }
+
+  const network: Network = { layers: [5, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+
+  it('window() gives the same bits where a segment of steps is computed again', async () => {
+    const problems = await family('quadratic', { dimension: 9, 'initial-scale': 1 });
+    const results: WindowResult[] = [];
+    for (const activationBudget of [2 ** 25, 0]) {
+      const engine = await secondOrder(problems, network, { activationBudget });
+      engine.loadPhi(somePhi(network));
+      // two blocks, and windows that end within a segment
+      const state = await engine.begin(seedKey(1), 11, 'train');
+      await engine.window({ state, steps: 7 });
+      results.push(await engine.window({ state, steps: 12 }));
+    }
+    const [kept, replayed] = results as [WindowResult, WindowResult];
+    assert.deepEqual(replayed.phiGradient, kept.phiGradient);
+    assert.deepEqual(replayed.state.hidden, kept.state.hidden);
+    assert.ok(kept.phiGradient.some((slope) => slope !== 0));
+  });
+
+  for (const [name, spoil] of Object.entries(SPOILS)) {
+    it(`a problem with ${name} adds nothing`, async () => {
+      const problems = await family('quadratic', { dimension: 4, 'initial-scale': 1 });
+      const phiGradients: Float32Array[] = [];
+      for (const spoilt of [true, false]) {
+        const watched = watch(await gradientOf(problems), 4);
+        const engine = await secondOrder(problems, network, { gradient: watched.gradient });
+        engine.loadPhi(somePhi(network));
+        const count = spoilt ? 2 : 1;
+        const state = await engine.begin(seedKey(2), count, 'train');
+        if (spoilt) watched.spoilings = [{ problem: 1, step: 4, spoil, lasts: true }];
+        const result = await engine.window({ state, steps: 8 });
+        assert.equal(result.healthy, 1);
+        phiGradients.push(result.phiGradient);
+      }
+      assert.deepEqual(phiGradients[0], phiGradients[1]);
+    });
+  }
+
+  it('a family that states only its loss is differentiated twice by TensorFlow.js', async () => {
+    const problems = await family('mlp', { hidden: [3], batch: 4, 'initial-scale': 0.3 });
+    const { createHessian: none } = problems;
+    assert.equal(none, undefined);
+    const [engine, reference] = [
+      await secondOrder(problems, network),
+      await createReferenceEngine({ problems, network, secondDerivatives: true }),
+    ];
+    const [own, expected] = await Promise.all(
+      [engine, reference].map(async (each) => {
+        each.loadPhi(somePhi(network));
+        const state = await each.begin(seedKey(3), 1, 'train');
+        return (await each.window({ state, steps: 4 })).phiGradient;
+      }),
+    );
+    assert.ok(relativeError(own!, expected!) < 1e-4);
+  });
+});
 testEngine(wasm('wasm replaying', { activationBudget: 0 }));
 
 const { encode, decode, create } = wasm('wasm', {});

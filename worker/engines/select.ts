@@ -1,8 +1,7 @@
 /** Makes the engine that a configuration names. */
 import { cpus } from 'node:os';
 import type { RunConfig } from '../../shared/config.js';
-import { LoptError } from '../../shared/errors.js';
-import type { Gradient, Problems } from '../problems/problem.js';
+import type { Gradient, HessianProduct, Problems } from '../problems/problem.js';
 import type { Engine } from './engine.js';
 import { WasmEngine } from './wasm/wasm-engine.js';
 
@@ -20,12 +19,15 @@ export interface EngineEntry {
   readonly summary: string;
   /** Whether one thread of a process computes, which keeps its shards on the device. */
   readonly single: boolean;
-  /** Whether it can keep second derivatives. */
-  readonly secondDerivatives: boolean;
   /** Throws LoptError, in a sentence with the remedy, where the engine cannot be used here. */
   device(): Promise<EngineDevice>;
-  /** @param gradient of the problems on typed arrays, for an engine that computes on them */
-  create(config: RunConfig, problems: Problems, gradient: () => Promise<Gradient>): Promise<Engine>;
+  create(config: RunConfig, problems: Problems, derivatives: Derivatives): Promise<Engine>;
+}
+
+/** The problems' derivatives on typed arrays, made where an engine computes on such. */
+export interface Derivatives {
+  gradient(): Promise<Gradient>;
+  hessian(): Promise<HessianProduct>;
 }
 
 function processor(): Promise<EngineDevice> {
@@ -36,13 +38,10 @@ const wasm: EngineEntry = {
   name: 'wasm',
   summary: 'SIMD kernel on the CPU, an instance for every thread',
   single: false,
-  secondDerivatives: false,
   device: processor,
-  async create({ network, strict, secondDerivatives }, problems, gradient) {
-    if (secondDerivatives) {
-      throw new LoptError('Cannot keep second derivatives on engine "wasm": the engine must be another');
-    }
-    return new WasmEngine({ problems, network, strict, gradient: await gradient() });
+  async create({ network, strict, secondDerivatives }, problems, { gradient, hessian }) {
+    const second = secondDerivatives ? { hessian: await hessian() } : {};
+    return new WasmEngine({ problems, network, strict, gradient: await gradient(), ...second });
   },
 };
 
@@ -50,7 +49,6 @@ const tensorflow: EngineEntry = {
   name: 'tensorflow',
   summary: "TensorFlow's fused LSTM, on an NVIDIA GPU with CUDA 11, else on the CPU",
   single: true,
-  secondDerivatives: true,
   async device() {
     const { loadTensorflow } = await import('./tensor/tensorflow/load.js');
     const { device, gpu } = await loadTensorflow();
@@ -66,7 +64,6 @@ const webgpu: EngineEntry = {
   name: 'webgpu',
   summary: 'WGSL kernel on any GPU with a driver for Vulkan, Metal or Direct3D 12',
   single: true,
-  secondDerivatives: true,
   async device() {
     const { loadWebGpu } = await import('./tensor/webgpu/load.js');
     const { name, software } = await loadWebGpu();
@@ -82,7 +79,6 @@ const reference: EngineEntry = {
   name: 'reference',
   summary: 'plain TensorFlow.js operations and automatic differentiation: slow, to check the others by',
   single: false,
-  secondDerivatives: true,
   device: processor,
   async create({ network, secondDerivatives }, problems) {
     const { createReferenceEngine } = await import('./tensor/reference-engine.js');

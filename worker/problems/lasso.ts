@@ -6,8 +6,8 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { UsageError } from '../../shared/errors.js';
 import { fillNormal, fillUniform, foldIn, type Key } from '../../shared/random.js';
-import { leastSquares, residuals } from './least-squares.js';
-import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+import { leastSquares, normalProduct, residuals } from './least-squares.js';
+import type { Batch, Draw, Gradient, HessianProduct, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 
 /** What a problem is drawn from. */
@@ -62,6 +62,7 @@ export const lasso: ProblemFamily = {
       draw: (key, count) => draw(key, count, options),
       loss: (tf, theta, batch) => loss(tf, theta, batch, options),
       createGradient: () => createGradient(options),
+      createHessian: () => createHessian(options),
     };
   },
 };
@@ -134,6 +135,22 @@ function createGradient(options: LassoOptions): Gradient {
         gradient[row + j] = slopes[j]! + lambda * Math.sign(point[j]!);
       }
       losses[p] = 0.5 * squares + lambda * norm;
+    }
+  };
+}
+
+/** ∇²f·v = WᵀWv: |θ| has no curvature but at its kink. */
+function createHessian(options: LassoOptions): HessianProduct {
+  const { rows, columns } = options;
+  const width = rows * columns + rows;
+  const own = new Float64Array(columns);
+  const image = new Float64Array(columns);
+  return (_theta, vector, { count, data }, _step, product) => {
+    for (let p = 0; p < count; p++) {
+      const row = p * columns;
+      for (let j = 0; j < columns; j++) own[j] = vector[row + j]!;
+      normalProduct(data, p * width, own, image, options);
+      product.set(image, row);
     }
   };
 }

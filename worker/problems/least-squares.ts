@@ -30,6 +30,23 @@ export function residuals(
   });
 }
 
+/** Writes WᵀWv of one problem to `out` [columns], for v [columns], with sums in double precision. */
+export function normalProduct(
+  data: Float32Array,
+  from: number,
+  vector: Float64Array,
+  out: Float64Array,
+  { rows, columns }: LeastSquaresShape,
+): void {
+  out.fill(0);
+  for (let i = 0; i < rows; i++) {
+    const row = from + i * columns;
+    let image = 0;
+    for (let j = 0; j < columns; j++) image += data[row + j]! * vector[j]!;
+    for (let j = 0; j < columns; j++) out[j]! += data[row + j]! * image;
+  }
+}
+
 /**
  * Writes Wᵀr of one problem to `out` [columns] and returns ||r||², with sums in double precision.
  *

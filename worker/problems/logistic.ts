@@ -8,7 +8,7 @@ import type * as tfjs from '@tensorflow/tfjs';
 import { exp, log } from '../../shared/elementary.js';
 import { fillNormal, foldIn, type Key } from '../../shared/random.js';
 import { dataTensor } from './data-tensor.js';
-import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+import type { Batch, Draw, Gradient, HessianProduct, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 
 /** What a problem is drawn from. */
@@ -59,6 +59,7 @@ export const logistic: ProblemFamily = {
       draw: (key, count) => draw(key, count, options),
       loss: (tf, theta, batch) => loss(tf, theta, batch, options),
       createGradient: () => createGradient(options),
+      createHessian: () => createHessian(options),
     };
   },
 };
@@ -154,6 +155,33 @@ function createGradient({ dimension, examples, lambda }: LogisticOptions): Gradi
       for (let j = 0; j < dimension; j++) gradient[row + j] = slopes[j]! / examples + lambda * point[j]!;
       gradient[row + dimension] = biasSlope / examples;
       losses[p] = total / examples + (lambda / 2) * penalty;
+    }
+  };
+}
+
+/** With x̃ = (x, 1), ∇²f·v = 1/m·Σ_i σ(m_i)·σ(−m_i)·(x̃_iᵀv)·x̃_i, and λ·v for w. */
+function createHessian({ dimension, examples, lambda }: LogisticOptions): HessianProduct {
+  const sums = new Float64Array(dimension + 1);
+  return (theta, vector, { count, data }, _step, product) => {
+    for (let p = 0; p < count; p++) {
+      const row = p * (dimension + 1);
+      sums.fill(0);
+      for (let i = 0; i < examples; i++) {
+        const x = (p * examples + i) * dimension;
+        let score = theta[row + dimension]!;
+        let along = vector[row + dimension]!;
+        for (let j = 0; j < dimension; j++) {
+          score += data[x + j]! * theta[row + j]!;
+          along += data[x + j]! * vector[row + j]!;
+        }
+        // the same for either label, and without overflow
+        const e = exp(-Math.abs(score));
+        const bend = (e / ((1 + e) * (1 + e))) * along;
+        for (let j = 0; j < dimension; j++) sums[j]! += bend * data[x + j]!;
+        sums[dimension]! += bend;
+      }
+      for (let j = 0; j < dimension; j++) product[row + j] = sums[j]! / examples + lambda * vector[row + j]!;
+      product[row + dimension] = sums[dimension]! / examples;
     }
   };
 }

@@ -5,7 +5,15 @@
 import { checkWeights } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import type { Key } from '../../shared/random.js';
-import type { Gradient, OptionSpec, OptionValues, ProblemFamily, Problems, TrainingDefaults } from './problem.js';
+import type {
+  Gradient,
+  OptionSpec,
+  OptionValues,
+  ProblemFamily,
+  Problems,
+  TrainingDefaults,
+  TrainingNumbers,
+} from './problem.js';
 import { streamKey } from './streams.js';
 
 const NAME = 'mix';
@@ -89,7 +97,7 @@ function hashesOf(components: readonly Component[], problems: readonly Problems[
  * How the defaults of several families become one, from those that state any: what the most demanding of them can do
  * with.
  */
-const COMBINED: Readonly<Record<keyof TrainingDefaults, (values: readonly number[]) => number>> = {
+const COMBINED: Readonly<Record<keyof TrainingNumbers, (values: readonly number[]) => number>> = {
   problems: (values) => Math.min(...values),
   // an episode of a shard is of one family: with more shards a round has more of them
   shards: (values) => values.reduce((sum, value) => sum + value),
@@ -102,8 +110,11 @@ const COMBINED: Readonly<Record<keyof TrainingDefaults, (values: readonly number
 };
 
 function trainingOf(all: readonly TrainingDefaults[]): TrainingDefaults {
-  const training: TrainingDefaults = {};
-  for (const [name, combine] of Object.entries(COMBINED) as [keyof TrainingDefaults, typeof COMBINED.problems][]) {
+  const training: TrainingDefaults = {
+    // where one family is better off without, so is the mix
+    secondDerivatives: all.every(({ secondDerivatives }) => secondDerivatives === true),
+  };
+  for (const [name, combine] of Object.entries(COMBINED) as [keyof TrainingNumbers, typeof COMBINED.problems][]) {
     const values = all.map((defaults) => defaults[name]).filter((value) => value !== undefined);
     if (values.length > 0) training[name] = combine(values);
   }

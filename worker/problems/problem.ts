@@ -42,6 +42,18 @@ export type Gradient = (
   losses: Float64Array,
 ) => void;
 
+/**
+ * The closed form of the Hessian times a vector: writes ∇²f_t(θ_p)·v_p of every problem p to `product` [P × coordinates], for θ
+ * and v [P × coordinates]. As deterministic, and as separate from problem to problem, as the gradient.
+ */
+export type HessianProduct = (
+  theta: Float32Array,
+  vector: Float32Array,
+  batch: Batch,
+  step: number,
+  product: Float32Array,
+) => void;
+
 /** Several distributions of problems, of which every episode draws one. */
 export interface Mixture {
   readonly components: readonly Problems[];
@@ -59,6 +71,8 @@ export interface Problems {
   loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, step: number): tfjs.Tensor1D;
   /** Makes the closed-form gradient with its scratch memory; one a thread. */
   createGradient?(): Gradient;
+  /** Makes the closed-form Hessian-vector product with its scratch memory; one a thread. */
+  createHessian?(): HessianProduct;
   /** Hashes of the files behind the problems, by name: part of the configuration digest. */
   readonly dataHashes?: Readonly<Record<string, string>>;
   /** Of a mixture: its components. What is above then does what the component of the key does. */
@@ -79,8 +93,8 @@ export type OptionSpec =
 /** The values of a family's options, by name (kebab-case). */
 export type OptionValues = Readonly<Record<string, number | string | readonly number[]>>;
 
-/** What a family advises `lopt train` to use where the user says nothing. */
-export interface TrainingDefaults {
+/** The numbers that a family advises. */
+export interface TrainingNumbers {
   problems?: number;
   shards?: number;
   unroll?: number;
@@ -89,6 +103,12 @@ export interface TrainingDefaults {
   outputScale?: number;
   evaluateEvery?: number;
   evaluateFunctions?: number;
+}
+
+/** What a family advises `lopt train` to use where the user says nothing. */
+export interface TrainingDefaults extends TrainingNumbers {
+  /** Keep second derivatives, where the network has none of RNNProp's inputs. */
+  secondDerivatives?: boolean;
 }
 
 /** A distribution over optimizees. */

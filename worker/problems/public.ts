@@ -11,6 +11,7 @@ export type {
   Batch,
   Draw,
   Gradient,
+  HessianProduct,
   OptionSpec,
   OptionValues,
   ProblemFamily,

@@ -1,8 +1,8 @@
 /** Random linear least squares, f(θ) = ||Wθ − y||² (Andrychowicz et al. 2016, section 3.1). */
 import type * as tfjs from '@tensorflow/tfjs';
 import { fillNormal, fillUniform, type Key } from '../../shared/random.js';
-import { leastSquares, residuals } from './least-squares.js';
-import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+import { leastSquares, normalProduct, residuals } from './least-squares.js';
+import type { Batch, Draw, Gradient, HessianProduct, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 
 /** The family `quadratic`: W and y are drawn anew for every problem, W square. */
@@ -34,6 +34,7 @@ export const quadratic: ProblemFamily = {
       draw: (key, count) => draw(key, count, dimension, fill, scale),
       loss: (tf, theta, batch) => loss(tf, theta, batch, dimension),
       createGradient: () => createGradient(dimension),
+      createHessian: () => createHessian(dimension),
     };
   },
 };
@@ -75,6 +76,21 @@ function createGradient(dimension: number): Gradient {
       for (let j = 0; j < dimension; j++) point[j] = theta[row + j]!;
       losses[p] = leastSquares(data, row * (dimension + 1), point, slopes, shape);
       for (let j = 0; j < dimension; j++) gradient[row + j] = 2 * slopes[j]!;
+    }
+  };
+}
+
+/** ∇²f·v = 2·WᵀWv. */
+function createHessian(dimension: number): HessianProduct {
+  const shape = { rows: dimension, columns: dimension };
+  const own = new Float64Array(dimension);
+  const image = new Float64Array(dimension);
+  return (_theta, vector, { count, data }, _step, product) => {
+    for (let p = 0; p < count; p++) {
+      const row = p * dimension;
+      for (let j = 0; j < dimension; j++) own[j] = vector[row + j]!;
+      normalProduct(data, row * (dimension + 1), own, image, shape);
+      for (let j = 0; j < dimension; j++) product[row + j] = 2 * image[j]!;
     }
   };
 }

@@ -7,8 +7,8 @@ import type * as tfjs from '@tensorflow/tfjs';
 import { cosTurns, sinTurns } from '../../shared/elementary.js';
 import { fillNormal, type Key } from '../../shared/random.js';
 import { dataTensor } from './data-tensor.js';
-import { leastSquares, residuals } from './least-squares.js';
-import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+import { leastSquares, normalProduct, residuals } from './least-squares.js';
+import type { Batch, Draw, Gradient, HessianProduct, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 import { cosTurnsOf } from './turns.js';
 
@@ -43,6 +43,7 @@ export const rastrigin: ProblemFamily = {
       draw: (key, count) => draw(key, count, dimension, options['initial-scale'] as number),
       loss: (tf, theta, batch) => loss(tf, theta, batch, dimension, alpha),
       createGradient: () => createGradient(dimension, alpha),
+      createHessian: () => createHessian(dimension, alpha),
     };
   },
 };
@@ -88,6 +89,26 @@ function createGradient(dimension: number, alpha: number): Gradient {
         gradient[row + j] = slopes[j]! + 2 * Math.PI * alpha * data[c + j]! * sinTurns(point[j]!);
       }
       losses[p] = 0.5 * bowl + alpha * waves;
+    }
+  };
+}
+
+/** ∇²f·v = AᵀAv + 4π²α·c·cos(2πθ)·v. */
+function createHessian(dimension: number, alpha: number): HessianProduct {
+  const shape = { rows: dimension, columns: dimension };
+  const width = dimension * (dimension + 2);
+  const own = new Float64Array(dimension);
+  const image = new Float64Array(dimension);
+  return (theta, vector, { count, data }, _step, product) => {
+    for (let p = 0; p < count; p++) {
+      const row = p * dimension;
+      const c = (p + 1) * width - dimension;
+      for (let j = 0; j < dimension; j++) own[j] = vector[row + j]!;
+      normalProduct(data, p * width, own, image, shape);
+      for (let j = 0; j < dimension; j++) {
+        const bend = 4 * Math.PI ** 2 * alpha * data[c + j]! * cosTurns(theta[row + j]!);
+        product[row + j] = image[j]! + bend * own[j]!;
+      }
     }
   };
 }

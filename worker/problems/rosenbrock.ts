@@ -11,7 +11,7 @@ import type * as tfjs from '@tensorflow/tfjs';
 import { exp, log } from '../../shared/elementary.js';
 import { fillNormal, fillUniform, foldIn, type Key } from '../../shared/random.js';
 import { dataTensor } from './data-tensor.js';
-import type { Batch, Draw, Gradient, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+import type { Batch, Draw, Gradient, HessianProduct, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 
 /** What a problem is drawn from. */
@@ -60,6 +60,7 @@ export const rosenbrock: ProblemFamily = {
       draw: (key, count) => draw(key, count, options),
       loss: (tf, theta, batch) => loss(tf, theta, batch, dimension),
       createGradient: () => createGradient(dimension),
+      createHessian: () => createHessian(dimension),
     };
   },
 };
@@ -115,6 +116,28 @@ function createGradient(dimension: number): Gradient {
       }
       gradient[row + dimension - 1] = slope;
       losses[p] = total;
+    }
+  };
+}
+
+/** The i-th term has the second derivatives 12b·z_i² − 4b·z_{i+1} + 2 in z_i, −4b·z_i in both, and 2b in z_{i+1}. */
+function createHessian(dimension: number): HessianProduct {
+  return (theta, vector, { count, data }, _step, product) => {
+    for (let p = 0; p < count; p++) {
+      const row = p * dimension;
+      const o = p * (dimension + 1);
+      const b = data[o + dimension]!;
+      let z = theta[row]! - data[o]! + 1;
+      let carried = 0;
+      for (let i = 0; i + 1 < dimension; i++) {
+        const next = theta[row + i + 1]! - data[o + i + 1]! + 1;
+        const here = vector[row + i]!;
+        const there = vector[row + i + 1]!;
+        product[row + i] = carried + (12 * b * z * z - 4 * b * next + 2) * here - 4 * b * z * there;
+        carried = 2 * b * there - 4 * b * z * here;
+        z = next;
+      }
+      product[row + dimension - 1] = carried;
     }
   };
 }

@@ -1,7 +1,7 @@
 /** f(θ) = θ², one coordinate: the smallest problem there is, for tests and first steps. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { fillNormal, type Key } from '../../shared/random.js';
-import type { Batch, Draw, Gradient, ProblemFamily, Problems, Tf } from './problem.js';
+import type { Batch, Draw, Gradient, HessianProduct, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 
 /** The family `simple`: θ_0 ~ N(0, 1). */
@@ -11,7 +11,7 @@ export const simple: ProblemFamily = {
   options: {},
   training: { problems: 64, shards: 2, unroll: 5, learningRate: 2e-3, evaluateEvery: 500, evaluateFunctions: 1024 },
   async configure(): Promise<Problems> {
-    return { coordinates: 1, draw, loss, createGradient: () => gradient };
+    return { coordinates: 1, draw, loss, createGradient: () => gradient, createHessian: () => hessian };
   },
 };
 
@@ -32,4 +32,9 @@ const gradient: Gradient = (theta, batch: Batch, _step, out, losses) => {
     losses[p] = x * x;
     out[p] = 2 * x;
   }
+};
+
+/** ∇²f·v = 2v. */
+const hessian: HessianProduct = (_theta, vector, _batch, _step, product) => {
+  for (let i = 0; i < vector.length; i++) product[i] = 2 * vector[i]!;
 };

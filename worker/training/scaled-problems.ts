@@ -6,7 +6,7 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { exp } from '../../shared/elementary.js';
 import { fillUniform, type Key } from '../../shared/random.js';
-import type { Batch, Draw, Gradient, Problems, Split, Tf } from '../problems/problem.js';
+import type { Batch, Draw, Gradient, HessianProduct, Problems, Split, Tf } from '../problems/problem.js';
 import { streamKey } from '../problems/streams.js';
 
 /**
@@ -15,7 +15,7 @@ import { streamKey } from '../problems/streams.js';
  * behind the family's own data. R must be positive.
  */
 export function scaleProblems(problems: Problems, range: number): Problems {
-  const { createGradient: _of, ...rest } = problems;
+  const { createGradient: _gradient, createHessian: _hessian, ...rest } = problems;
   return {
     ...rest,
     draw: (key, count, split) => scaleDraw(problems.draw(key, count, split), key, count, split, range),
@@ -55,6 +55,23 @@ export function scaleGradient(gradient: Gradient): Gradient {
     for (let i = 0; i < point.length; i++) point[i] = scales[i]! * theta[i]!;
     gradient(point, own, step, slopes, losses);
     for (let i = 0; i < point.length; i++) slopes[i] = scales[i]! * slopes[i]!;
+  };
+}
+
+/** H·v of the scaled problems, c∘H(c∘θ)·(c∘v), from that of the problems. */
+export function scaleHessian(hessian: HessianProduct): HessianProduct {
+  let point = new Float32Array(0);
+  let direction = new Float32Array(0);
+  return (theta, vector, batch, step, product) => {
+    const { own, scales } = separate(batch, theta.length);
+    if (!scales) return hessian(theta, vector, own, step, product);
+    if (point.length !== theta.length) [point, direction] = [theta.slice(), vector.slice()];
+    for (let i = 0; i < point.length; i++) {
+      point[i] = scales[i]! * theta[i]!;
+      direction[i] = scales[i]! * vector[i]!;
+    }
+    hessian(point, direction, own, step, product);
+    for (let i = 0; i < point.length; i++) product[i] = scales[i]! * product[i]!;
   };
 }
 

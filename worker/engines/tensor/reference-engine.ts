@@ -1,7 +1,9 @@
 /** The reference engine: slow, plain and automatically differentiated; what other engines are compared with. */
-import type { Gradient, Problems, Tf } from '../../problems/problem.js';
+import { seedKey } from '../../../shared/random.js';
+import type { Gradient, HessianProduct, Problems, Tf } from '../../problems/problem.js';
 import { useBackend } from './backend.js';
 import { speedUpFilterGradient } from './filter-gradient.js';
+import { checkHessian, createTensorHessian } from './hessian.js';
 import { TensorEngine, type TensorEngineOptions } from './tensor-engine.js';
 import { createTensorGradient } from './tensor-gradient.js';
 
@@ -18,6 +20,15 @@ export async function createReferenceEngine(options: ReferenceEngineOptions): Pr
 /** The gradient of a family that states only its tensor loss. */
 export async function loadTensorGradient(problems: Problems): Promise<Gradient> {
   return createTensorGradient(await loadTf(), problems);
+}
+
+/** H·v of a family that states only its tensor loss; throws LoptError where tfjs cannot differentiate it twice. */
+export async function loadTensorHessian(problems: Problems): Promise<HessianProduct> {
+  const tf = await loadTf();
+  const key = seedKey(0);
+  const { theta, data } = problems.draw(key, 1, 'train');
+  await checkHessian(tf, problems, theta, { count: 1, data, key, split: 'train' }, 0);
+  return createTensorHessian(tf, problems);
 }
 
 async function loadTf(): Promise<Tf> {

@@ -30,6 +30,17 @@ interface KernelExports {
     dphi: number,
     width: number,
   ): void;
+  backwardStep(
+    record: number,
+    slope: number,
+    carry: number,
+    gradient: number,
+    inputSlope: number,
+    scratch: number,
+    width: number,
+  ): void;
+  weightGradients(records: number, steps: number, dphi: number, width: number): void;
+  getChunk(): number;
 }
 
 /** The kernel's numbers for what the network reads. */
@@ -83,6 +94,8 @@ export class Kernel {
   readonly stateRows: number;
   /** Rows of a block's record of one step. */
   readonly recordRows: number;
+  /** Steps whose weight gradients are taken together. */
+  readonly chunk: number;
   #held: number;
   #top: number;
 
@@ -100,6 +113,7 @@ export class Kernel {
     this.exports.finish(this.allocate(4 * (below + 1)));
     this.stateRows = this.exports.getStateRows();
     this.recordRows = this.exports.getRecordRows();
+    this.chunk = this.exports.getChunk();
     this.#held = this.#top;
   }
 

@@ -46,6 +46,16 @@ export function advanceBlock(kernel: Kernel, { first, width }: Block, at: StepPo
   kernel.exports.copyState(at.record, state, width);
 }
 
+/** Record `index` of a block's: 0 holds the state that a window, or a segment of it, begins with, s + 1 the rows of step s. */
+export function recordOf(kernel: Kernel, layout: Layout, { first, width }: Block, index: number): number {
+  return layout.records + 4 * kernel.recordRows * (layout.recordsOfBlock * first + width * index);
+}
+
+/** The state rows within such a record. */
+export function stateOf(kernel: Kernel, layout: Layout, block: Block, index: number): number {
+  return recordOf(kernel, layout, block, index) + 4 * kernel.inputRows * block.width;
+}
+
 /** Pointers (byte offsets) and views of one window's arrays. N̂ is the padded number of coordinates. */
 export interface Layout {
   readonly coordinates: number;
@@ -54,6 +64,8 @@ export interface Layout {
   readonly blocks: readonly Block[];
   /** Whether the records of all blocks are kept from the forward pass to the backward pass. */
   readonly keep: boolean;
+  /** How many records lie between those of a block and of the next one: none where all blocks share the same memory. */
+  readonly recordsOfBlock: number;
   /** Bytes of a row [N̂]. */
   readonly rowBytes: number;
   /** ∇_0…∇_K, [K + 1][N̂]. */
@@ -71,6 +83,8 @@ export interface Layout {
   readonly lossWeights: number;
   /** An additional dL/dg, [K][N̂]; 0 where there is none. */
   readonly updateGradient: number;
+  /** What the backward pass needs where second derivatives are kept. */
+  readonly secondOrder: SecondOrderLayout | undefined;
   readonly views: {
     /** Rows [N] of ∇. */
     readonly gradients: readonly Float32Array[];
@@ -84,6 +98,27 @@ export interface Layout {
   };
 }
 
+/** Pointers and views of a backward pass step by step. */
+export interface SecondOrderLayout {
+  /** Steps whose records are there at the same time: all of them where they are kept. */
+  readonly segment: number;
+  /** The state before every segment, each by blocks; where records are kept, 0. */
+  readonly checkpoints: number;
+  /** dL/dh, by blocks. */
+  readonly carry: number;
+  /** dL/dg of one step, [N̂]. */
+  readonly slope: number;
+  /** dL/d∇ of one step, [N̂]. */
+  readonly inputSlope: number;
+  readonly views: {
+    readonly carry: Float32Array;
+    /** [N]. */
+    readonly slope: Float32Array;
+    /** [N]. */
+    readonly inputSlope: Float32Array;
+  };
+}
+
 /** What a layout is made for. */
 export interface LayoutRequest {
   coordinates: number;
@@ -91,19 +126,24 @@ export interface LayoutRequest {
   steps: number;
   phiLength: number;
   withUpdateGradient: boolean;
+  secondDerivatives: boolean;
   /** Bytes of records that may be kept. */
   activationBudget: number;
 }
 
 /** Lays out a window, replacing the last layout; unused lanes are zero. */
 export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
-  const { coordinates, count, steps, phiLength, withUpdateGradient, activationBudget } = request;
+  const { coordinates, count, steps, phiLength, withUpdateGradient, secondDerivatives, activationBudget } = request;
   kernel.reset();
   const padded = paddedLength(coordinates);
   const blocks = blocksOf(coordinates);
   const stateLength = kernel.stateRows * padded;
-  const recordsOf = (lanes: number) => 4 * kernel.recordRows * (steps + 1) * lanes;
-  const keep = recordsOf(padded) <= activationBudget;
+  const recordBytes = (howMany: number, lanes: number) => 4 * kernel.recordRows * howMany * lanes;
+  const keep = recordBytes(steps + 1, padded) <= activationBudget;
+  const segment = keep ? steps : Math.min(steps, kernel.chunk);
+  // replayed block by block, or where all blocks go backward together, by a few steps
+  const together = keep || secondDerivatives;
+  const recordsOfBlock = together ? segment + 1 : 0;
   const widest = blocks[0]!.width;
 
   const rowBytes = 4 * padded;
@@ -111,13 +151,17 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
   const updates = kernel.allocate(rowBytes);
   const initialState = kernel.allocate(4 * stateLength);
   const state = keep ? initialState : kernel.allocate(4 * stateLength);
-  const records = kernel.allocate(recordsOf(keep ? padded : widest));
+  const records = kernel.allocate(together ? recordBytes(segment + 1, padded) : recordBytes(steps + 1, widest));
   const scratch = kernel.allocate(4 * (kernel.stateRows + 1) * widest);
   const phiGradient = kernel.allocate(4 * phiLength);
   const lossWeights = kernel.allocate(4 * steps);
   const updateGradient = withUpdateGradient ? kernel.allocate(steps * rowBytes) : 0;
+  const checkpoints = secondDerivatives && !keep ? kernel.allocate(4 * stateLength * Math.ceil(steps / segment)) : 0;
+  const carry = secondDerivatives ? kernel.allocate(4 * stateLength) : 0;
+  const [slope, inputSlope] = secondDerivatives ? [kernel.allocate(rowBytes), kernel.allocate(rowBytes)] : [0, 0];
 
   kernel.floats(gradients, (steps + 1) * padded).fill(0);
+  if (secondDerivatives) kernel.floats(slope, padded).fill(0);
   if (withUpdateGradient) kernel.floats(updateGradient, steps * padded).fill(0);
   const rows = (at: number, howMany: number) =>
     Array.from({ length: howMany }, (_, row) => kernel.floats(at + row * rowBytes, coordinates));
@@ -127,6 +171,7 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
     steps,
     blocks,
     keep,
+    recordsOfBlock,
     rowBytes,
     gradients,
     updates,
@@ -137,6 +182,20 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
     phiGradient,
     lossWeights,
     updateGradient,
+    secondOrder: secondDerivatives
+      ? {
+          segment,
+          checkpoints,
+          carry,
+          slope,
+          inputSlope,
+          views: {
+            carry: kernel.floats(carry, stateLength),
+            slope: kernel.floats(slope, coordinates),
+            inputSlope: kernel.floats(inputSlope, coordinates),
+          },
+        }
+      : undefined,
     views: {
       gradients: rows(gradients, steps + 1),
       updates: kernel.floats(updates, coordinates),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
 import type { Optimizer } from '../../optimizers/optimizer.js';
-import type { Gradient, Problems, Split } from '../../problems/problem.js';
+import type { Gradient, HessianProduct, Problems, Split } from '../../problems/problem.js';
 import { type WalkRequest, walk } from '../../walk.js';
 import { batchOf, beginShard, finishWindow, markBad, zeroBad } from '../../window.js';
 import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
@@ -14,9 +14,13 @@ import {
   type Layout,
   makeLayout,
   paddedLength,
+  recordOf,
+  type SecondOrderLayout,
   type StepPointers,
+  stateOf,
   zeroLanes,
 } from './layout.js';
+import { backwardThroughProblems, keepCheckpoint } from './second-order.js';
 
 /** Options of the wasm engine. */
 export interface WasmEngineOptions {
@@ -24,6 +28,8 @@ export interface WasmEngineOptions {
   network: Network;
   /** The problems' gradient: their closed form, or one made from their tensor loss. */
   gradient: Gradient;
+  /** The problems' H·v: with it, second derivatives are kept; not with RNNProp's inputs. @default they are dropped */
+  hessian?: HessianProduct | undefined;
   /** No fused multiply-add: the same bits on any processor. @default false */
   strict?: boolean;
   /**
@@ -39,15 +45,18 @@ export class WasmEngine implements Engine {
   readonly description: string;
   readonly #problems: Problems;
   readonly #gradient: Gradient;
+  readonly #hessian: HessianProduct | undefined;
   readonly #kernel: Kernel;
   readonly #phi: number;
   readonly #phiLength: number;
   readonly #budget: number;
   #layout: Layout | undefined;
 
-  constructor({ problems, network, gradient, strict = false, activationBudget = 32 * 2 ** 20 }: WasmEngineOptions) {
+  constructor(options: WasmEngineOptions) {
+    const { problems, network, gradient, hessian, strict = false, activationBudget = 32 * 2 ** 20 } = options;
     this.#problems = problems;
     this.#gradient = gradient;
+    this.#hessian = hessian;
     this.#kernel = new Kernel(network, strict);
     this.#phiLength = phiLength(network);
     this.#phi = this.#kernel.allocate(4 * this.#phiLength);
@@ -79,11 +88,14 @@ export class WasmEngine implements Engine {
       row.set(request.updateGradient!.subarray(s * row.length, (s + 1) * row.length));
     });
 
-    const stepLosses = this.#forward(layout, state);
+    const { stepLosses, thetas } = this.#forward(layout, state);
     // without a gradient a problem's dL/dg is zero, and zero times the finite activations of its records stays so
     for (const row of [...views.gradients, ...views.updateGradient]) zeroBad(state, row);
     views.phiGradient.fill(0);
-    if (!request.forwardOnly) this.#backward(layout);
+    if (!request.forwardOnly) {
+      if (layout.secondOrder) this.#backwardThroughProblems(layout, layout.secondOrder, state, thetas);
+      else this.#backward(layout);
+    }
 
     state.gradient.set(views.gradients[steps]!);
     if (!layout.keep) state.hidden.set(views.state);
@@ -123,24 +135,26 @@ export class WasmEngine implements Engine {
     };
   }
 
-  /** Steps 1…K. Returns f_t(θ_t) of every problem, [K × P]. */
-  #forward(layout: Layout, state: ShardState): Float64Array {
+  /** Steps 1…K. Returns f_t(θ_t) of every problem, [K × P], and θ_1…θ_{K−1} where second derivatives are kept. */
+  #forward(layout: Layout, state: ShardState): { stepLosses: Float64Array; thetas: Float32Array[] } {
     const { views, blocks, keep } = layout;
     const { exports: kernel } = this.#kernel;
     const { theta } = state;
     const batch = batchOf(state);
     const losses = new Float64Array(state.count);
     const stepLosses = new Float64Array(layout.steps * state.count);
+    const thetas: Float32Array[] = [];
     if (keep) for (const block of blocks) this.#placeInitialState(layout, block);
     else views.state.set(views.initialState);
 
     for (let s = 0; s < layout.steps; s++) {
       const gradient = layout.gradients + s * layout.rowBytes;
+      if (layout.secondOrder && !keep) keepCheckpoint(this.#kernel, layout, layout.secondOrder, s);
       for (const block of blocks) {
         if (keep) {
           const { first, width } = block;
-          const record = this.#record(layout, block, s + 1);
-          const blockState = this.#stateIn(layout, block, s);
+          const record = recordOf(this.#kernel, layout, block, s + 1);
+          const blockState = stateOf(this.#kernel, layout, block, s);
           kernel.forwardBlock(gradient + 4 * first, blockState, record, layout.updates + 4 * first, width);
         } else {
           const { state: running, records: record, updates } = layout;
@@ -154,8 +168,23 @@ export class WasmEngine implements Engine {
       zeroBad(state, theta);
       zeroBad(state, row);
       stepLosses.set(losses, s * state.count);
+      if (layout.secondOrder && s + 1 < layout.steps) thetas.push(theta.slice());
     }
-    return stepLosses;
+    return { stepLosses, thetas };
+  }
+
+  #backwardThroughProblems(
+    layout: Layout,
+    order: SecondOrderLayout,
+    state: ShardState,
+    thetas: readonly Float32Array[],
+  ): void {
+    const batch = batchOf(state);
+    backwardThroughProblems(this.#kernel, layout, order, (t, vector, product) => {
+      this.#hessian!(thetas[t - 1]!, vector, batch, state.step + t, product);
+      // of a bad problem neither θ nor H need be finite
+      zeroBad(state, product);
+    });
   }
 
   #backward(layout: Layout): void {
@@ -167,12 +196,18 @@ export class WasmEngine implements Engine {
         this.#placeInitialState(layout, block);
         for (let s = 0; s < layout.steps; s++) {
           const gradient = gradients + s * layout.rowBytes;
-          const record = this.#record(layout, block, s + 1);
-          kernel.forwardBlock(gradient, this.#stateIn(layout, block, s), record, layout.updates + 4 * first, width);
+          const record = recordOf(this.#kernel, layout, block, s + 1);
+          kernel.forwardBlock(
+            gradient,
+            stateOf(this.#kernel, layout, block, s),
+            record,
+            layout.updates + 4 * first,
+            width,
+          );
         }
       }
       kernel.backwardBlock(
-        this.#record(layout, block, 0),
+        recordOf(this.#kernel, layout, block, 0),
         layout.steps,
         gradients,
         layout.rowBytes,
@@ -185,28 +220,16 @@ export class WasmEngine implements Engine {
     }
   }
 
-  /** Record `index` of a block: 0 holds the initial state, s + 1 the rows of step s. */
-  #record(layout: Layout, { first, width }: Block, index: number): number {
-    const { recordRows } = this.#kernel;
-    const start = layout.keep ? 4 * recordRows * (layout.steps + 1) * first : 0;
-    return layout.records + start + 4 * recordRows * width * index;
-  }
-
-  /** The state rows within a record. */
-  #stateIn(layout: Layout, block: Block, index: number): number {
-    return this.#record(layout, block, index) + 4 * this.#kernel.inputRows * block.width;
-  }
-
   #placeInitialState(layout: Layout, block: Block): void {
     const { stateRows } = this.#kernel;
     const start = stateRows * block.first;
     const rows = layout.views.initialState.subarray(start, start + stateRows * block.width);
-    this.#kernel.floats(this.#stateIn(layout, block, 0), rows.length).set(rows);
+    this.#kernel.floats(stateOf(this.#kernel, layout, block, 0), rows.length).set(rows);
   }
 
   #readState(layout: Layout, block: Block, hidden: Float32Array): void {
     const { stateRows } = this.#kernel;
-    const rows = this.#kernel.floats(this.#stateIn(layout, block, layout.steps), stateRows * block.width);
+    const rows = this.#kernel.floats(stateOf(this.#kernel, layout, block, layout.steps), stateRows * block.width);
     hidden.set(rows, stateRows * block.first);
   }
 
@@ -226,6 +249,7 @@ export class WasmEngine implements Engine {
       steps,
       phiLength: this.#phiLength,
       withUpdateGradient,
+      secondDerivatives: this.#hessian !== undefined,
       activationBudget: this.#budget,
     });
     return this.#layout;

@@ -12,8 +12,8 @@ const OPTION_TYPES: readonly OptionSpec['type'][] = ['number', 'integer', 'integ
 const COUNT: NumberRule = { integer: true, minimum: 1 };
 const POSITIVE: NumberRule = { minimum: 0, exclusive: true };
 
-/** What a family may advise, and how each number must be. */
-const ADVICE: Readonly<Record<keyof TrainingDefaults, NumberRule>> = {
+/** What a family may advise, and how each number must be; the other is true or false. */
+const ADVICE: Readonly<Record<keyof TrainingDefaults, NumberRule | 'switch'>> = {
   problems: COUNT,
   shards: COUNT,
   unroll: COUNT,
@@ -22,6 +22,7 @@ const ADVICE: Readonly<Record<keyof TrainingDefaults, NumberRule>> = {
   outputScale: POSITIVE,
   evaluateEvery: COUNT,
   evaluateFunctions: COUNT,
+  secondDerivatives: 'switch',
 };
 
 /** The exported family; throws FileError, one sentence that names the module, the field and what it must be. */
@@ -65,7 +66,11 @@ function checkAdvice(path: string, key: string, value: unknown): void {
     throw moduleFault(path, `"training" must advise some of ${Object.keys(ADVICE).join(', ')}, got "${key}"`);
   }
   if (value === undefined) return;
-  checkAs(path, value, (task) => checkNumber(task, `training.${key}`, value, ADVICE[key as keyof TrainingDefaults]));
+  const rule = ADVICE[key as keyof TrainingDefaults];
+  if (rule !== 'switch') checkAs(path, value, (task) => checkNumber(task, `training.${key}`, value, rule));
+  else if (typeof value !== 'boolean') {
+    throw moduleFault(path, `"training.${key}" must be true or false, got ${kindOf(value)}`);
+  }
 }
 
 /** Checks a value as if a person had given it, but takes no text for a number. */

@@ -1,6 +1,6 @@
 /** Wraps the problems of a module, so that whatever it does wrong later ends the run with a sentence. */
 import type * as tfjs from '@tensorflow/tfjs';
-import type { Draw, Gradient, Problems } from '../problem.js';
+import type { Draw, Gradient, HessianProduct, Problems } from '../problem.js';
 import { callModule, kindOf, moduleFault, thrownFault } from './fault.js';
 
 /** What `configure` gave, checked; every call into it is guarded, and what it returns is checked for its shape. */
@@ -22,6 +22,7 @@ export function guardProblems(path: string, given: unknown): Problems {
       return losses;
     },
     ...(given.createGradient ? { createGradient: () => guardGradient(path, given) } : {}),
+    ...(given.createHessian ? { createHessian: () => guardHessian(path, given) } : {}),
   };
 }
 
@@ -39,19 +40,36 @@ function guardGradient(path: string, given: Problems): Gradient {
   };
 }
 
+function guardHessian(path: string, given: Problems): HessianProduct {
+  const productOf: unknown = callModule(path, 'createHessian() must return', () => given.createHessian!());
+  if (typeof productOf !== 'function') {
+    throw moduleFault(path, `createHessian() must return a function, got ${kindOf(productOf)}`);
+  }
+  return (theta, vector, batch, step, product) => {
+    try {
+      productOf(theta, vector, batch, step, product);
+    } catch (cause) {
+      throw thrownFault(path, `the Hessian-vector product must return at step ${step}`, cause);
+    }
+  };
+}
+
 function checkProblems(path: string, given: unknown): asserts given is Problems {
   if (typeof given !== 'object' || given === null) {
     throw moduleFault(path, `configure() must resolve to an object, got ${kindOf(given)}`);
   }
-  const { coordinates, draw, loss, createGradient, dataHashes } = given as Readonly<Record<string, unknown>>;
+  const { coordinates, draw, loss, createGradient, createHessian, dataHashes } = given as Readonly<
+    Record<string, unknown>
+  >;
   const must = (right: boolean, name: string, requirement: string, found: unknown) => {
     if (!right) throw moduleFault(path, `configure() must give ${requirement} as "${name}", got ${kindOf(found)}`);
   };
   must(Number.isSafeInteger(coordinates) && Number(coordinates) > 0, 'coordinates', 'a positive integer', coordinates);
   must(typeof draw === 'function', 'draw', 'a function', draw);
   must(typeof loss === 'function', 'loss', 'a function', loss);
-  const optional = createGradient === undefined || typeof createGradient === 'function';
-  must(optional, 'createGradient', 'a function or nothing', createGradient);
+  for (const [name, found] of Object.entries({ createGradient, createHessian })) {
+    must(found === undefined || typeof found === 'function', name, 'a function or nothing', found);
+  }
   const texts = Object.values(dataHashes ?? {}).every((hash) => typeof hash === 'string');
   must(texts && typeof (dataHashes ?? {}) === 'object', 'dataHashes', 'an object of texts or nothing', dataHashes);
 }

@@ -1,12 +1,15 @@
-/** Back-propagation through the recorded steps of one block, second derivatives dropped. */
+/** Back-propagation through the recorded steps of one block: all of them where second derivatives are dropped, one otherwise. */
 import { fma } from './activations';
+import { preprocessBackward } from './forward';
 import {
-  backwardPack, gateOffset, inputRows, layerCount, outputPack, outputScale, padTo4, phiLength, phiOffset,
-  recordRows, rowsBelow, stateOffset, unitsOf,
+  backwardPack, gateOffset, inputRows, layerCount, outputPack, outputScale, padTo4, recordRows, rowsBelow, stateOffset,
+  stateRows, unitsOf,
 } from './network';
 
 /** Steps whose weight gradients are taken together: what they read stays in the second-level cache. */
-const CHUNK: i32 = 5;
+export const CHUNK: i32 = 5;
+
+export function getChunk(): i32 { return CHUNK; }
 
 /**
  * Adds the block's dL/dφ to `dphi` [φ].
@@ -23,13 +26,10 @@ export function backwardBlock(
   const recordBytes = <usize>recordRows * rowBytes;
   const suffix = scratch;
   const carry = scratch + rowBytes;
-  let carryRows = 0;
-  for (let layer = 0; layer < layerCount; layer++) carryRows += 2 * unitsOf(layer);
-  memory.fill(scratch, 0, <usize>(1 + carryRows) * rowBytes);
+  memory.fill(scratch, 0, <usize>(1 + stateRows) * rowBytes);
 
   for (let s = steps - 1; s >= 0; s--) {
     const record = records + <usize>(s + 1) * recordBytes;
-    const previous = record - recordBytes + <usize>inputRows * rowBytes;
     const output = record + recordBytes - rowBytes;
     const gradient = gradients + <usize>(s + 1) * gradientStride;
     const weight = v128.load32_splat(weights + (<usize>s << 2));
@@ -38,27 +38,52 @@ export function backwardBlock(
       v128.store(suffix + b, sum);
       v128.store(output + b, extra == 0 ? sum : f32x4.add(sum, v128.load(extra + <usize>s * gradientStride + b)));
     }
-    for (let layer = layerCount - 1; layer >= 0; layer--) {
-      const units = unitsOf(layer);
-      const stateAt = <usize>stateOffset(layer) * rowBytes;
-      const gates = record + <usize>gateOffset(layer) * rowBytes;
-      backwardGates(
-        units, gates, previous + stateAt + <usize>units * rowBytes, carry + stateAt,
-        layer == layerCount - 1 ? output : 0, rowBytes,
-      );
-      let pack = backwardPack(layer);
-      const columns = 4 * units;
-      if (layer > 0) {
-        const below = carry + <usize>stateOffset(layer - 1) * rowBytes;
-        backwardRows(gates, columns, pack, rowsBelow(layer), below, true, rowBytes);
-      }
-      pack += <usize>(padTo4(rowsBelow(layer)) * columns) << 2;
-      if (s > 0) backwardRows(gates, columns, pack, units, carry + stateAt, false, rowBytes);
-    }
+    backwardLayers(record, carry, s > 0, rowBytes);
     // the weights' share of a few steps at a time, while their rows are in cache
     if (s % CHUNK == 0) {
-      weightGradients(records + <usize>s * recordBytes, recordBytes, min(CHUNK, steps - s), dphi, rowBytes);
+      weightGradients(records + <usize>s * recordBytes, min(CHUNK, steps - s), dphi, width);
     }
+  }
+}
+
+/**
+ * One step of one block backward, where dL/d∇ is wanted. `record` holds the step's rows, and before them lies the record of
+ * the step before it; `slope` points to dL/dg [width], `carry` holds dL/dh, in the rows of a state, and becomes that of the
+ * step before. Writes dL/d∇ [width] at the ∇ [width] that the step read to `inputSlope`; `scratch` holds 4 rows. What the
+ * weights get of it, `weightGradients` takes.
+ */
+export function backwardStep(
+  record: usize, slope: usize, carry: usize, gradient: usize, inputSlope: usize, scratch: usize, width: i32,
+): void {
+  const rowBytes: usize = <usize>width << 2;
+  memory.copy(record + <usize>(recordRows - 1) * rowBytes, slope, rowBytes);
+  backwardLayers(record, carry, true, rowBytes);
+  const gates = record + <usize>gateOffset(0) * rowBytes;
+  backwardRows(gates, 4 * unitsOf(0), backwardPack(0), inputRows, scratch, false, rowBytes);
+  preprocessBackward(gradient, scratch, inputSlope, rowBytes);
+}
+
+/** From dL/dg in the record's last row and dL/dh' in `carry` to dL/dz over the gates, and to dL/dh where `recur` says so. */
+function backwardLayers(record: usize, carry: usize, recur: bool, rowBytes: usize): void {
+  const recordBytes = <usize>recordRows * rowBytes;
+  const previous = record - recordBytes + <usize>inputRows * rowBytes;
+  const output = record + recordBytes - rowBytes;
+  for (let layer = layerCount - 1; layer >= 0; layer--) {
+    const units = unitsOf(layer);
+    const stateAt = <usize>stateOffset(layer) * rowBytes;
+    const gates = record + <usize>gateOffset(layer) * rowBytes;
+    backwardGates(
+      units, gates, previous + stateAt + <usize>units * rowBytes, carry + stateAt,
+      layer == layerCount - 1 ? output : 0, rowBytes,
+    );
+    let pack = backwardPack(layer);
+    const columns = 4 * units;
+    if (layer > 0) {
+      const below = carry + <usize>stateOffset(layer - 1) * rowBytes;
+      backwardRows(gates, columns, pack, rowsBelow(layer), below, true, rowBytes);
+    }
+    pack += <usize>(padTo4(rowsBelow(layer)) * columns) << 2;
+    if (recur) backwardRows(gates, columns, pack, units, carry + stateAt, false, rowBytes);
   }
 }
 
@@ -139,8 +164,13 @@ function put(to: usize, v0: v128, v1: v128, add: bool): void {
   v128.store(to, v1, 16);
 }
 
-/** dW = Σ_{step, coordinate} row·dz of every layer, as one product over all steps of the block. */
-function weightGradients(records: usize, recordBytes: usize, steps: i32, dphi: usize, rowBytes: usize): void {
+/**
+ * dW = Σ_{step, coordinate} row·dz of every layer, as one product over these steps of the block; `records` points to the record
+ * of the step before them.
+ */
+export function weightGradients(records: usize, steps: i32, dphi: usize, width: i32): void {
+  const rowBytes: usize = <usize>width << 2;
+  const recordBytes = <usize>recordRows * rowBytes;
   const first = records + recordBytes;
   const stepsBytes = <usize>steps * recordBytes;
   let to = dphi;

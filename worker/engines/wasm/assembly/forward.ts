@@ -29,6 +29,24 @@ function preprocess(gradient: usize, x: usize, rowBytes: usize): void {
 }
 
 /**
+ * dL/d∇ from dL/dx: with LogAndSign 1/(p·∇) of the first where |∇| ≥ e^−p, e^p of the second elsewhere. RNNProp's inputs have no
+ * such derivative where the running mean square is 0, and are not differentiated here.
+ */
+export function preprocessBackward(gradient: usize, slopes: usize, to: usize, rowBytes: usize): void {
+  if (inputs == RAW) {
+    memory.copy(to, slopes, rowBytes);
+    return;
+  }
+  for (let b: usize = 0; b < rowBytes; b += 16) {
+    const value = v128.load(gradient + b);
+    const large = f32x4.ge(f32x4.abs(value), f32x4.splat(THRESHOLD));
+    const logarithm = f32x4.div(f32x4.mul(v128.load(slopes + b), f32x4.splat(INVERSE_P)), value);
+    const linear = f32x4.mul(v128.load(slopes + rowBytes + b), f32x4.splat(EXP_P));
+    v128.store(to + b, v128.bitselect(logarithm, linear, large));
+  }
+}
+
+/**
  * RNNProp's inputs (Lv et al. 2017, arXiv 1703.03633): the gradient and its running mean, over the root of the running mean
  * square, into the rows x. `moments` are rows of p, the sum of the weights so far that corrects the bias, of m and of v.
  */

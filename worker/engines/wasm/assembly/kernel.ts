@@ -1,7 +1,7 @@
 /** What the engine calls. */
 export { addLayer, configure, finish, getRecordRows, getStateRows, loadPhi, packBytes } from './network';
 export { copyState, forwardBlock } from './forward';
-export { backwardBlock } from './backward';
+export { backwardBlock, backwardStep, getChunk, weightGradients } from './backward';
 
 /** Where free memory begins. */
 export function heapBase(): usize {

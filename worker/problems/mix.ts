@@ -110,10 +110,9 @@ const COMBINED: Readonly<Record<keyof TrainingNumbers, (values: readonly number[
 };
 
 function trainingOf(all: readonly TrainingDefaults[]): TrainingDefaults {
-  const training: TrainingDefaults = {
-    // where one family is better off without, so is the mix
-    secondDerivatives: all.every(({ secondDerivatives }) => secondDerivatives === true),
-  };
+  const training: TrainingDefaults = {};
+  // where one family is better off without, so is the mix
+  if (all.every(({ secondDerivatives }) => secondDerivatives)) training.secondDerivatives = true;
   for (const [name, combine] of Object.entries(COMBINED) as [keyof TrainingNumbers, typeof COMBINED.problems][]) {
     const values = all.map((defaults) => defaults[name]).filter((value) => value !== undefined);
     if (values.length > 0) training[name] = combine(values);

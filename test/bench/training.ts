@@ -39,6 +39,12 @@ const SETS: Readonly<Record<string, Flags>> = {
   'unroll-5': { unroll: 5 },
   'unroll-10': { unroll: 10 },
   'unroll-3-to-20': { unroll: 3, 'longest-unroll': 20 },
+  second: { 'second-derivatives': true },
+  'second-5': { 'second-derivatives': true, unroll: 5 },
+  'second-5-rate-0.008': { 'second-derivatives': true, unroll: 5, 'learning-rate': 8e-3 },
+  'second-10': { 'second-derivatives': true, unroll: 10 },
+  'second-10-rate-0.008': { 'second-derivatives': true, unroll: 10, 'learning-rate': 8e-3 },
+  'second-20': { 'second-derivatives': true, unroll: 20 },
   curriculum: { horizon: 25, horizons: '50,100', 'evaluate-every': 250 },
 };
 

@@ -58,6 +58,7 @@ export const logistic: ProblemFamily = {
       coordinates: options.dimension + 1,
       draw: (key, count) => draw(key, count, options),
       loss: (tf, theta, batch) => loss(tf, theta, batch, options),
+      stationary: true,
       createGradient: () => createGradient(options),
       createHessian: () => createHessian(options),
     };

@@ -45,6 +45,8 @@ export interface TensorEngineOptions {
   secondDerivatives?: boolean;
   /** How the LSTM is computed; closed with the engine. @default plain operations */
   kernel?: LstmKernel;
+  /** What else is closed with the engine. @default nothing */
+  resources?: readonly { close(): void }[];
   name: string;
   /** The device in words. @default none */
   device?: string;
@@ -86,6 +88,7 @@ export class TensorEngine implements Engine {
   readonly #secondDerivatives: boolean;
   readonly #kernel: LstmKernel;
   readonly #phi: Float32Array;
+  readonly #resources: readonly { close(): void }[];
   readonly #watch: DeviceWatch | undefined;
   #checked = false;
 
@@ -100,6 +103,7 @@ export class TensorEngine implements Engine {
     this.#secondDerivatives = secondDerivatives;
     this.#kernel = kernel ?? createPlainLstm(tf, network);
     this.#phi = new Float32Array(phiLength(network));
+    this.#resources = [...(options.resources ?? []), this.#kernel];
     this.#watch = watch;
     const parts = [`tfjs ${tf.version.tfjs}`, `backend ${this.#backend}`, device, this.#kernel.description];
     this.description = parts.filter((part) => part !== undefined).join(', ');
@@ -124,7 +128,7 @@ export class TensorEngine implements Engine {
   }
 
   close(): void {
-    this.#kernel.close();
+    for (const resource of this.#resources) resource.close();
   }
 
   /** Throws DeviceLostError where the device goes away meanwhile, LoptError where it fails otherwise. */

@@ -4,6 +4,7 @@ import type { Tf } from '../../../problems/problem.js';
 import type { LstmKernel, LstmPassage, PassageOptions, TensorState, WindowSignal } from '../lstm-kernel.js';
 import type { LstmWindow } from './lstm-window.js';
 import { tilesOf } from './plan.js';
+import { Recent } from './recent.js';
 import { TensorBuffers } from './tensor-buffers.js';
 import { WebGpuLstm, type WebGpuLstmOptions } from './webgpu-lstm.js';
 
@@ -25,14 +26,18 @@ export class WebGpuKernel implements LstmKernel {
   readonly lstm: WebGpuLstm;
   readonly #tf: Tf;
   readonly #buffers: TensorBuffers;
-  /** By the number of coordinates, the latest one last. */
-  readonly #windows = new Map<number, LstmWindow>();
+  /** By the number of coordinates. */
+  readonly #windows: Recent<number, LstmWindow>;
 
   constructor({ tf, ...options }: WebGpuKernelOptions) {
     this.#tf = tf;
     this.#buffers = new TensorBuffers(tf);
     this.lstm = new WebGpuLstm(options);
     this.description = this.lstm.description;
+    this.#windows = new Recent(KEPT, (window) => {
+      this.#buffers.submit();
+      window.close();
+    });
   }
 
   loadPhi(phi: Float32Array): void {
@@ -74,23 +79,12 @@ export class WebGpuKernel implements LstmKernel {
 
   #windowFor(coordinates: number, { steps, backward }: PassageOptions): LstmWindow {
     const known = this.#windows.get(coordinates);
+    if (known && (!backward || known.steps >= steps)) return known;
+    // before the new one is made: they are large
     this.#windows.delete(coordinates);
-    const fits = known !== undefined && (!backward || known.steps >= steps);
-    if (!fits) this.#forget(known);
-    const window = fits ? known : this.lstm.createWindow(coordinates, backward ? steps : Math.min(steps, WALK));
+    const window = this.lstm.createWindow(coordinates, backward ? steps : Math.min(steps, WALK));
     this.#windows.set(coordinates, window);
-    for (const [other, old] of this.#windows) {
-      if (this.#windows.size <= KEPT) break;
-      this.#windows.delete(other);
-      this.#forget(old);
-    }
     return window;
-  }
-
-  #forget(window: LstmWindow | undefined): void {
-    if (!window) return;
-    this.#buffers.submit();
-    window.close();
   }
 }
 

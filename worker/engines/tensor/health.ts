@@ -3,11 +3,12 @@ import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from '../../problems/problem.js';
 import type { ShardState } from '../engine.js';
 
-/** Whether each of P problems has finite numbers alone in each of the rows [N]: 1 or 0, [rows × P]. */
-export function finiteRows(tf: Tf, rows: readonly tfjs.Tensor1D[], count: number): tfjs.Tensor1D {
+/** Whether each of P problems has finite numbers alone in all of the rows [N]: 1 or 0, [P]. */
+export function finiteProblems(tf: Tf, rows: readonly tfjs.Tensor1D[], count: number): tfjs.Tensor1D {
   return tf.tidy(() => {
     const all = rows.length === 1 ? rows[0]! : tf.stack([...rows]);
-    return tf.all<tfjs.Tensor1D>(tf.isFinite(tf.reshape(all, [rows.length * count, rows[0]!.size / count])), 1);
+    const finite = tf.all(tf.isFinite(tf.reshape(all, [rows.length * count, rows[0]!.size / count])), 1);
+    return tf.all<tfjs.Tensor1D>(tf.reshape(finite, [rows.length, count]), 0);
   });
 }
 

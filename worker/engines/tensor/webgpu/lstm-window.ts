@@ -1,5 +1,6 @@
 /** The buffers of a window on the device, and the commands that compute it. */
 import { backwardParameters } from './backward-shader.js';
+import { BindGroups } from './bind-groups.js';
 import type { DeviceBuffers } from './device-buffers.js';
 import { FORWARD_OUTPUTS, type ForwardParameters, forwardParameters } from './forward-shader.js';
 import { type LstmPlan, tilesOf } from './plan.js';
@@ -73,6 +74,7 @@ export class LstmWindow {
   readonly keep: boolean;
   readonly #shared: SharedResources;
   readonly #buffers: DeviceBuffers;
+  readonly #bindGroups: BindGroups;
   readonly #slabs: Slab[] = [];
   readonly #lossWeights: GPUBuffer;
   readonly #partials: GPUBuffer;
@@ -89,6 +91,7 @@ export class LstmWindow {
     this.#shared = shared;
     this.#largestBuffer = largestBuffer;
     this.#buffers = buffers;
+    this.#bindGroups = new BindGroups(shared.device);
     this.coordinates = coordinates;
     this.steps = steps;
     const tiles = tilesOf(plan, coordinates);
@@ -220,6 +223,7 @@ export class LstmWindow {
 
   /** Destroys the window's buffers. */
   close(): void {
+    this.#bindGroups.clear();
     this.#buffers.close();
   }
 
@@ -333,8 +337,7 @@ export class LstmWindow {
   }
 
   #bind(pass: GPUComputePassEncoder, pipeline: GPUComputePipeline, buffers: readonly GPUBuffer[]): void {
-    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-    pass.setBindGroup(0, this.#shared.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+    pass.setBindGroup(0, this.#bindGroups.of(pipeline, buffers));
   }
 }
 

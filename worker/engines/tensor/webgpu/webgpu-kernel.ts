@@ -62,7 +62,7 @@ export class WebGpuKernel implements LstmKernel {
   }
 
   async download([state]: TensorState): Promise<Float32Array> {
-    return Float32Array.from(await state!.data<'float32'>());
+    return new Float32Array(await state!.data<'float32'>());
   }
 
   begin(state: TensorState, options: PassageOptions): LstmPassage {

@@ -18,7 +18,7 @@ import {
 import { Arena } from './arena.js';
 import { useBackend } from './backend.js';
 import { type ColumnState, selectState } from './column-state.js';
-import { finiteProblems, healthyCoordinates, selectRows } from './health.js';
+import { healthOf, healthyCoordinates, selectRows } from './health.js';
 import { checkHessian, hessianVectorProduct } from './hessian.js';
 import type { LstmKernel, LstmPassage, TensorState, WindowSignal } from './lstm-kernel.js';
 import { createPlainLstm } from './plain-lstm.js';
@@ -167,10 +167,10 @@ export class TensorEngine implements Engine {
       const theta = arena.hold(this.#tf.tensor1d(state.theta.slice()));
       const first = await this.#gradient(theta, batchOn(state, data), 0);
       arena.hold([first.losses, first.gradient]);
-      const finite = arena.hold(finiteProblems(this.#tf, [first.gradient], count));
-      const [losses, flags] = await Promise.all([first.losses.data(), finite.data()]);
-      state.initialLosses.set(losses);
-      const bad = markWhere(state, state.initialLosses, (p) => flags[p] === 1);
+      const health = arena.hold(healthOf(this.#tf, [first.losses], [first.gradient]));
+      const values = await health.data<'float32'>();
+      state.initialLosses.set(values.subarray(0, count));
+      const bad = markWhere(state, state.initialLosses, (p) => values[count + p] === 0);
       if (bad) zeroBad(state, state.theta);
       const mask = this.#maskOf(state, arena);
       const clean = (row: tfjs.Tensor1D) => arena.hold(selectRows(this.#tf, [row], mask))[0]!;
@@ -191,7 +191,8 @@ export class TensorEngine implements Engine {
       const start = this.#take(state, arena);
       const backward = !forwardOnly && !this.#secondDerivatives;
       const passage = arena.holdPassage(this.#kernel.begin(start.hidden, { steps, backward }));
-      const { losses, gradients, thetas } = await this.#forward(passage, start, state, steps, arena);
+      const record = await this.#forward(passage, start, state, steps, arena);
+      const { gradients, thetas } = record;
       const extra = this.#rowsOf(request.updateGradient, steps, arena);
       // what a problem left before it went bad need not be finite: it goes through the backward pass as zeros
       let healthy = this.#maskOf(state, arena);
@@ -205,7 +206,7 @@ export class TensorEngine implements Engine {
         return new Float32Array(await arena.hold(slopes).data<'float32'>());
       };
       // problems seldom go bad: the device goes backwards while the host judges, and once more where one did
-      const [judged, early] = await Promise.all([this.#judge(state, losses, gradients, arena), backwards()]);
+      const [judged, early] = await Promise.all([this.#judge(state, passage, record, arena), backwards()]);
       if (judged.worse) healthy = this.#maskOf(state, arena);
       const phiGradient = judged.worse ? await backwards() : early;
       const [last, theta] = clean([gradients[steps]!, thetas.at(-1)!]) as [tfjs.Tensor1D, tfjs.Tensor1D];
@@ -303,14 +304,16 @@ export class TensorEngine implements Engine {
   /** Reads the losses [K × P], and marks the problems that went bad in these steps. */
   async #judge(
     state: ShardState,
-    losses: readonly tfjs.Tensor1D[],
-    gradients: readonly tfjs.Tensor1D[],
+    passage: LstmPassage,
+    { losses, gradients }: WindowRecord,
     arena: Arena,
   ): Promise<{ losses: Float32Array; worse: boolean }> {
-    const finite = arena.hold(finiteProblems(this.#tf, gradients.slice(1), state.count));
-    const stacked = arena.hold(this.#tf.stack([...losses]));
-    const [values, flags] = await Promise.all([stacked.data<'float32'>(), finite.data()]);
-    return { losses: values, worse: markWhere(state, values, (p) => flags[p] === 1) };
+    const after = gradients.slice(1);
+    const health = passage.health?.(losses, after.at(-1)!) ?? healthOf(this.#tf, losses, after);
+    const values = await arena.hold(health).data<'float32'>();
+    const flags = losses.length * state.count;
+    const own = values.subarray(0, flags);
+    return { losses: own, worse: markWhere(state, own, (p) => values[flags + p] === 0) };
   }
 
   /** Which coordinates are of healthy problems; nothing where all are. */

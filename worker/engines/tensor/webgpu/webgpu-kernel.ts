@@ -95,8 +95,14 @@ class Passage implements LstmPassage {
   readonly #initial: tfjs.Tensor;
   readonly #windowFor: (coordinates: number) => LstmWindow;
   #window: LstmWindow | undefined;
+  /** Buffers of the window: θ, and where the next one goes. */
+  #points: readonly [GPUBuffer, GPUBuffer] | undefined;
+  /** The tensor with the same θ. */
+  #reached: tfjs.Tensor | undefined;
   /** Steps done since the state was last set. */
   #step = 0;
+  /** Whether that was within the passage. */
+  #again = false;
 
   constructor(
     tf: Tf,
@@ -117,11 +123,36 @@ class Passage implements LstmPassage {
     if (this.#step === window.steps) this.#startAgain(window);
     const [slopes, point] = [this.#buffers.of(gradient), this.#buffers.of(theta)];
     const { tensor, buffer } = this.#buffers.create(gradient.size);
+    const bytes = 4 * gradient.size;
+    const [from, to] = this.#points!;
     this.#buffers.encode((encoder) => {
       window.setGradient(encoder, this.#step, slopes);
-      window.forward(encoder, this.#step, buffer, point);
+      if (theta !== this.#reached) encoder.copyBufferToBuffer(point, 0, from, 0, bytes);
+      window.forward(encoder, this.#step, to, from);
+      encoder.copyBufferToBuffer(to, 0, buffer, 0, bytes);
     });
+    this.#points = [to, from];
+    this.#reached = tensor;
     this.#step += 1;
+    return tensor;
+  }
+
+  health(losses: readonly tfjs.Tensor1D[], last: tfjs.Tensor1D): tfjs.Tensor1D | undefined {
+    if (this.#again) return undefined;
+    const window = this.#windowOf(last.size);
+    const count = losses[0]!.size;
+    const flags = losses.length * count;
+    const slopes = this.#buffers.of(last);
+    const rows = losses.map((row) => this.#buffers.of(row));
+    const { tensor, buffer } = this.#buffers.create(flags + count);
+    this.#buffers.encode((encoder) => {
+      rows.forEach((row, s) => {
+        encoder.copyBufferToBuffer(row, 0, buffer, 4 * s * count, 4 * count);
+      });
+      encoder.clearBuffer(buffer, 4 * flags, 4 * count);
+      window.setGradient(encoder, this.#step, slopes);
+      window.flagProblems(encoder, this.#step, last.size / count, buffer, flags);
+    });
     return tensor;
   }
 
@@ -166,6 +197,7 @@ class Passage implements LstmPassage {
       const state = this.#buffers.of(this.#initial);
       this.#buffers.encode((encoder) => window.setState(encoder, state));
       this.#window = window;
+      this.#points = window.points;
     }
     return this.#window;
   }
@@ -179,6 +211,7 @@ class Passage implements LstmPassage {
     });
     tensor.dispose();
     this.#step = 0;
+    this.#again = true;
   }
 
   #zeroBad(window: LstmWindow, healthy: tfjs.Tensor1D): void {

@@ -105,23 +105,21 @@ export function zeroBad(state: ShardState, row: Float32Array): void {
   }
 }
 
-/** Closes a window: counts its steps, and sums its losses [K × P] over the problems that are healthy at its end. */
-export function finishWindow(
-  state: ShardState,
-  steps: number,
-  phiGradient: Float32Array,
+/** Sums a window's losses [K × P] over the problems that are healthy at its end. */
+export function sumLosses(
+  { count, healthy }: ShardState,
   stepLosses: Float32Array | Float64Array,
   lossWeights: Float32Array,
-): WindowResult {
-  state.step += steps;
+): Pick<WindowResult, 'loss' | 'finalLoss' | 'healthy'> {
+  const steps = stepLosses.length / count;
   let loss = 0;
   let finalLoss = 0;
-  let healthy = 0;
-  for (let p = 0; p < state.count; p++) {
-    if (state.healthy[p] === 0) continue;
-    healthy += 1;
-    for (let s = 0; s < steps; s++) loss += lossWeights[s]! * stepLosses[s * state.count + p]!;
-    finalLoss += stepLosses[(steps - 1) * state.count + p]!;
+  let good = 0;
+  for (let p = 0; p < count; p++) {
+    if (healthy[p] === 0) continue;
+    good += 1;
+    for (let s = 0; s < steps; s++) loss += lossWeights[s]! * stepLosses[s * count + p]!;
+    finalLoss += stepLosses[(steps - 1) * count + p]!;
   }
-  return { state, phiGradient, loss, finalLoss, healthy };
+  return { loss, finalLoss, healthy: good };
 }

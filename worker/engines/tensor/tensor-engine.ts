@@ -6,7 +6,7 @@ import { type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
 import type { Batch, Problems, Split, Tf } from '../../problems/problem.js';
 import type { WalkRequest } from '../../walk.js';
-import { batchOf, drawShard, finishWindow, markWhere, zeroBad } from '../../window.js';
+import { batchOf, drawShard, markWhere, sumLosses, zeroBad } from '../../window.js';
 import {
   DeviceLostError,
   type DeviceShard,
@@ -206,13 +206,14 @@ export class TensorEngine implements Engine {
         return new Float32Array(await arena.hold(slopes).data<'float32'>());
       };
       // problems seldom go bad: the device goes backwards while the host judges, and once more where one did
-      const [judged, early] = await Promise.all([this.#judge(state, passage, record, arena), backwards()]);
+      const [judged, early] = await Promise.all([this.#judge(state, passage, record, lossWeights, arena), backwards()]);
       if (judged.worse) healthy = this.#maskOf(state, arena);
       const phiGradient = judged.worse ? await backwards() : early;
       const [last, theta] = clean([gradients[steps]!, thetas.at(-1)!]) as [tfjs.Tensor1D, tfjs.Tensor1D];
       const hidden = arena.hold(passage.state(healthy));
       await this.#settle(state, { theta, gradient: last, hidden, data: start.data }, arena, resident);
-      return finishWindow(state, steps, phiGradient, judged.losses, lossWeights);
+      state.step += steps;
+      return { state, phiGradient, ...judged.sums };
     } finally {
       arena.dispose();
     }
@@ -301,19 +302,21 @@ export class TensorEngine implements Engine {
     return result;
   }
 
-  /** Reads the losses [K × P], and marks the problems that went bad in these steps. */
+  /** Reads the losses, marks the problems that went bad in these steps, and sums those of the others. */
   async #judge(
     state: ShardState,
     passage: LstmPassage,
     { losses, gradients }: WindowRecord,
+    lossWeights: Float32Array,
     arena: Arena,
-  ): Promise<{ losses: Float32Array; worse: boolean }> {
+  ): Promise<{ sums: ReturnType<typeof sumLosses>; worse: boolean }> {
     const after = gradients.slice(1);
     const health = passage.health?.(losses, after.at(-1)!) ?? healthOf(this.#tf, losses, after);
     const values = await arena.hold(health).data<'float32'>();
     const flags = losses.length * state.count;
     const own = values.subarray(0, flags);
-    return { losses: own, worse: markWhere(state, own, (p) => values[flags + p] === 0) };
+    const worse = markWhere(state, own, (p) => values[flags + p] === 0);
+    return { sums: sumLosses(state, own, lossWeights), worse };
   }
 
   /** Which coordinates are of healthy problems; nothing where all are. */

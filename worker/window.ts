@@ -76,19 +76,22 @@ export function markBad(state: ShardState, losses: Float64Array, gradient: Float
   });
 }
 
-/** The same, where it is known whether a problem's gradient is finite. */
+/** The same for the losses of some steps [steps × P], where it is known whether a problem's gradients are finite. */
 export function markWhere(
-  state: ShardState,
-  losses: ArrayLike<number>,
-  finiteGradient: (problem: number) => boolean,
+  { count, healthy, initialLosses }: ShardState,
+  losses: Float32Array | Float64Array,
+  finiteGradients: (problem: number) => boolean,
 ): boolean {
   let any = false;
-  for (let p = 0; p < state.count; p++) {
-    if (state.healthy[p] === 0) continue;
-    const loss = losses[p]!;
-    const limit = BLOW_UP * Math.max(1, state.initialLosses[p]!);
-    if (Number.isFinite(loss) && loss <= limit && finiteGradient(p)) continue;
-    state.healthy[p] = 0;
+  for (let p = 0; p < count; p++) {
+    if (healthy[p] === 0) continue;
+    const limit = BLOW_UP * Math.max(1, initialLosses[p]!);
+    let good = finiteGradients(p);
+    for (let at = p; good && at < losses.length; at += count) {
+      good = Number.isFinite(losses[at]!) && losses[at]! <= limit;
+    }
+    if (good) continue;
+    healthy[p] = 0;
     any = true;
   }
   return any;
@@ -102,23 +105,21 @@ export function zeroBad(state: ShardState, row: Float32Array): void {
   }
 }
 
-/** Closes a window: counts its steps, and sums its losses [K × P] over the problems that are healthy at its end. */
-export function finishWindow(
-  state: ShardState,
-  steps: number,
-  phiGradient: Float32Array,
-  stepLosses: Float64Array,
+/** Sums a window's losses [K × P] over the problems that are healthy at its end. */
+export function sumLosses(
+  { count, healthy }: ShardState,
+  stepLosses: Float32Array | Float64Array,
   lossWeights: Float32Array,
-): WindowResult {
-  state.step += steps;
+): Pick<WindowResult, 'loss' | 'finalLoss' | 'healthy'> {
+  const steps = stepLosses.length / count;
   let loss = 0;
   let finalLoss = 0;
-  let healthy = 0;
-  for (let p = 0; p < state.count; p++) {
-    if (state.healthy[p] === 0) continue;
-    healthy += 1;
-    for (let s = 0; s < steps; s++) loss += lossWeights[s]! * stepLosses[s * state.count + p]!;
-    finalLoss += stepLosses[(steps - 1) * state.count + p]!;
+  let good = 0;
+  for (let p = 0; p < count; p++) {
+    if (healthy[p] === 0) continue;
+    good += 1;
+    for (let s = 0; s < steps; s++) loss += lossWeights[s]! * stepLosses[s * count + p]!;
+    finalLoss += stepLosses[(steps - 1) * count + p]!;
   }
-  return { state, phiGradient, loss, finalLoss, healthy };
+  return { loss, finalLoss, healthy: good };
 }

@@ -27,6 +27,8 @@ export interface TensorEngineUnderTest extends Partial<Pick<EngineUnderTest, 'en
   load(): Promise<Tf>;
   /** @default plain operations */
   kernel?(tf: Tf, network: Network): LstmKernel;
+  /** Its own gradient of stationary problems. @default that of the operations */
+  stationaryGradient?(tf: Tf, problems: Problems): Pick<TensorEngineOptions, 'gradient' | 'resources'>;
   /** Families whose gradient the backend has no operations for. @default none */
   lacks?: readonly string[];
   /** Numbers on the device beside tensors that must not grow, as buffers. */
@@ -70,7 +72,8 @@ async function makeEngine(
   const tf = await under.load();
   // second derivatives need the plain operations
   const kernel = options.secondDerivatives ? undefined : under.kernel?.(tf, options.network);
-  const engine = new TensorEngine({ ...options, tf, name: under.name, ...(kernel && { kernel }) });
+  const own = options.problems.stationary ? under.stationaryGradient?.(tf, options.problems) : undefined;
+  const engine = new TensorEngine({ ...options, ...own, tf, name: under.name, ...(kernel && { kernel }) });
   engine.loadPhi(somePhi(options.network));
   return { engine, tf };
 }

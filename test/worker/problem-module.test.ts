@@ -247,6 +247,10 @@ testCases('problems that are configured wrongly are told so', 'configured', {
     configured('createGradient: {}'),
     'configure() must give a function or nothing as "createGradient", got an object',
   ],
+  'stationary in words': [
+    configured('stationary: "yes"'),
+    'configure() must give true, false or nothing as "stationary", got "yes"',
+  ],
   'hashes that are none': [
     configured('dataHashes: { table: 3 }'),
     'configure() must give an object of texts or nothing as "dataHashes", got an object',
@@ -321,6 +325,14 @@ testCases('losses that are wrong are told so', 'loss', {
   'divided by the largest': [
     configured('loss: (tf, ...a) => { const l = p.loss(tf, ...a); return tf.div(l, tf.max(l)); }', 'plain'),
     `problem p must be a function of (key, p) alone, and its data or its loss depends on the count; ${OTHERS}`,
+  ],
+  'stationary, and yet of the step': [
+    configured('stationary: true, loss: (tf, t, b, step) => tf.mul(p.loss(tf, t, b, step), 1 + step)', 'plain'),
+    'loss() must read neither step nor key where "stationary" is true, and does',
+  ],
+  'stationary, and yet of the key': [
+    configured('stationary: true, loss: (tf, t, b, step) => tf.mul(p.loss(tf, t, b, step), 1 + b.key[0])', 'plain'),
+    'loss() must read neither step nor key where "stationary" is true, and does',
   ],
   'dropout by Math.random()': [
     configured('loss: (tf, ...a) => tf.mul(p.loss(tf, ...a), Math.random())', 'plain'),

@@ -7,6 +7,7 @@ import { useBackend } from '../../worker/engines/tensor/backend.js';
 import { TensorEngine } from '../../worker/engines/tensor/tensor-engine.js';
 import { loadWebGpu } from '../../worker/engines/tensor/webgpu/load.js';
 import { packState, planLstm, SOFTWARE_VARIANT, unpackState } from '../../worker/engines/tensor/webgpu/plan.js';
+import { recordedGradient } from '../../worker/engines/tensor/webgpu/recorded-gradient.js';
 import { createWebGpuEngine } from '../../worker/engines/tensor/webgpu/webgpu-engine.js';
 import { WebGpuKernel } from '../../worker/engines/tensor/webgpu/webgpu-kernel.js';
 import type { Tf } from '../../worker/problems/problem.js';
@@ -41,6 +42,7 @@ for (const [name, stateBudget] of [
       kernels.add(kernel);
       return kernel;
     },
+    stationaryGradient: (tf, problems) => recordedGradient({ tf, device: device!, problems }),
     held: () => [...kernels].reduce((sum, { lstm }) => sum + lstm.bufferCount, 0),
     encode: (layers, network, coordinates) =>
       packState(planLstm(network, device!.limits, variant), coordinates, layers),

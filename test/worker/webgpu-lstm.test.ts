@@ -193,6 +193,41 @@ describe('WebGpuLstm', () => {
     });
   });
 
+  it('flags the problems that have a number in ∇_1…∇_K that is not finite, in one buffer and in several', async (test) => {
+    const fixture = repeatFixture(fixtureNamed('[8] raw trained-like'), 20);
+    const { coordinates, steps } = fixture;
+    const [width, at] = [2, 3];
+    const count = coordinates / width;
+    const rows = rowsOf(fixture).map((row) => Float32Array.from(row));
+    const bad = [
+      [1, 0, Number.NaN],
+      [steps, coordinates - 1, Number.POSITIVE_INFINITY],
+      [2, 61, Number.NEGATIVE_INFINITY],
+      [steps, 100, Number.NaN],
+    ] as const;
+    for (const [row, n, value] of bad) rows[row]![n] = value;
+    rows[0]![7] = Number.NaN; // of the step before
+    rows[1]![20] = 3.4e38;
+    const expected = new Float32Array(at + count);
+    for (const [, n] of bad) expected[at + Math.floor(n / width)] = 1;
+    const variant: LstmVariant = { ...SOFTWARE_VARIANT, tile: 16, groups: 5 };
+    for (const options of [{}, { largestBuffer: 6 * 4 * 16 * 16 * (steps + 1) }]) {
+      await withLstm(test, fixture, { variant, ...options }, async ({ device, lstm }) => {
+        const window = lstm.createWindow(coordinates, steps);
+        const buffers = rows.map((row) => tensorBuffer(device, row));
+        const flags = tensorBuffer(device, new Float32Array(at + count));
+        const encoder = device.createCommandEncoder();
+        buffers.forEach((buffer, s) => {
+          window.setGradient(encoder, s, buffer);
+        });
+        window.flagProblems(encoder, steps, width, flags, at);
+        device.queue.submit([encoder.finish()]);
+        assert.deepEqual(await readFloats(device, flags, at + count), expected);
+        for (const buffer of [...buffers, flags]) buffer.destroy();
+      });
+    }
+  });
+
   it('leaves the bits of the others where coordinates are made zero, whatever was in them', async (test) => {
     const fixture = repeatFixture(fixtureNamed('[8] log-and-sign trained-like'), 11);
     const { coordinates, steps } = fixture;

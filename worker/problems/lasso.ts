@@ -61,6 +61,7 @@ export const lasso: ProblemFamily = {
       coordinates: columns,
       draw: (key, count) => draw(key, count, options),
       loss: (tf, theta, batch) => loss(tf, theta, batch, options),
+      stationary: true,
       createGradient: () => createGradient(options),
       createHessian: () => createHessian(options),
     };

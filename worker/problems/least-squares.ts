@@ -5,6 +5,7 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { dataTensor } from './data-tensor.js';
 import type { Batch, Tf } from './problem.js';
+import { matrixVectorProducts } from './products.js';
 
 /** The shape of W. */
 export interface LeastSquaresShape {
@@ -23,10 +24,9 @@ export function residuals(
   return tf.tidy(() => {
     const all = dataTensor(tf, batch);
     const { count } = batch;
-    const w = tf.reshape(tf.slice(all, [0, 0], [count, rows * columns]), [count, rows, columns]);
+    const w: tfjs.Tensor3D = tf.reshape(tf.slice(all, [0, 0], [count, rows * columns]), [count, rows, columns]);
     const y = tf.slice(all, [0, rows * columns], [count, rows]);
-    const product = tf.matMul(w, tf.reshape(theta, [count, columns, 1]));
-    return tf.sub<tfjs.Tensor2D>(tf.reshape(product, [count, rows]), y);
+    return tf.sub<tfjs.Tensor2D>(matrixVectorProducts(tf, w, theta), y);
   });
 }
 

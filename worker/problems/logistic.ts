@@ -9,6 +9,7 @@ import { exp, log } from '../../shared/elementary.js';
 import { fillNormal, foldIn, type Key } from '../../shared/random.js';
 import { dataTensor } from './data-tensor.js';
 import type { Batch, Draw, Gradient, HessianProduct, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+import { matrixVectorProducts } from './products.js';
 import { streamKey } from './streams.js';
 
 /** What a problem is drawn from. */
@@ -58,6 +59,7 @@ export const logistic: ProblemFamily = {
       coordinates: options.dimension + 1,
       draw: (key, count) => draw(key, count, options),
       loss: (tf, theta, batch) => loss(tf, theta, batch, options),
+      stationary: true,
       createGradient: () => createGradient(options),
       createHessian: () => createHessian(options),
     };
@@ -112,10 +114,10 @@ function loss(
 ): tfjs.Tensor1D {
   return tf.tidy(() => {
     const { count } = batch;
-    const x = tf.reshape(dataTensor(tf, batch), [count, examples, dimension]);
+    const x: tfjs.Tensor3D = tf.reshape(dataTensor(tf, batch), [count, examples, dimension]);
     const w = tf.slice(theta, [0, 0], [count, dimension]);
     const bias = tf.slice(theta, [0, dimension], [count, 1]);
-    const scores = tf.reshape(tf.matMul(x, tf.reshape(w, [count, dimension, 1])), [count, examples]);
+    const scores = matrixVectorProducts(tf, x, w);
     const labels = tf.tensor1d(Array.from({ length: examples }, (_, i) => labelOf(i)));
     const margins = tf.mul(labels, tf.add(scores, bias));
     const penalty = tf.mul(tf.sum(tf.square(w), 1), lambda / 2);

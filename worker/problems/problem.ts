@@ -69,6 +69,11 @@ export interface Problems {
   draw(key: Key, count: number, split: Split): Draw;
   /** f_t of every problem: θ is [P, d]; returns [P]. The gradient of its sum holds every problem's own gradient. */
   loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, step: number): tfjs.Tensor1D;
+  /**
+   * Whether f is the same function at every step: `loss` reads neither `step` nor the key, and the data through
+   * `dataTensor` alone. An engine may then take down its operations once, and repeat them. @default false
+   */
+  readonly stationary?: boolean;
   /** Makes the closed-form gradient with its scratch memory; one a thread. */
   createGradient?(): Gradient;
   /** Makes the closed-form Hessian-vector product with its scratch memory; one a thread. */

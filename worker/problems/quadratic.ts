@@ -33,6 +33,7 @@ export const quadratic: ProblemFamily = {
       coordinates: dimension,
       draw: (key, count) => draw(key, count, dimension, fill, scale),
       loss: (tf, theta, batch) => loss(tf, theta, batch, dimension),
+      stationary: true,
       createGradient: () => createGradient(dimension),
       createHessian: () => createHessian(dimension),
     };

@@ -42,6 +42,7 @@ export const rastrigin: ProblemFamily = {
       coordinates: dimension,
       draw: (key, count) => draw(key, count, dimension, options['initial-scale'] as number),
       loss: (tf, theta, batch) => loss(tf, theta, batch, dimension, alpha),
+      stationary: true,
       createGradient: () => createGradient(dimension, alpha),
       createHessian: () => createHessian(dimension, alpha),
     };

@@ -59,6 +59,7 @@ export const rosenbrock: ProblemFamily = {
       coordinates: dimension,
       draw: (key, count) => draw(key, count, options),
       loss: (tf, theta, batch) => loss(tf, theta, batch, dimension),
+      stationary: true,
       createGradient: () => createGradient(dimension),
       createHessian: () => createHessian(dimension),
     };

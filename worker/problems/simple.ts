@@ -11,7 +11,14 @@ export const simple: ProblemFamily = {
   options: {},
   training: { problems: 64, shards: 2, unroll: 5, learningRate: 2e-3, evaluateEvery: 500, evaluateFunctions: 1024 },
   async configure(): Promise<Problems> {
-    return { coordinates: 1, draw, loss, createGradient: () => gradient, createHessian: () => hessian };
+    return {
+      coordinates: 1,
+      draw,
+      loss,
+      stationary: true,
+      createGradient: () => gradient,
+      createHessian: () => hessian,
+    };
   },
 };
 

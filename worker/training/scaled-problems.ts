@@ -76,18 +76,34 @@ export function scaleHessian(hessian: HessianProduct): HessianProduct {
 }
 
 function scaledLoss(problems: Problems, tf: Tf, theta: tfjs.Tensor2D, batch: Batch, step: number): tfjs.Tensor1D {
-  const { own, scales } = separate(batch, theta.size);
-  if (!scales) return problems.loss(tf, theta, own, step);
+  const { count, split, tensor } = batch;
+  if (split !== 'train') return problems.loss(tf, theta, batch, step);
   return tf.tidy(() => {
-    if (!batch.tensor) {
+    if (!tensor) {
+      const { own, scales } = separate(batch, theta.size);
       // a tensor keeps the array that it is made from
-      return problems.loss(tf, tf.mul(theta, tf.tensor2d(scales.slice(), theta.shape)), own, step);
+      return problems.loss(tf, tf.mul(theta, tf.tensor2d(scales!.slice(), theta.shape)), own, step);
     }
     // what is on the device is split there
-    const { length } = own.data;
-    const all = tf.reshape(batch.tensor, [length + theta.size]) as tfjs.Tensor1D;
+    const length = tensor.size - theta.size;
+    const all = tf.reshape(tensor, [tensor.size]) as tfjs.Tensor1D;
     const c = tf.reshape(tf.slice(all, length), theta.shape);
-    const data = length === 0 ? {} : { tensor: tf.reshape(tf.slice(all, 0, length), [own.count, length / own.count]) };
-    return problems.loss(tf, tf.mul(theta, c), { ...own, ...(data as { tensor?: tfjs.Tensor2D }) }, step);
+    const own = length === 0 ? undefined : tf.reshape(tf.slice(all, 0, length), [count, length / count]);
+    return problems.loss(tf, tf.mul(theta, c), ownBatch(batch, length, own as tfjs.Tensor2D | undefined), step);
   });
+}
+
+/** The family's own batch, of so many numbers, on the device. What is on the host is there for those who read it. */
+function ownBatch(batch: Batch, length: number, tensor: tfjs.Tensor2D | undefined): Batch {
+  return {
+    count: batch.count,
+    split: batch.split,
+    ...(tensor && { tensor }),
+    get key() {
+      return batch.key;
+    },
+    get data() {
+      return batch.data.subarray(0, length);
+    },
+  };
 }

@@ -3,11 +3,17 @@ import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from '../../problems/problem.js';
 import type { ShardState } from '../engine.js';
 
-/** Whether each of P problems has finite numbers alone in each of the rows [N]: 1 or 0, [rows × P]. */
-export function finiteRows(tf: Tf, rows: readonly tfjs.Tensor1D[], count: number): tfjs.Tensor1D {
+/**
+ * The losses of some steps, K times [P], then 1 for every problem with a number in the gradients of any step, K times
+ * [N], that is not finite, and 0 for the others; [(K + 1) × P].
+ */
+export function healthOf(tf: Tf, losses: readonly tfjs.Tensor1D[], gradients: readonly tfjs.Tensor1D[]): tfjs.Tensor1D {
   return tf.tidy(() => {
-    const all = rows.length === 1 ? rows[0]! : tf.stack([...rows]);
-    return tf.all<tfjs.Tensor1D>(tf.isFinite(tf.reshape(all, [rows.length * count, rows[0]!.size / count])), 1);
+    const count = losses[0]!.size;
+    const all = gradients.length === 1 ? gradients[0]! : tf.stack([...gradients]);
+    const finite = tf.all(tf.isFinite(tf.reshape(all, [gradients.length * count, gradients[0]!.size / count])), 1);
+    const good = tf.all<tfjs.Tensor1D>(tf.reshape(finite, [gradients.length, count]), 0);
+    return tf.concat([...losses, tf.where<tfjs.Tensor1D>(good, 0, 1)]);
   });
 }
 

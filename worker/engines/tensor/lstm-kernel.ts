@@ -21,6 +21,11 @@ export interface LstmPassage {
   /** θ + g, where (g, h') = m(∇, h, φ) of all coordinates: ∇ and θ are [N]. */
   step(gradient: tfjs.Tensor1D, theta: tfjs.Tensor1D): tfjs.Tensor1D;
   /**
+   * What `healthOf` gives, after the last step, of the losses of all steps and ∇_1…∇_K. Nothing where the passage does
+   * not know these any more; a kernel may have no better way than operations.
+   */
+  health?(losses: readonly tfjs.Tensor1D[], last: tfjs.Tensor1D): tfjs.Tensor1D | undefined;
+  /**
    * d/dφ of Σ_s <g_s, dL/dg_s> with all gradients as constants, dL/dg_s = Σ_{t>s} w_t ∇_t: [phiLength]. The coordinates
    * of bad problems add exactly nothing, whatever their steps gave.
    */

@@ -6,7 +6,7 @@ import { type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
 import type { Batch, Problems, Split, Tf } from '../../problems/problem.js';
 import type { WalkRequest } from '../../walk.js';
-import { batchOf, drawShard, finishWindow, markWhere, zeroBad } from '../../window.js';
+import { batchOf, drawShard, markWhere, sumLosses, zeroBad } from '../../window.js';
 import {
   DeviceLostError,
   type DeviceShard,
@@ -18,7 +18,7 @@ import {
 import { Arena } from './arena.js';
 import { useBackend } from './backend.js';
 import { type ColumnState, selectState } from './column-state.js';
-import { finiteRows, healthyCoordinates, selectRows } from './health.js';
+import { healthOf, healthyCoordinates, selectRows } from './health.js';
 import { checkHessian, hessianVectorProduct } from './hessian.js';
 import type { LstmKernel, LstmPassage, TensorState, WindowSignal } from './lstm-kernel.js';
 import { createPlainLstm } from './plain-lstm.js';
@@ -45,6 +45,8 @@ export interface TensorEngineOptions {
   secondDerivatives?: boolean;
   /** How the LSTM is computed; closed with the engine. @default plain operations */
   kernel?: LstmKernel;
+  /** What else is closed with the engine. @default nothing */
+  resources?: readonly { close(): void }[];
   name: string;
   /** The device in words. @default none */
   device?: string;
@@ -86,6 +88,7 @@ export class TensorEngine implements Engine {
   readonly #secondDerivatives: boolean;
   readonly #kernel: LstmKernel;
   readonly #phi: Float32Array;
+  readonly #resources: readonly { close(): void }[];
   readonly #watch: DeviceWatch | undefined;
   #checked = false;
 
@@ -100,6 +103,7 @@ export class TensorEngine implements Engine {
     this.#secondDerivatives = secondDerivatives;
     this.#kernel = kernel ?? createPlainLstm(tf, network);
     this.#phi = new Float32Array(phiLength(network));
+    this.#resources = [...(options.resources ?? []), this.#kernel];
     this.#watch = watch;
     const parts = [`tfjs ${tf.version.tfjs}`, `backend ${this.#backend}`, device, this.#kernel.description];
     this.description = parts.filter((part) => part !== undefined).join(', ');
@@ -124,7 +128,7 @@ export class TensorEngine implements Engine {
   }
 
   close(): void {
-    this.#kernel.close();
+    for (const resource of this.#resources) resource.close();
   }
 
   /** Throws DeviceLostError where the device goes away meanwhile, LoptError where it fails otherwise. */
@@ -136,7 +140,7 @@ export class TensorEngine implements Engine {
       return result;
     } catch (error) {
       // the device may tell of its end after what ended with it
-      if (this.#watch) await Promise.race([this.#watch.lost, delay(LOSS_MS, undefined, { ref: false })]);
+      if (this.#watch) await Promise.race([this.#watch.lost, delay(LOSS_MS)]);
       this.#checkDevice(error);
       throw error;
     }
@@ -163,12 +167,12 @@ export class TensorEngine implements Engine {
       const theta = arena.hold(this.#tf.tensor1d(state.theta.slice()));
       const first = await this.#gradient(theta, batchOn(state, data), 0);
       arena.hold([first.losses, first.gradient]);
-      const finite = arena.hold(finiteRows(this.#tf, [first.gradient], count));
-      const [losses, flags] = await Promise.all([first.losses.data(), finite.data()]);
-      state.initialLosses.set(losses);
-      const bad = markWhere(state, state.initialLosses, (p) => flags[p] === 1);
+      const health = arena.hold(healthOf(this.#tf, [first.losses], [first.gradient]));
+      const values = await health.data<'float32'>();
+      state.initialLosses.set(values.subarray(0, count));
+      const bad = markWhere(state, state.initialLosses, (p) => values[count + p] === 0);
       if (bad) zeroBad(state, state.theta);
-      const mask = bad ? arena.hold(healthyCoordinates(this.#tf, state)) : undefined;
+      const mask = this.#maskOf(state, arena);
       const clean = (row: tfjs.Tensor1D) => arena.hold(selectRows(this.#tf, [row], mask))[0]!;
       const hidden = arena.hold(this.#kernel.zeroState(theta.size));
       const shard = { theta: clean(theta), gradient: clean(first.gradient), hidden, data };
@@ -187,23 +191,29 @@ export class TensorEngine implements Engine {
       const start = this.#take(state, arena);
       const backward = !forwardOnly && !this.#secondDerivatives;
       const passage = arena.holdPassage(this.#kernel.begin(start.hidden, { steps, backward }));
-      const { losses, gradients, thetas } = await this.#forward(passage, start, state, steps, arena);
-      const stepLosses = await this.#judge(state, losses, gradients, arena);
+      const record = await this.#forward(passage, start, state, steps, arena);
+      const { gradients, thetas } = record;
+      const extra = this.#rowsOf(request.updateGradient, steps, arena);
       // what a problem left before it went bad need not be finite: it goes through the backward pass as zeros
-      const healthy = state.healthy.includes(0) ? arena.hold(healthyCoordinates(this.#tf, state)) : undefined;
+      let healthy = this.#maskOf(state, arena);
       const clean = (rows: readonly tfjs.Tensor1D[]) => arena.hold(selectRows(this.#tf, rows, healthy));
-      const [last, theta] = clean([gradients[steps]!, thetas.at(-1)!]) as [tfjs.Tensor1D, tfjs.Tensor1D];
-      let phiGradient = new Float32Array(this.#phi.length);
-      if (!forwardOnly) {
-        const updateGradient = clean(this.#rowsOf(request.updateGradient, steps, arena));
+      const backwards = async (): Promise<Float32Array> => {
+        if (forwardOnly) return new Float32Array(this.#phi.length);
+        const signal = { lossWeights, updateGradient: clean(extra), healthy };
         const slopes = this.#secondDerivatives
-          ? this.#secondOrder(start, state, clean(gradients), clean(thetas), { lossWeights, updateGradient, healthy })
-          : passage.phiGradient({ last, lossWeights, updateGradient, healthy });
-        phiGradient = Float32Array.from(await arena.hold(slopes).data<'float32'>());
-      }
+          ? this.#secondOrder(start, state, clean(gradients), clean(thetas), signal)
+          : passage.phiGradient({ last: clean([gradients[steps]!])[0]!, ...signal });
+        return new Float32Array(await arena.hold(slopes).data<'float32'>());
+      };
+      // problems seldom go bad: the device goes backwards while the host judges, and once more where one did
+      const [judged, early] = await Promise.all([this.#judge(state, passage, record, lossWeights, arena), backwards()]);
+      if (judged.worse) healthy = this.#maskOf(state, arena);
+      const phiGradient = judged.worse ? await backwards() : early;
+      const [last, theta] = clean([gradients[steps]!, thetas.at(-1)!]) as [tfjs.Tensor1D, tfjs.Tensor1D];
       const hidden = arena.hold(passage.state(healthy));
       await this.#settle(state, { theta, gradient: last, hidden, data: start.data }, arena, resident);
-      return finishWindow(state, steps, phiGradient, stepLosses, lossWeights);
+      state.step += steps;
+      return { state, phiGradient, ...judged.sums };
     } finally {
       arena.dispose();
     }
@@ -227,7 +237,7 @@ export class TensorEngine implements Engine {
         arena.drop([theta, slopes.gradient]);
         theta = next;
       }
-      return Float64Array.from(await arena.hold(this.#tf.stack(losses)).data());
+      return new Float64Array(await arena.hold(this.#tf.stack(losses)).data());
     } finally {
       arena.dispose();
     }
@@ -292,21 +302,26 @@ export class TensorEngine implements Engine {
     return result;
   }
 
-  /** Reads the losses [K × P] and marks the problems that went bad in these steps. */
+  /** Reads the losses, marks the problems that went bad in these steps, and sums those of the others. */
   async #judge(
     state: ShardState,
-    losses: readonly tfjs.Tensor1D[],
-    gradients: readonly tfjs.Tensor1D[],
+    passage: LstmPassage,
+    { losses, gradients }: WindowRecord,
+    lossWeights: Float32Array,
     arena: Arena,
-  ): Promise<Float64Array> {
-    const { count } = state;
-    const finite = arena.hold(finiteRows(this.#tf, gradients.slice(1), count));
-    const stacked = arena.hold(this.#tf.stack([...losses]));
-    const [values, flags] = await Promise.all([stacked.data(), finite.data()]);
-    for (let s = 0; s < losses.length; s++) {
-      markWhere(state, values.subarray(s * count, (s + 1) * count), (p) => flags[s * count + p] === 1);
-    }
-    return Float64Array.from(values);
+  ): Promise<{ sums: ReturnType<typeof sumLosses>; worse: boolean }> {
+    const after = gradients.slice(1);
+    const health = passage.health?.(losses, after.at(-1)!) ?? healthOf(this.#tf, losses, after);
+    const values = await arena.hold(health).data<'float32'>();
+    const flags = losses.length * state.count;
+    const own = values.subarray(0, flags);
+    const worse = markWhere(state, own, (p) => values[flags + p] === 0);
+    return { sums: sumLosses(state, own, lossWeights), worse };
+  }
+
+  /** Which coordinates are of healthy problems; nothing where all are. */
+  #maskOf(state: ShardState, arena: Arena): tfjs.Tensor1D | undefined {
+    return state.healthy.includes(0) ? arena.hold(healthyCoordinates(this.#tf, state)) : undefined;
   }
 
   /** dφ with second derivatives kept, from ∇_0…∇_K and θ_1…θ_K. */

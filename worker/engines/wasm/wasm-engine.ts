@@ -5,7 +5,7 @@ import type { Key } from '../../../shared/random.js';
 import type { Optimizer } from '../../optimizers/optimizer.js';
 import type { Gradient, HessianProduct, Problems, Split } from '../../problems/problem.js';
 import { type WalkRequest, walk } from '../../walk.js';
-import { batchOf, beginShard, finishWindow, markBad, zeroBad } from '../../window.js';
+import { batchOf, beginShard, markBad, sumLosses, zeroBad } from '../../window.js';
 import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
 import { Kernel, kernelBytes } from './kernel-module.js';
 import {
@@ -103,7 +103,8 @@ export class WasmEngine implements Engine {
     for (const [first, end] of badRanges(state)) {
       zeroLanes(state.hidden, this.#kernel.stateRows, layout.blocks, first, end);
     }
-    return finishWindow(state, steps, views.phiGradient.slice(), stepLosses, views.lossWeights);
+    state.step += steps;
+    return { state, phiGradient: views.phiGradient.slice(), ...sumLosses(state, stepLosses, views.lossWeights) };
   }
 
   async walk(request: WalkRequest): Promise<Float64Array> {

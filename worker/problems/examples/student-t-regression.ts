@@ -72,6 +72,10 @@ const family: ProblemFamily = {
         return tf.mul(tf.mean(tf.log1p(tf.div(tf.square(r), nu)), 1), (nu + 1) / 2);
       },
 
+      // Optional: the loss reads neither step nor key, and the data through dataTensor() alone. On a GPU its operations are
+      // then recorded once, and repeated at every step.
+      stationary: true,
+
       // Optional: f and ∇f on typed arrays, at the pace of the wasm engine. lopt holds it against the loss above.
       createGradient() {
         return (theta, { count, data }, _step, gradient, losses) => {

@@ -6,10 +6,11 @@ import { callModule, kindOf, moduleFault, thrownFault } from './fault.js';
 /** What `configure` gave, checked; every call into it is guarded, and what it returns is checked for its shape. */
 export function guardProblems(path: string, given: unknown): Problems {
   checkProblems(path, given);
-  const { coordinates, dataHashes } = given;
+  const { coordinates, dataHashes, stationary } = given;
   return {
     coordinates,
     ...(dataHashes ? { dataHashes } : {}),
+    ...(stationary === undefined ? {} : { stationary }),
     draw(key, count, split) {
       const draw: unknown = callModule(path, 'draw() must return', () => given.draw(key, count, split));
       checkDraw(path, draw, count, coordinates);
@@ -58,7 +59,7 @@ function checkProblems(path: string, given: unknown): asserts given is Problems 
   if (typeof given !== 'object' || given === null) {
     throw moduleFault(path, `configure() must resolve to an object, got ${kindOf(given)}`);
   }
-  const { coordinates, draw, loss, createGradient, createHessian, dataHashes } = given as Readonly<
+  const { coordinates, draw, loss, stationary, createGradient, createHessian, dataHashes } = given as Readonly<
     Record<string, unknown>
   >;
   const must = (right: boolean, name: string, requirement: string, found: unknown) => {
@@ -67,6 +68,7 @@ function checkProblems(path: string, given: unknown): asserts given is Problems 
   must(Number.isSafeInteger(coordinates) && Number(coordinates) > 0, 'coordinates', 'a positive integer', coordinates);
   must(typeof draw === 'function', 'draw', 'a function', draw);
   must(typeof loss === 'function', 'loss', 'a function', loss);
+  must(['boolean', 'undefined'].includes(typeof stationary), 'stationary', 'true, false or nothing', stationary);
   for (const [name, found] of Object.entries({ createGradient, createHessian })) {
     must(found === undefined || typeof found === 'function', name, 'a function or nothing', found);
   }

@@ -24,6 +24,7 @@ const ADVICE = 'draw each problem with fillNormal() and its kin from streamKey(k
  * - numbers are finite where an episode begins, and the gradient writes all of its results and nothing else;
  * - the same key gives the same bits, also where the module is evaluated anew, as `again` was;
  * - a problem depends neither on how many are drawn nor on the others;
+ * - a loss that is called stationary reads neither the step nor the key;
  * - the closed form agrees with the loss on tensors and its derivative, and that of H·v with the gradient.
  */
 export async function tryProblems(path: string, problems: Problems, again: Problems): Promise<void> {
@@ -32,6 +33,7 @@ export async function tryProblems(path: string, problems: Problems, again: Probl
   const other = closedFormProbe(path, again) ?? (await tensorProbe(path, again));
   SPLITS.forEach((split, index) => {
     const { all, fewer } = tryDraws(path, problems, again, foldIn(seedKey(0), index), split);
+    if (problems.stationary) checkStationary(path, tensor, all);
     for (const step of STEPS) {
       const call: Call = { ...all, step };
       const values = checkRepeats(path, probe, other, call);
@@ -125,6 +127,15 @@ function checkSpoilt(path: string, probe: Probe, call: Call, { losses, gradient 
     const alone = 'must compute every problem by itself, and gives another one other numbers where one is NaN';
     throw moduleFault(path, `${probe.name} ${alone}`);
   }
+}
+
+/** The loss is the same function at another step, and with another key. */
+function checkStationary(path: string, tensor: Probe, { theta, batch }: Omit<Call, 'step'>): void {
+  const [first, other] = STEPS.map((step) =>
+    tensor.compute({ theta, step, batch: { ...batch, key: foldIn(batch.key, step) } }),
+  ) as [Values, Values];
+  if (sameBits(first.losses, other.losses) && sameBits(first.gradient, other.gradient)) return;
+  throw moduleFault(path, 'loss() must read neither step nor key where "stationary" is true, and does');
 }
 
 /** Compares near θ_0 rather than at it, where a gradient may vanish or have a kink; at it where only that is finite. */

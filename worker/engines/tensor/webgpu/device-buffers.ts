@@ -25,9 +25,16 @@ export class DeviceBuffers {
     return count;
   }
 
+  /** Zeros for these usages, at least 16 bytes. */
+  create(label: string, bytes: number, usage: number): GPUBuffer {
+    const buffer = this.device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage });
+    this.#live.add(buffer);
+    return buffer;
+  }
+
   /** Zeros for shaders and copies, at least 16 bytes. */
   storage(label: string, bytes: number): GPUBuffer {
-    return this.#create(label, bytes, USAGE.storage | USAGE.copySource | USAGE.copyTarget);
+    return this.create(label, bytes, USAGE.storage | USAGE.copySource | USAGE.copyTarget);
   }
 
   /** A buffer with these contents. */
@@ -42,7 +49,7 @@ export class DeviceBuffers {
     const key = data.join();
     let buffer = this.#uniforms.get(key);
     if (!buffer) {
-      buffer = this.#create('parameters', data.byteLength, USAGE.uniform | USAGE.copyTarget);
+      buffer = this.create('parameters', data.byteLength, USAGE.uniform | USAGE.copyTarget);
       this.device.queue.writeBuffer(buffer, 0, data);
       this.#uniforms.set(key, buffer);
     }
@@ -56,12 +63,6 @@ export class DeviceBuffers {
     this.#live.clear();
     this.#uniforms.clear();
     if (this.#parent) this.#parent.#children.delete(this);
-  }
-
-  #create(label: string, bytes: number, usage: number): GPUBuffer {
-    const buffer = this.device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage });
-    this.#live.add(buffer);
-    return buffer;
   }
 }
 

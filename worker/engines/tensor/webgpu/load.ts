@@ -2,6 +2,7 @@
 import { LoptError, messageOf } from '../../../../shared/errors.js';
 import type { Tf } from '../../../problems/problem.js';
 import type { DeviceWatch } from '../tensor-engine.js';
+import { uploadThroughQueue } from './uploads.js';
 
 /** A device, and TensorFlow.js with its backend `webgpu` on it. */
 export interface LoadedWebGpu {
@@ -75,7 +76,11 @@ async function load(): Promise<LoadedWebGpu> {
   const watch = watchDevice(device);
   // the package registers a backend with a device that nobody watches
   if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
-  tf.registerBackend('webgpu', () => new WebGPUBackend(device, adapter.info));
+  tf.registerBackend('webgpu', () => {
+    const backend = new WebGPUBackend(device, adapter.info);
+    uploadThroughQueue(backend, device.queue);
+    return backend;
+  });
   await tf.setBackend('webgpu');
   return { tf, device, name: adapterName(adapter), software: isSoftware(adapter), watch };
 }

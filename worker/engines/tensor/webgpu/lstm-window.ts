@@ -1,16 +1,17 @@
 /** The buffers of a window on the device, and the commands that compute it. */
 import { backwardParameters } from './backward-shader.js';
+import { BindGroups } from './bind-groups.js';
 import type { DeviceBuffers } from './device-buffers.js';
 import { FORWARD_OUTPUTS, type ForwardParameters, forwardParameters } from './forward-shader.js';
 import { type LstmPlan, tilesOf } from './plan.js';
-import { SMALL_WORKGROUP, SUM_ROWS } from './small-shaders.js';
+import { finiteParameters, SMALL_WORKGROUP, SUM_ROWS } from './small-shaders.js';
 
 /** What the windows of one LSTM have in common. */
 export interface SharedResources {
   plan: LstmPlan;
   device: GPUDevice;
   phiLength: number;
-  pipelines: Record<'forward' | 'backward' | 'sum' | 'zero', GPUComputePipeline>;
+  pipelines: Record<'forward' | 'backward' | 'sum' | 'zero' | 'finite', GPUComputePipeline>;
   weights: GPUBuffer;
   /** 0, 1, 2, … over a partial dφ. */
   everyEntry: GPUBuffer;
@@ -69,10 +70,13 @@ export class LstmWindow {
   readonly stateBytes: number;
   /** dφ, [phiLength], once the commands of `backward` were executed. */
   readonly phiGradient: GPUBuffer;
+  /** For θ, [N] each: `forward` from one to the other finds its bind groups made, as with any buffers that come again. */
+  readonly points: readonly [GPUBuffer, GPUBuffer];
   /** Whether the states of all steps are kept. */
   readonly keep: boolean;
   readonly #shared: SharedResources;
   readonly #buffers: DeviceBuffers;
+  readonly #bindGroups: BindGroups;
   readonly #slabs: Slab[] = [];
   readonly #lossWeights: GPUBuffer;
   readonly #partials: GPUBuffer;
@@ -89,6 +93,7 @@ export class LstmWindow {
     this.#shared = shared;
     this.#largestBuffer = largestBuffer;
     this.#buffers = buffers;
+    this.#bindGroups = new BindGroups(shared.device);
     this.coordinates = coordinates;
     this.steps = steps;
     const tiles = tilesOf(plan, coordinates);
@@ -116,6 +121,7 @@ export class LstmWindow {
     this.#partialSums = buffers.storage('sums of partial dφ', 4 * SUM_ROWS * plan.partialLength);
     this.phiGradient = buffers.storage('dφ', 4 * shared.phiLength);
     this.#nothing = buffers.storage('nothing', 16);
+    this.points = [buffers.storage('θ', 4 * coordinates), buffers.storage('θ', 4 * coordinates)];
     this.setLossWeights(new Float32Array(steps).fill(1));
   }
 
@@ -193,6 +199,32 @@ export class LstmWindow {
   }
 
   /**
+   * Writes 1 into `flags`, from its number `at` on, for every problem of so many coordinates whose ∇_1…∇_K are not all
+   * finite.
+   */
+  flagProblems(encoder: GPUCommandEncoder, steps: number, width: number, flags: GPUBuffer, at: number): void {
+    const { plan, pipelines, device } = this.#shared;
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipelines.finite);
+    for (const slab of this.#slabs) {
+      const { columns, rows } = gridOf(slab.tiles, device);
+      const parameters = finiteParameters({
+        tiles: slab.tiles,
+        gridWidth: columns,
+        rows: steps,
+        gradientStride: slab.tiles * plan.lanes,
+        first: slab.firstTile * plan.tile,
+        coordinates: this.coordinates,
+        width,
+        flags: at,
+      });
+      this.#bind(pass, pipelines.finite, [slab.gradients, flags, this.#buffers.uniform(parameters)]);
+      pass.dispatchWorkgroups(columns, rows);
+    }
+    pass.end();
+  }
+
+  /**
    * dφ = d/dφ Σ_s <g_s, Σ_{t>s} w_t ∇_t + extra_s> into `phiGradient`, with all gradients as constants. Three dispatches
    * where there is one slab and its states are kept; a replay adds one, and slices have theirs.
    */
@@ -220,6 +252,7 @@ export class LstmWindow {
 
   /** Destroys the window's buffers. */
   close(): void {
+    this.#bindGroups.clear();
     this.#buffers.close();
   }
 
@@ -333,8 +366,7 @@ export class LstmWindow {
   }
 
   #bind(pass: GPUComputePassEncoder, pipeline: GPUComputePipeline, buffers: readonly GPUBuffer[]): void {
-    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-    pass.setBindGroup(0, this.#shared.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+    pass.setBindGroup(0, this.#bindGroups.of(pipeline, buffers));
   }
 }
 

@@ -1,4 +1,4 @@
-/** The shaders around the LSTM's own: the sum of the partial dφ's, and zeros for coordinates that went bad. */
+/** The shaders around the LSTM's own: the sum of the partial dφ's, what is not finite, and zeros for what went bad. */
 import { inputSize } from '../../../../shared/phi.js';
 import type { LstmPlan } from './plan.js';
 
@@ -72,6 +72,56 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let at = (tile * ${stateRows}u + r) * ${lanes}u + p;
     states[parameters.initial + at] = select(vec4f(), states[parameters.initial + at], good);
     states[parameters.final_ + at] = select(vec4f(), states[parameters.final_ + at], good);
+  }
+}
+`;
+}
+
+/** Numbers of the uniform block `Finite`, in its order. */
+export interface FiniteParameters {
+  tiles: number;
+  gridWidth: number;
+  /** Rows ∇_1, ∇_2, …, and the stride between them in vectors of 4. */
+  rows: number;
+  gradientStride: number;
+  /** The dispatch's first coordinate, N, and the coordinates of a problem. */
+  first: number;
+  coordinates: number;
+  width: number;
+  /** Where the flags begin. */
+  flags: number;
+}
+
+/** The block's bytes. */
+export function finiteParameters(p: FiniteParameters): Uint32Array<ArrayBuffer> {
+  return Uint32Array.of(p.tiles, p.gridWidth, p.rows, p.gradientStride, p.first, p.coordinates, p.width, p.flags);
+}
+
+/** Writes 1, as a float, for every problem with a number in ∇_1, ∇_2, … that is not finite. */
+export function finiteShader({ lanes }: LstmPlan): string {
+  return `
+struct Finite {
+  tiles: u32, gridWidth: u32, rows: u32, gradientStride: u32,
+  first: u32, coordinates: u32, width: u32, flags: u32,
+}
+@group(0) @binding(0) var<storage, read> gradients: array<vec4u>;
+@group(0) @binding(1) var<storage, read_write> flags: array<atomic<u32>>;
+@group(0) @binding(2) var<uniform> parameters: Finite;
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) p: u32) {
+  let tile = workgroup.y * parameters.gridWidth + workgroup.x;
+  if (tile >= parameters.tiles) { return; }
+  let exponent = vec4u(0x7f800000u);
+  var bad = vec4<bool>();
+  for (var r = 1u; r <= parameters.rows; r++) {
+    // of bits: compilers may take it that no float is NaN
+    bad |= (gradients[r * parameters.gradientStride + tile * ${lanes}u + p] & exponent) == exponent;
+  }
+  for (var j = 0u; j < 4u; j++) {
+    let n = parameters.first + tile * ${4 * lanes}u + 4u * p + j;
+    if (bad[j] && n < parameters.coordinates) {
+      atomicStore(&flags[parameters.flags + n / parameters.width], 0x3f800000u);
+    }
   }
 }
 `;

@@ -14,10 +14,17 @@ interface WebGpuBackend {
   makeTensorInfo(shape: number[], dtype: 'float32'): tfjs.TensorInfo;
 }
 
+/**
+ * Commands that are appended before they are submitted: the device works on them while the host comes to the next ones,
+ * and has enough of them to go on with.
+ */
+const BATCH = 8;
+
 /** Commands of our own in the order of those of TensorFlow.js. */
 export class TensorBuffers {
   readonly #tf: Tf;
   readonly #backend: WebGpuBackend;
+  #waiting = 0;
 
   /** @param tf with its backend `webgpu` set */
   constructor(tf: Tf) {
@@ -45,10 +52,13 @@ export class TensorBuffers {
     this.#backend.ensureCommandEncoderReady();
     this.#backend.endComputePassEncoder();
     append(this.#backend.commandEncoder!);
+    this.#waiting += 1;
+    if (this.#waiting >= BATCH) this.submit();
   }
 
   /** Submits what was appended: what is written to the queue by itself must not come before it. */
   submit(): void {
+    this.#waiting = 0;
     this.#backend.endComputePassEncoder();
     if (this.#backend.commandEncoder) this.#backend.submitQueue();
   }

@@ -4,6 +4,7 @@ import { useBackend } from '../backend.js';
 import { TensorEngine, type TensorEngineOptions } from '../tensor-engine.js';
 import { loadWebGpu } from './load.js';
 import { SOFTWARE_VARIANT } from './plan.js';
+import { recordedGradient } from './recorded-gradient.js';
 import { WebGpuKernel } from './webgpu-kernel.js';
 
 /** Opens the GPU and makes the engine. Throws LoptError where there is none. */
@@ -17,5 +18,6 @@ export async function createWebGpuEngine(
   const plain = secondDerivatives || hasMoments(network);
   const variant = software ? { variant: SOFTWARE_VARIANT } : {};
   const kernel = plain ? {} : { kernel: new WebGpuKernel({ tf, device, network, ...variant }) };
-  return new TensorEngine({ ...options, ...kernel, tf, device: name, watch, name: 'webgpu' });
+  const recorded = options.problems.stationary ? recordedGradient({ tf, device, problems: options.problems }) : {};
+  return new TensorEngine({ ...options, ...kernel, ...recorded, tf, device: name, watch, name: 'webgpu' });
 }

@@ -4,6 +4,7 @@ import type { Tf } from '../../../problems/problem.js';
 import type { LstmKernel, LstmPassage, PassageOptions, TensorState, WindowSignal } from '../lstm-kernel.js';
 import type { LstmWindow } from './lstm-window.js';
 import { tilesOf } from './plan.js';
+import { Recent } from './recent.js';
 import { TensorBuffers } from './tensor-buffers.js';
 import { WebGpuLstm, type WebGpuLstmOptions } from './webgpu-lstm.js';
 
@@ -25,14 +26,18 @@ export class WebGpuKernel implements LstmKernel {
   readonly lstm: WebGpuLstm;
   readonly #tf: Tf;
   readonly #buffers: TensorBuffers;
-  /** By the number of coordinates, the latest one last. */
-  readonly #windows = new Map<number, LstmWindow>();
+  /** By the number of coordinates. */
+  readonly #windows: Recent<number, LstmWindow>;
 
   constructor({ tf, ...options }: WebGpuKernelOptions) {
     this.#tf = tf;
     this.#buffers = new TensorBuffers(tf);
     this.lstm = new WebGpuLstm(options);
     this.description = this.lstm.description;
+    this.#windows = new Recent(KEPT, (window) => {
+      this.#buffers.submit();
+      window.close();
+    });
   }
 
   loadPhi(phi: Float32Array): void {
@@ -57,7 +62,7 @@ export class WebGpuKernel implements LstmKernel {
   }
 
   async download([state]: TensorState): Promise<Float32Array> {
-    return Float32Array.from(await state!.data<'float32'>());
+    return new Float32Array(await state!.data<'float32'>());
   }
 
   begin(state: TensorState, options: PassageOptions): LstmPassage {
@@ -74,23 +79,12 @@ export class WebGpuKernel implements LstmKernel {
 
   #windowFor(coordinates: number, { steps, backward }: PassageOptions): LstmWindow {
     const known = this.#windows.get(coordinates);
+    if (known && (!backward || known.steps >= steps)) return known;
+    // before the new one is made: they are large
     this.#windows.delete(coordinates);
-    const fits = known !== undefined && (!backward || known.steps >= steps);
-    if (!fits) this.#forget(known);
-    const window = fits ? known : this.lstm.createWindow(coordinates, backward ? steps : Math.min(steps, WALK));
+    const window = this.lstm.createWindow(coordinates, backward ? steps : Math.min(steps, WALK));
     this.#windows.set(coordinates, window);
-    for (const [other, old] of this.#windows) {
-      if (this.#windows.size <= KEPT) break;
-      this.#windows.delete(other);
-      this.#forget(old);
-    }
     return window;
-  }
-
-  #forget(window: LstmWindow | undefined): void {
-    if (!window) return;
-    this.#buffers.submit();
-    window.close();
   }
 }
 
@@ -101,8 +95,14 @@ class Passage implements LstmPassage {
   readonly #initial: tfjs.Tensor;
   readonly #windowFor: (coordinates: number) => LstmWindow;
   #window: LstmWindow | undefined;
+  /** Buffers of the window: θ, and where the next one goes. */
+  #points: readonly [GPUBuffer, GPUBuffer] | undefined;
+  /** The tensor with the same θ. */
+  #reached: tfjs.Tensor | undefined;
   /** Steps done since the state was last set. */
   #step = 0;
+  /** Whether that was within the passage. */
+  #again = false;
 
   constructor(
     tf: Tf,
@@ -123,11 +123,36 @@ class Passage implements LstmPassage {
     if (this.#step === window.steps) this.#startAgain(window);
     const [slopes, point] = [this.#buffers.of(gradient), this.#buffers.of(theta)];
     const { tensor, buffer } = this.#buffers.create(gradient.size);
+    const bytes = 4 * gradient.size;
+    const [from, to] = this.#points!;
     this.#buffers.encode((encoder) => {
       window.setGradient(encoder, this.#step, slopes);
-      window.forward(encoder, this.#step, buffer, point);
+      if (theta !== this.#reached) encoder.copyBufferToBuffer(point, 0, from, 0, bytes);
+      window.forward(encoder, this.#step, to, from);
+      encoder.copyBufferToBuffer(to, 0, buffer, 0, bytes);
     });
+    this.#points = [to, from];
+    this.#reached = tensor;
     this.#step += 1;
+    return tensor;
+  }
+
+  health(losses: readonly tfjs.Tensor1D[], last: tfjs.Tensor1D): tfjs.Tensor1D | undefined {
+    if (this.#again) return undefined;
+    const window = this.#windowOf(last.size);
+    const count = losses[0]!.size;
+    const flags = losses.length * count;
+    const slopes = this.#buffers.of(last);
+    const rows = losses.map((row) => this.#buffers.of(row));
+    const { tensor, buffer } = this.#buffers.create(flags + count);
+    this.#buffers.encode((encoder) => {
+      rows.forEach((row, s) => {
+        encoder.copyBufferToBuffer(row, 0, buffer, 4 * s * count, 4 * count);
+      });
+      encoder.clearBuffer(buffer, 4 * flags, 4 * count);
+      window.setGradient(encoder, this.#step, slopes);
+      window.flagProblems(encoder, this.#step, last.size / count, buffer, flags);
+    });
     return tensor;
   }
 
@@ -172,6 +197,7 @@ class Passage implements LstmPassage {
       const state = this.#buffers.of(this.#initial);
       this.#buffers.encode((encoder) => window.setState(encoder, state));
       this.#window = window;
+      this.#points = window.points;
     }
     return this.#window;
   }
@@ -185,6 +211,7 @@ class Passage implements LstmPassage {
     });
     tensor.dispose();
     this.#step = 0;
+    this.#again = true;
   }
 
   #zeroBad(window: LstmWindow, healthy: tfjs.Tensor1D): void {

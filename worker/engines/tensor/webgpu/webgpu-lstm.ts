@@ -7,7 +7,7 @@ import { forwardShader } from './forward-shader.js';
 import { LstmWindow, type SharedResources } from './lstm-window.js';
 import { pipelineOf } from './pipelines.js';
 import { type LstmPlan, type LstmVariant, packPhi, partialMap, planLstm } from './plan.js';
-import { SUM_SHADER, zeroShader } from './small-shaders.js';
+import { finiteShader, SUM_SHADER, zeroShader } from './small-shaders.js';
 
 /** Options of the LSTM on a device. */
 export interface WebGpuLstmOptions {
@@ -46,6 +46,7 @@ export class WebGpuLstm {
       backward: backwardShader(this.plan),
       sum: SUM_SHADER,
       zero: zeroShader(this.plan),
+      finite: finiteShader(this.plan),
     };
     const hash = createHash('sha256').update(Object.values(shaders).join('')).digest('hex');
     this.description = `LSTM by WGSL kernel ${hash.slice(0, 12)}`;
@@ -60,6 +61,7 @@ export class WebGpuLstm {
         backward: pipeline('backward'),
         sum: pipeline('sum'),
         zero: pipeline('zero'),
+        finite: pipeline('finite'),
       },
       weights: this.#buffers.storage('φ', 16 * this.plan.weightVectors),
       everyEntry: this.#buffers.filled('entries of a partial sum', every),

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type * as tfjs from '@tensorflow/tfjs';
+import { fillNormal, seedKey } from '../../shared/random.js';
+import { useBackend } from '../../worker/engines/tensor/backend.js';
+import { differentiate, type TensorSlopes } from '../../worker/engines/tensor/tensor-gradient.js';
+import { loadWebGpu } from '../../worker/engines/tensor/webgpu/load.js';
+import { RecordedGradient } from '../../worker/engines/tensor/webgpu/recorded-gradient.js';
+import { createWebGpuEngine } from '../../worker/engines/tensor/webgpu/webgpu-engine.js';
+import type { Batch, Problems, Split, Tf } from '../../worker/problems/problem.js';
+import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { scaleProblems } from '../../worker/training/scaled-problems.js';
+import { somePhi } from '../contracts/engine.js';
+import { webGpuMissing } from '../fixtures/swiftshader.js';
+
+const skip = (await webGpuMissing()) ?? false;
+
+const FAMILIES: readonly (readonly [string, Record<string, unknown>])[] = [
+  ['simple', {}],
+  ['quadratic', { dimension: 7, 'initial-scale': 1 }],
+  ['lasso', { dimension: 6, rows: 3, nonzero: 2, 'initial-scale': 1 }],
+  ['rastrigin', { dimension: 3 }],
+  ['rosenbrock', { dimension: 3, 'initial-scale': 1 }],
+  ['logistic', { dimension: 3, examples: 5 }],
+];
+
+async function configure(name: string, options: Record<string, unknown>): Promise<Problems> {
+  const family = familyNamed(name);
+  return family.configure(optionValues(family, options));
+}
+
+interface Case {
+  batch: Batch;
+  theta: tfjs.Tensor1D;
+}
+
+/** Problems on the device, at a point of their own. */
+function draw(tf: Tf, problems: Problems, seed: number, count: number, split: Split): Case {
+  const key = seedKey(seed);
+  const { theta, data } = problems.draw(key, count, split);
+  const point = new Float32Array(theta.length);
+  fillNormal(key, point);
+  const tensor = data.length === 0 ? {} : { tensor: tf.tensor2d(data.slice(), [count, data.length / count]) };
+  return { batch: { count, data, key, split, ...tensor }, theta: tf.tensor1d(point) };
+}
+
+async function valuesOf({ losses, gradient }: TensorSlopes): Promise<unknown> {
+  const values = { losses: await losses.data(), gradient: await gradient.data() };
+  losses.dispose();
+  gradient.dispose();
+  return values;
+}
+
+describe('RecordedGradient', { skip }, () => {
+  for (const [family, options] of FAMILIES) {
+    for (const range of [0, 1]) {
+      it(`gives the bits of the operations themselves: ${family}${range > 0 ? ', scaled coordinates' : ''}`, async () => {
+        const { tf, device } = await loadWebGpu();
+        useBackend(tf, 'webgpu');
+        const plain = await configure(family, options);
+        const problems = range > 0 ? scaleProblems(plain, range) : plain;
+        assert.equal(problems.stationary, true);
+        const tensors = tf.memory().numTensors;
+        const recorded = new RecordedGradient({ tf, device, problems });
+        const shapes: [count: number, split: Split][] = [
+          [3, 'train'],
+          [3, 'train'],
+          [3, 'held-out'],
+          [2, 'train'],
+          [4, 'train'],
+        ];
+        const cases = shapes.map(([count, split], seed) => draw(tf, problems, seed, count, split));
+        const expected = [];
+        for (const { theta, batch } of cases)
+          expected.push(await valuesOf(differentiate(tf, problems)(theta, batch, 0)));
+        let held = 0;
+        // shards by turns; more shapes than are kept
+        for (let turn = 0; turn < 3; turn++) {
+          for (const [i, { theta, batch }] of cases.entries()) {
+            assert.deepEqual(await valuesOf(recorded.compute(theta, batch)), expected[i]);
+          }
+          if (turn === 0) held = recorded.bufferCount;
+          assert.equal(recorded.bufferCount, held);
+        }
+        recorded.close();
+        assert.equal(recorded.bufferCount, 0);
+        for (const { theta, batch } of cases) tf.dispose([theta, ...(batch.tensor ? [batch.tensor] : [])]);
+        assert.equal(tf.memory().numTensors, tensors);
+      });
+    }
+  }
+
+  it('says what a loss reads that is called stationary and is not, and goes on', async () => {
+    const { tf, device } = await loadWebGpu();
+    useBackend(tf, 'webgpu');
+    const problems = await configure('quadratic', { dimension: 2, 'initial-scale': 1 });
+    const tensors = tf.memory().numTensors;
+    const { theta, batch } = draw(tf, problems, 1, 2, 'train');
+    const bad: Problems = {
+      ...problems,
+      loss: (_tf, point, { data, count }) => tf.sum(tf.mul(point, tf.tensor2d(data, [count, data.length / count])), 1),
+    };
+    const refused = new RecordedGradient({ tf, device, problems: bad });
+    assert.throws(() => refused.compute(theta, batch), {
+      name: 'LoptError',
+      message:
+        'Cannot compute the loss of stationary problems: it must read their data by dataTensor() alone, got a use of "data"',
+    });
+    refused.close();
+    const recorded = new RecordedGradient({ tf, device, problems });
+    const expected = await valuesOf(differentiate(tf, problems)(theta, batch, 0));
+    assert.deepEqual(await valuesOf(recorded.compute(theta, batch)), expected);
+    recorded.close();
+    tf.dispose([theta, batch.tensor!]);
+    assert.equal(tf.memory().numTensors, tensors);
+  });
+});
+
+describe('createWebGpuEngine()', { skip }, () => {
+  it('window() makes no buffer once there was one of its kind', async (context) => {
+    const network = { layers: [4], preprocessing: 'log-and-sign', outputScale: 0.1 } as const;
+    for (const [family, options] of FAMILIES) {
+      const engine = await createWebGpuEngine({ problems: await configure(family, options), network });
+      const { device } = await loadWebGpu();
+      engine.loadPhi(somePhi(network));
+      let state = await engine.begin(seedKey(2), 3, 'train', true);
+      const made = context.mock.method(device, 'createBuffer');
+      const counts: number[] = [];
+      for (let window = 0; window < 4; window++) {
+        made.mock.resetCalls();
+        state = (await engine.window({ state, steps: 3, resident: true })).state;
+        counts.push(made.mock.callCount());
+      }
+      made.mock.restore();
+      assert.deepEqual(counts.slice(2), [0, 0], family);
+      state.device!.dispose();
+      engine.close();
+    }
+  });
+});

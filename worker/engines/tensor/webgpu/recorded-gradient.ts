@@ -1,0 +1,149 @@
+/** The gradient of stationary problems: their operations are taken down once a shape, and repeated at every step. */
+import type * as tfjs from '@tensorflow/tfjs';
+import { LoptError } from '../../../../shared/errors.js';
+import type { Batch, Problems, Split, Tf } from '../../../problems/problem.js';
+import { Arena } from '../arena.js';
+import type { TensorEngineOptions } from '../tensor-engine.js';
+import { differentiate, type TensorSlopes } from '../tensor-gradient.js';
+import { DeviceBuffers } from './device-buffers.js';
+import { Recent } from './recent.js';
+import { encodeDispatches, type Recording, record } from './recorder.js';
+import { TensorBuffers } from './tensor-buffers.js';
+
+/** Options of the gradient. */
+export interface RecordedGradientOptions {
+  /** TensorFlow.js with its backend `webgpu` set, on the same device. */
+  tf: Tf;
+  device: GPUDevice;
+  /** Stationary ones. */
+  problems: Problems;
+}
+
+/** The buffers of a recording, which it reads and leaves its results in. */
+interface Ends {
+  theta: GPUBuffer;
+  data: GPUBuffer | undefined;
+  losses: GPUBuffer;
+  gradient: GPUBuffer;
+}
+
+/** A recording of one shape, and the data that its constants were computed from. */
+interface Shape extends Recording<Ends> {
+  buffers: DeviceBuffers;
+  /** The tensor's. */
+  dataId?: object | undefined;
+}
+
+/** Shapes that are kept: a run has one, and evaluations another. */
+const KEPT = 3;
+
+/** Computes gradients without the operations' own bookkeeping, which takes longer on the host than they on a GPU. */
+export class RecordedGradient {
+  readonly #tf: Tf;
+  readonly #problems: Problems;
+  readonly #tensors: TensorBuffers;
+  readonly #buffers: DeviceBuffers;
+  readonly #shapes: Recent<string, Shape>;
+
+  constructor({ tf, device, problems }: RecordedGradientOptions) {
+    this.#tf = tf;
+    this.#problems = problems;
+    this.#tensors = new TensorBuffers(tf);
+    this.#buffers = new DeviceBuffers(device);
+    this.#shapes = new Recent(KEPT, ({ buffers }) => {
+      this.#tensors.submit();
+      buffers.close();
+    });
+  }
+
+  /** Buffers that are alive. */
+  get bufferCount(): number {
+    return this.#buffers.count;
+  }
+
+  /** f of every problem, and its gradient; the batch's data must be on the device, if there are any. */
+  compute(theta: tfjs.Tensor1D, batch: Batch): TensorSlopes {
+    const shape = this.#shapeFor(theta.size, batch);
+    const { constant, varying, result } = shape;
+    const from = this.#tensors.of(theta);
+    const data = batch.tensor && this.#tensors.of(batch.tensor);
+    const losses = this.#tensors.create(batch.count);
+    const gradient = this.#tensors.create(theta.size);
+    this.#tensors.encode((encoder) => {
+      if (shape.dataId !== batch.tensor?.dataId) {
+        shape.dataId = batch.tensor?.dataId;
+        encoder.copyBufferToBuffer(data!, 0, result.data!, 0, 4 * batch.tensor!.size);
+        encodeDispatches(encoder, constant);
+      }
+      encoder.copyBufferToBuffer(from, 0, result.theta, 0, 4 * theta.size);
+      encodeDispatches(encoder, varying);
+      encoder.copyBufferToBuffer(result.losses, 0, losses.buffer, 0, 4 * batch.count);
+      encoder.copyBufferToBuffer(result.gradient, 0, gradient.buffer, 0, 4 * theta.size);
+    });
+    return { losses: losses.tensor, gradient: gradient.tensor };
+  }
+
+  /** Destroys every buffer. */
+  close(): void {
+    this.#tensors.submit();
+    this.#buffers.close();
+    this.#shapes.clear();
+  }
+
+  #shapeFor(coordinates: number, batch: Batch): Shape {
+    const { count, split, tensor } = batch;
+    const key = [split, count, coordinates, tensor?.size].join();
+    let shape = this.#shapes.get(key);
+    if (!shape) {
+      const buffers = new DeviceBuffers(this.#buffers.device, this.#buffers);
+      const recording = record(this.#tf.backend(), buffers, (vary) => this.#run(coordinates, batch, vary));
+      shape = { ...recording, buffers };
+      this.#shapes.set(key, shape);
+    }
+    return shape;
+  }
+
+  /** The operations once, on zeros. */
+  #run(coordinates: number, { count, split, tensor }: Batch, vary: (buffer: GPUBuffer) => void): Ends {
+    const arena = new Arena();
+    try {
+      const theta = this.#tensors.create(coordinates);
+      arena.hold(theta.tensor);
+      vary(theta.buffer);
+      const data = tensor && this.#tensors.create(tensor.size);
+      const shaped = data && arena.hold<tfjs.Tensor2D>(this.#tf.reshape(arena.hold(data.tensor), tensor.shape));
+      const slopes = differentiate(this.#tf, this.#problems)(theta.tensor, deviceBatch(count, split, shaped), 0);
+      const { losses, gradient } = slopes;
+      arena.hold([losses, gradient]);
+      return {
+        theta: theta.buffer,
+        data: data?.buffer,
+        losses: this.#tensors.of(losses),
+        gradient: this.#tensors.of(gradient),
+      };
+    } finally {
+      arena.dispose();
+    }
+  }
+}
+
+/** The gradient of stationary problems as a tensor engine takes it. */
+export function recordedGradient(
+  options: RecordedGradientOptions,
+): Required<Pick<TensorEngineOptions, 'gradient' | 'resources'>> {
+  const recorded = new RecordedGradient(options);
+  return { gradient: (theta, batch) => recorded.compute(theta, batch), resources: [recorded] };
+}
+
+/** A batch without what a stationary loss must not read. */
+function deviceBatch(count: number, split: Split, tensor: tfjs.Tensor2D | undefined): Batch {
+  const batch = { count, split, ...(tensor && { tensor }) };
+  const refuse = (name: string) => ({
+    get(): never {
+      throw new LoptError(
+        `Cannot compute the loss of stationary problems: it must read their data by dataTensor() alone, got a use of "${name}"`,
+      );
+    },
+  });
+  return Object.defineProperties(batch, { data: refuse('data'), key: refuse('key') }) as Batch;
+}

@@ -10,6 +10,11 @@ export const TRAINING_NUMBER_FLAGS = {
     rule: { minimum: 0, maximum: 10 },
     default: 0,
   },
+  'slope-limit': {
+    describe: 'with second derivatives: take slopes of LogAndSign to be at most this; 0 as they are',
+    rule: { minimum: 0 },
+    default: 1,
+  },
   imitate: {
     describe: 'share of the episodes in which φ imitates Adam',
     rule: { minimum: 0, maximum: 1 },
@@ -70,6 +75,7 @@ export function trainingOptions(
   return {
     lossWeights: TRAINING_WORD_CHECKS['loss-weights'](task, flags['loss-weights'] ?? 'uniform'),
     coordinateScale: number('scale-coordinates'),
+    slopeLimit: number('slope-limit'),
     imitation: {
       share: number('imitate'),
       learningRate: number('imitation-rate'),

@@ -65,6 +65,7 @@ const outer = object<OuterConfig>({
 const training = object<TrainingConfig>({
   lossWeights: word(...LOSS_WEIGHTS),
   coordinateScale: finite,
+  slopeLimit: finite,
   imitation: object<Imitation>({ share: finite, learningRate: finite, weight: finite }),
   stagger: boolean,
   longestUnroll: count,

@@ -21,6 +21,12 @@ export interface TrainingConfig {
   /** R: the coordinates of every problem are scaled by e^U(−R, R); 0 leaves them as they are. */
   coordinateScale: number;
   imitation: Imitation;
+  /**
+   * The largest |∂x/∂∇| of LogAndSign that second derivatives go back through; 0 where they are taken as they are. ln |∇| has
+   * the slope 1/∇, and a long window multiplies many: one small gradient then drowns all others (of the explosion that long
+   * unrolls bring, Metz et al. 2019, arXiv 1810.10180).
+   */
+  slopeLimit: number;
   /** Whether shards begin their episodes at different rounds. */
   stagger: boolean;
   /** Largest K: every episode draws its own, log-uniformly from `unroll` on; 0 where all have `unroll`. */
@@ -35,6 +41,7 @@ export interface TrainingConfig {
 export const PLAIN_TRAINING: TrainingConfig = {
   lossWeights: 'uniform',
   coordinateScale: 0,
+  slopeLimit: 0,
   imitation: { share: 0, learningRate: 0.1, weight: 1 },
   stagger: false,
   longestUnroll: 0,

@@ -5,9 +5,11 @@ import { LoptError } from '../../shared/errors.js';
 import type { Network } from '../../shared/phi.js';
 import { type Key, seedKey } from '../../shared/random.js';
 import { checkHessian } from '../../worker/engines/tensor/hessian.js';
+import { networkInput } from '../../worker/engines/tensor/plain-lstm.js';
 import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
 import type { Batch, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { relativeError } from '../contracts/engine.js';
 import { testTensorEngine } from '../contracts/tensor-engine.js';
 import { wasmBackend } from '../fixtures/tfjs-wasm.js';
 
@@ -30,6 +32,22 @@ testTensorEngine({
   },
 });
 testTensorEngine({ name: 'reference over tfjs wasm', load: wasmBackend, lacks: ['conv'] });
+
+describe('networkInput()', () => {
+  it('has slopes of LogAndSign of at most the limit', async () => {
+    await tf.setBackend('cpu');
+    const network: Network = { layers: [2], preprocessing: 'log-and-sign', outputScale: 1 };
+    const gradients = tf.tensor1d([4, -0.5, 0.05, -1e-3, 1e-6]);
+    for (const [limit, expected] of [
+      [1, [0.025, -0.2, 1, -1, 1]],
+      [0.1, [0.025, -0.1, 0.1, -0.1, 0.1]],
+      [Number.POSITIVE_INFINITY, [0.025, -0.2, 2, -100, Math.exp(10)]],
+    ] as const) {
+      const slopes = tf.grad((x) => tf.sum(networkInput(tf, network, x as tf.Tensor1D, undefined, limit)))(gradients);
+      assert.ok(relativeError(await slopes.data(), expected) < 1e-6, `${limit}: ${await slopes.data()}`);
+    }
+  });
+});
 
 describe('second derivatives', () => {
   it('begin() says in one sentence where a gradient cannot be differentiated, or loses parts when it is', async () => {

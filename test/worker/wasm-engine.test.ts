@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { LoptError } from '../../shared/errors.js';
 import { hasMoments, type Network, stateParts } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
-import type { WindowResult } from '../../worker/engines/engine.js';
+import type { Engine, WindowResult } from '../../worker/engines/engine.js';
 import { MixEngine } from '../../worker/engines/mix-engine.js';
 import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
 import { Kernel } from '../../worker/engines/wasm/kernel-module.js';
@@ -142,6 +142,23 @@ describe('second derivatives on the wasm engine', () => {
       assert.deepEqual(phiGradients[0], phiGradients[1]);
     });
   }
+
+  it('slopes of LogAndSign are limited as the reference engine limits them', async () => {
+    const problems = await family('quadratic', { dimension: 5, 'initial-scale': 1 });
+    const phiGradientOf = async (engine: Engine) => {
+      engine.loadPhi(somePhi(network));
+      const state = await engine.begin(seedKey(4), 4, 'train');
+      return (await engine.window({ state, steps: 9 })).phiGradient;
+    };
+    // ln |∇|/10 is steeper than this where |∇| is below 5
+    const slopeLimit = 0.02;
+    const limited = await phiGradientOf(await secondOrder(problems, network, { slopeLimit }));
+    const options = { problems, network, secondDerivatives: true, slopeLimit };
+    const expected = await phiGradientOf(await createReferenceEngine(options));
+    assert.ok(relativeError(limited, expected) < 1e-5, `${relativeError(limited, expected)}`);
+    const unlimited = await phiGradientOf(await secondOrder(problems, network));
+    assert.ok(relativeError(limited, unlimited) > 1e-3);
+  });
 
   it('a family that states only its loss is differentiated twice by TensorFlow.js', async () => {
     const problems = await family('mlp', { hidden: [3], batch: 4, 'initial-scale': 0.3 });

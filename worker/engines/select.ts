@@ -1,6 +1,7 @@
 /** Makes the engine that a configuration names. */
 import { cpus } from 'node:os';
 import type { RunConfig } from '../../shared/config.js';
+import type { TrainingConfig } from '../../shared/training.js';
 import type { Gradient, HessianProduct, Problems } from '../problems/problem.js';
 import type { Engine } from './engine.js';
 import { WasmEngine } from './wasm/wasm-engine.js';
@@ -30,6 +31,11 @@ export interface Derivatives {
   hessian(): Promise<HessianProduct>;
 }
 
+/** The option of an engine that `training` sets. */
+function limitOf({ slopeLimit }: TrainingConfig): { slopeLimit?: number } {
+  return slopeLimit === 0 ? {} : { slopeLimit };
+}
+
 function processor(): Promise<EngineDevice> {
   return Promise.resolve({ name: cpus()[0]?.model ?? process.arch, gpu: false });
 }
@@ -39,8 +45,8 @@ const wasm: EngineEntry = {
   summary: 'SIMD kernel on the CPU, an instance for every thread',
   single: false,
   device: processor,
-  async create({ network, strict, secondDerivatives }, problems, { gradient, hessian }) {
-    const second = secondDerivatives ? { hessian: await hessian() } : {};
+  async create({ network, strict, secondDerivatives, training }, problems, { gradient, hessian }) {
+    const second = secondDerivatives ? { hessian: await hessian(), ...limitOf(training) } : {};
     return new WasmEngine({ problems, network, strict, gradient: await gradient(), ...second });
   },
 };
@@ -54,9 +60,9 @@ const tensorflow: EngineEntry = {
     const { device, gpu } = await loadTensorflow();
     return { name: device, gpu };
   },
-  async create({ network, secondDerivatives }, problems) {
+  async create({ network, secondDerivatives, training }, problems) {
     const { createTensorflowEngine } = await import('./tensor/tensorflow/tensorflow-engine.js');
-    return createTensorflowEngine({ problems, network, secondDerivatives });
+    return createTensorflowEngine({ problems, network, secondDerivatives, ...limitOf(training) });
   },
 };
 
@@ -69,9 +75,9 @@ const webgpu: EngineEntry = {
     const { name, software } = await loadWebGpu();
     return { name, gpu: !software };
   },
-  async create({ network, secondDerivatives }, problems) {
+  async create({ network, secondDerivatives, training }, problems) {
     const { createWebGpuEngine } = await import('./tensor/webgpu/webgpu-engine.js');
-    return createWebGpuEngine({ problems, network, secondDerivatives });
+    return createWebGpuEngine({ problems, network, secondDerivatives, ...limitOf(training) });
   },
 };
 
@@ -80,9 +86,9 @@ const reference: EngineEntry = {
   summary: 'plain TensorFlow.js operations and automatic differentiation: slow, to check the others by',
   single: false,
   device: processor,
-  async create({ network, secondDerivatives }, problems) {
+  async create({ network, secondDerivatives, training }, problems) {
     const { createReferenceEngine } = await import('./tensor/reference-engine.js');
-    return createReferenceEngine({ problems, network, secondDerivatives });
+    return createReferenceEngine({ problems, network, secondDerivatives, ...limitOf(training) });
   },
 };
 

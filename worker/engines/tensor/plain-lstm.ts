@@ -74,18 +74,22 @@ function frozenLoss(
   return loss;
 }
 
-/** (g, h') = m(∇, h, φ), differentiable in all three: the equations are those of `lstmStep` in optimizers/lstm.ts. */
+/**
+ * (g, h') = m(∇, h, φ), differentiable in all three: the equations are those of `lstmStep` in optimizers/lstm.ts. Slopes of
+ * LogAndSign are taken to be at most `slopeLimit`.
+ */
 export function plainLstmStep(
   tf: Tf,
   network: Network,
   phi: readonly tfjs.Tensor[],
   gradient: tfjs.Tensor1D,
   state: ColumnState,
+  slopeLimit = Number.POSITIVE_INFINITY,
 ): { updates: tfjs.Tensor1D; state: ColumnState } {
   const tensors = tf.tidy(() => {
     const next: tfjs.Tensor2D[] = [];
     const moments = hasMoments(network) ? nextMoments(tf, gradient, state.at(-1)!) : undefined;
-    let x = networkInput(tf, network, gradient, moments);
+    let x = networkInput(tf, network, gradient, moments, slopeLimit);
     network.layers.forEach((_, layer) => {
       const [weights, biases] = phi.slice(2 * layer) as [tfjs.Tensor2D, tfjs.Tensor1D];
       const [h, c] = state.slice(2 * layer) as [tfjs.Tensor2D, tfjs.Tensor2D];
@@ -110,9 +114,10 @@ export function networkInput(
   { preprocessing }: Network,
   gradient: tfjs.Tensor1D,
   moments?: tfjs.Tensor2D,
+  slope = Number.POSITIVE_INFINITY,
 ): tfjs.Tensor2D {
   if (preprocessing === 'none') return tf.reshape(gradient, [gradient.size, 1]);
-  if (!moments) return logAndSign(tf, gradient);
+  if (!moments) return Number.isFinite(slope) ? boundedLogAndSign(tf, gradient, slope) : logAndSign(tf, gradient);
   const moving = rnnpropInput(tf, gradient, moments);
   return preprocessing === 'both' ? tf.concat([logAndSign(tf, gradient), moving], 1) : moving;
 }
@@ -127,6 +132,26 @@ function logAndSign(tf: Tf, gradient: tfjs.Tensor1D): tfjs.Tensor2D {
   const first = tf.where(large, logarithm, tf.neg(one));
   const second = tf.where(large, tf.sign(gradient), tf.mul(gradient, Math.exp(LOG_AND_SIGN_P)));
   return tf.stack([first, second], 1) as tfjs.Tensor2D;
+}
+
+/** The same with slopes of at most `limit`. */
+function boundedLogAndSign(tf: Tf, gradient: tfjs.Tensor1D, limit: number): tfjs.Tensor2D {
+  const bounded = tf.customGrad((x, save) => {
+    const values = x as tfjs.Tensor1D;
+    (save as tfjs.GradSaveFunc)([values]);
+    return {
+      value: logAndSign(tf, values),
+      gradFunc: (dy: tfjs.Tensor, saved: tfjs.Tensor[]) => {
+        const [first, second] = tf.unstack(dy, 1) as [tfjs.Tensor1D, tfjs.Tensor1D];
+        const magnitude = tf.abs(saved[0]!);
+        const large = tf.greaterEqual(magnitude, Math.exp(-LOG_AND_SIGN_P));
+        const steep = tf.minimum(tf.div(1 / LOG_AND_SIGN_P, tf.where(large, magnitude, 1)), limit);
+        const logarithm = tf.mul(first, tf.mul(tf.sign(saved[0]!), steep));
+        return tf.where(large, logarithm, tf.mul(second, Math.min(Math.exp(LOG_AND_SIGN_P), limit)));
+      },
+    };
+  });
+  return bounded(gradient) as tfjs.Tensor2D;
 }
 
 /** p, m and v of RNNProp's inputs after ∇, [N, 3]. */

@@ -10,6 +10,8 @@ import { flatten, plainLstmStep, tensorsOfPhi } from './plain-lstm.js';
 export interface UnrolledWindow extends Omit<ColumnWindow, 'records'> {
   /** φ, [phiLength]. */
   phi: Float32Array;
+  /** The largest slope of LogAndSign. */
+  slopeLimit: number;
   /** H_t·v at θ_t, [N], for t in 1…K−1. */
   hessian(t: number, vector: tfjs.Tensor1D): tfjs.Tensor1D;
 }
@@ -36,7 +38,8 @@ export function unrolledPhiGradient(tf: Tf, network: Network, window: UnrolledWi
       thetaGradient = tf.add(thetaGradient, tf.mul(gradients[t]!, lossWeights[t - 1]!));
       const extra = window.updateGradient[t - 1];
       const slope = extra ? tf.add<tfjs.Tensor1D>(thetaGradient, extra) : thetaGradient;
-      const back = stepBackward(tf, network, phi, gradients[t - 1]!, states[t - 1]!, slope, stateGradient);
+      const step = { input: gradients[t - 1]!, state: states[t - 1]!, slopeLimit: window.slopeLimit };
+      const back = stepBackward(tf, network, phi, step, slope, stateGradient);
       phiGradient = tf.add(phiGradient, flatten(tf, back.phi));
       if (t > 1) thetaGradient = tf.add(thetaGradient, window.hessian(t - 1, back.input));
       stateGradient = back.state;
@@ -50,8 +53,7 @@ function stepBackward(
   tf: Tf,
   network: Network,
   phi: readonly tfjs.Tensor[],
-  input: tfjs.Tensor1D,
-  state: ColumnState,
+  { input, state, slopeLimit }: { input: tfjs.Tensor1D; state: ColumnState; slopeLimit: number },
   updateSlope: tfjs.Tensor1D,
   stateGradient: ColumnState,
 ): { input: tfjs.Tensor1D; state: ColumnState; phi: tfjs.Tensor[] } {
@@ -59,7 +61,8 @@ function stepBackward(
     // the products with constants make of all outputs one scalar, whose gradient is the sum of their pull-backs
     return tf.grads((gradient, ...rest) => {
       const h = rest.slice(0, state.length) as tfjs.Tensor2D[];
-      const next = plainLstmStep(tf, network, rest.slice(state.length), gradient as tfjs.Tensor1D, h);
+      const weights = rest.slice(state.length);
+      const next = plainLstmStep(tf, network, weights, gradient as tfjs.Tensor1D, h, slopeLimit);
       const terms = next.state.map((part, index) => tf.sum(tf.mul(part, stateGradient[index]!)));
       return tf.addN([tf.sum(tf.mul(next.updates, updateSlope)), ...terms]);
     })([input, ...state, ...phi]);

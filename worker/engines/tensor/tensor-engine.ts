@@ -43,6 +43,8 @@ export interface TensorEngineOptions {
   gradient?: TensorGradient;
   /** Keep ∂∇_t/∂φ, by Hessian-vector products of the tensor loss; the kernel's state is then columns. @default false */
   secondDerivatives?: boolean;
+  /** The largest slope of LogAndSign that second derivatives go back through. @default no limit */
+  slopeLimit?: number;
   /** How the LSTM is computed; closed with the engine. @default plain operations */
   kernel?: LstmKernel;
   /** What else is closed with the engine. @default nothing */
@@ -86,6 +88,7 @@ export class TensorEngine implements Engine {
   readonly #network: Network;
   readonly #gradient: TensorGradient;
   readonly #secondDerivatives: boolean;
+  readonly #slopeLimit: number;
   readonly #kernel: LstmKernel;
   readonly #phi: Float32Array;
   readonly #resources: readonly { close(): void }[];
@@ -101,6 +104,7 @@ export class TensorEngine implements Engine {
     this.#network = network;
     this.#gradient = gradient ?? differentiate(tf, problems);
     this.#secondDerivatives = secondDerivatives;
+    this.#slopeLimit = options.slopeLimit ?? Number.POSITIVE_INFINITY;
     this.#kernel = kernel ?? createPlainLstm(tf, network);
     this.#phi = new Float32Array(phiLength(network));
     this.#resources = [...(options.resources ?? []), this.#kernel];
@@ -339,6 +343,7 @@ export class TensorEngine implements Engine {
       unrolledPhiGradient(tf, this.#network, {
         ...signal,
         phi: this.#phi,
+        slopeLimit: this.#slopeLimit,
         initialState: healthy ? selectState(tf, columns, healthy) : columns,
         gradients,
         hessian: (t, vector) => {

@@ -36,6 +36,7 @@ interface KernelExports {
     carry: number,
     gradient: number,
     inputSlope: number,
+    limit: number,
     scratch: number,
     width: number,
   ): void;

@@ -12,14 +12,14 @@ export type StepHessian = (t: number, vector: Float32Array, product: Float32Arra
  *     dL/dθ_t = dL/dθ_{t+1} + w_t ∇_t + H_t·(dL/d∇_t)
  *     (dL/d∇_{t−1}, dL/dh_{t−1}, dφ) from (dL/dg_{t−1} = dL/dθ_t, dL/dh_t) through the LSTM's step
  *
- * Where the records of the forward pass were too many to keep, a segment of steps is computed again from the state before
- * it, to the same bits.
+ * with slopes of LogAndSign of at most `slopeLimit`. Where the records of the forward pass were too many to keep, a segment
+ * of steps is computed again from the state before it, to the same bits.
  */
 export function backwardThroughProblems(
   kernel: Kernel,
   layout: Layout,
   order: SecondOrderLayout,
-  hessian: StepHessian,
+  { hessian, slopeLimit }: { hessian: StepHessian; slopeLimit: number },
 ): void {
   const { steps, blocks, keep, views } = layout;
   const { segment, views: slopes } = order;
@@ -42,6 +42,7 @@ export function backwardThroughProblems(
           order.carry + 4 * kernel.stateRows * first,
           layout.gradients + s * layout.rowBytes + 4 * first,
           order.inputSlope + 4 * first,
+          slopeLimit,
           layout.scratch,
           width,
         );

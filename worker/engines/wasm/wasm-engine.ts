@@ -30,6 +30,8 @@ export interface WasmEngineOptions {
   gradient: Gradient;
   /** The problems' H·v: with it, second derivatives are kept; not with RNNProp's inputs. @default they are dropped */
   hessian?: HessianProduct | undefined;
+  /** The largest slope of LogAndSign that second derivatives go back through. @default no limit */
+  slopeLimit?: number;
   /** No fused multiply-add: the same bits on any processor. @default false */
   strict?: boolean;
   /**
@@ -46,6 +48,7 @@ export class WasmEngine implements Engine {
   readonly #problems: Problems;
   readonly #gradient: Gradient;
   readonly #hessian: HessianProduct | undefined;
+  readonly #slopeLimit: number;
   readonly #kernel: Kernel;
   readonly #phi: number;
   readonly #phiLength: number;
@@ -57,6 +60,7 @@ export class WasmEngine implements Engine {
     this.#problems = problems;
     this.#gradient = gradient;
     this.#hessian = hessian;
+    this.#slopeLimit = options.slopeLimit ?? Number.POSITIVE_INFINITY;
     this.#kernel = new Kernel(network, strict);
     this.#phiLength = phiLength(network);
     this.#phi = this.#kernel.allocate(4 * this.#phiLength);
@@ -181,11 +185,12 @@ export class WasmEngine implements Engine {
     thetas: readonly Float32Array[],
   ): void {
     const batch = batchOf(state);
-    backwardThroughProblems(this.#kernel, layout, order, (t, vector, product) => {
+    const hessian = (t: number, vector: Float32Array, product: Float32Array) => {
       this.#hessian!(thetas[t - 1]!, vector, batch, state.step + t, product);
       // of a bad problem neither θ nor H need be finite
       zeroBad(state, product);
-    });
+    };
+    backwardThroughProblems(this.#kernel, layout, order, { hessian, slopeLimit: this.#slopeLimit });
   }
 
   #backward(layout: Layout): void {

@@ -7,7 +7,7 @@ import { loadTensorflow } from './load.js';
 
 /** Loads TensorFlow, which takes seconds, and makes the engine. Throws LoptError where it cannot be loaded. */
 export async function createTensorflowEngine(
-  options: Pick<TensorEngineOptions, 'problems' | 'network' | 'secondDerivatives'>,
+  options: Pick<TensorEngineOptions, 'problems' | 'network' | 'secondDerivatives' | 'slopeLimit'>,
 ): Promise<TensorEngine> {
   const { tf, device } = await loadTensorflow();
   useBackend(tf, 'tensorflow');

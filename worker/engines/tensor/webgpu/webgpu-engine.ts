@@ -9,7 +9,7 @@ import { WebGpuKernel } from './webgpu-kernel.js';
 
 /** Opens the GPU and makes the engine. Throws LoptError where there is none. */
 export async function createWebGpuEngine(
-  options: Pick<TensorEngineOptions, 'problems' | 'network' | 'secondDerivatives'>,
+  options: Pick<TensorEngineOptions, 'problems' | 'network' | 'secondDerivatives' | 'slopeLimit'>,
 ): Promise<TensorEngine> {
   const { tf, device, name, software, watch } = await loadWebGpu();
   useBackend(tf, 'webgpu');

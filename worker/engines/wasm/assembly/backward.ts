@@ -49,18 +49,18 @@ export function backwardBlock(
 /**
  * One step of one block backward, where dL/d∇ is wanted. `record` holds the step's rows, and before them lies the record of
  * the step before it; `slope` points to dL/dg [width], `carry` holds dL/dh, in the rows of a state, and becomes that of the
- * step before. Writes dL/d∇ [width] at the ∇ [width] that the step read to `inputSlope`; `scratch` holds 4 rows. What the
- * weights get of it, `weightGradients` takes.
+ * step before. Writes dL/d∇ [width] at the ∇ [width] that the step read to `inputSlope`, through an input whose slopes are taken
+ * to be at most `limit`; `scratch` holds 4 rows. What the weights get of it, `weightGradients` takes.
  */
 export function backwardStep(
-  record: usize, slope: usize, carry: usize, gradient: usize, inputSlope: usize, scratch: usize, width: i32,
+  record: usize, slope: usize, carry: usize, gradient: usize, inputSlope: usize, limit: f32, scratch: usize, width: i32,
 ): void {
   const rowBytes: usize = <usize>width << 2;
   memory.copy(record + <usize>(recordRows - 1) * rowBytes, slope, rowBytes);
   backwardLayers(record, carry, true, rowBytes);
   const gates = record + <usize>gateOffset(0) * rowBytes;
   backwardRows(gates, 4 * unitsOf(0), backwardPack(0), inputRows, scratch, false, rowBytes);
-  preprocessBackward(gradient, scratch, inputSlope, rowBytes);
+  preprocessBackward(gradient, scratch, inputSlope, limit, rowBytes);
 }
 
 /** From dL/dg in the record's last row and dL/dh' in `carry` to dL/dz over the gates, and to dL/dh where `recur` says so. */

@@ -29,19 +29,22 @@ function preprocess(gradient: usize, x: usize, rowBytes: usize): void {
 }
 
 /**
- * dL/d∇ from dL/dx: with LogAndSign 1/(p·∇) of the first where |∇| ≥ e^−p, e^p of the second elsewhere. RNNProp's inputs have no
- * such derivative where the running mean square is 0, and are not differentiated here.
+ * dL/d∇ from dL/dx: with LogAndSign 1/(p·∇) of the first where |∇| ≥ e^−p, e^p of the second elsewhere, neither taken to be more
+ * than `limit`. RNNProp's inputs have no such derivative where the running mean square is 0, and are not differentiated here.
  */
-export function preprocessBackward(gradient: usize, slopes: usize, to: usize, rowBytes: usize): void {
+export function preprocessBackward(gradient: usize, slopes: usize, to: usize, limit: f32, rowBytes: usize): void {
   if (inputs == RAW) {
     memory.copy(to, slopes, rowBytes);
     return;
   }
   for (let b: usize = 0; b < rowBytes; b += 16) {
     const value = v128.load(gradient + b);
-    const large = f32x4.ge(f32x4.abs(value), f32x4.splat(THRESHOLD));
-    const logarithm = f32x4.div(f32x4.mul(v128.load(slopes + b), f32x4.splat(INVERSE_P)), value);
-    const linear = f32x4.mul(v128.load(slopes + rowBytes + b), f32x4.splat(EXP_P));
+    const magnitude = f32x4.abs(value);
+    const large = f32x4.ge(magnitude, f32x4.splat(THRESHOLD));
+    const sign = v128.and(value, i32x4.splat(0x80000000));
+    const steep = f32x4.pmin(f32x4.div(f32x4.splat(INVERSE_P), magnitude), f32x4.splat(limit));
+    const logarithm = f32x4.mul(v128.load(slopes + b), v128.or(steep, sign));
+    const linear = f32x4.mul(v128.load(slopes + rowBytes + b), f32x4.splat(min(EXP_P, limit)));
     v128.store(to + b, v128.bitselect(logarithm, linear, large));
   }
 }

@@ -37,7 +37,7 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
     givenSeconds === undefined ? 2 : checkNumber(TASK, 'seconds', givenSeconds, { minimum: 0, exclusive: true });
   const problem = (await problemOf(TASK, flags, positionals['problem'])) ?? 'quadratic';
   const own = threadsOf(TASK, flags);
-  const configured = await configure(TASK, problem, { shards: own, unroll: 20, ...rest });
+  const configured = await configure(TASK, problem, { shards: own, unroll: 20, 'second-derivatives': false, ...rest });
   const threads = threadsOf(TASK, flags, configured.config.engine);
   const { config, problems } = configured;
   if (problems.mixture) {

@@ -180,15 +180,29 @@ test('lopt train mlp trains on real MNIST', async (context) => {
   assert.equal(Object.keys(config.dataHashes).length, 4);
 });
 
-test('lopt train --engine reference trains, second derivatives included', async (context) => {
+test('lopt train keeps second derivatives where it is told to, or where the family advises it', async (context) => {
   const folder = temporaryFolder(context);
   const flags = wordsOf({ ...SMALL_FLAGS, shards: 1, 'evaluate-functions': 2, layers: 3, rounds: 3, threads: 1 });
-  const plain = await lopt(['train', 'quadratic', ...flags, '--engine', 'reference', '--out', join(folder, 'plain')]);
-  assert.equal(plain.code, 0, plain.stderr);
-  const second = await lopt(['train', 'quadratic', ...flags, '--second-derivatives', '--out', join(folder, 'second')]);
-  assert.equal(second.code, 0, second.stderr);
-  const hashes = ['plain', 'second'].map((name) => sha256OfFile(join(folder, name, 'last.safetensors')));
-  assert.notEqual(hashes[0], hashes[1]);
+  const train = async (name: string, ...more: string[]) => {
+    const out = join(folder, name);
+    const { code, stderr } = await lopt(['train', ...more, ...flags, '--out', out]);
+    assert.equal(code, 0, stderr);
+    const { config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as {
+      config: { secondDerivatives: boolean };
+    };
+    return { kept: config.secondDerivatives, hash: sha256OfFile(join(out, 'last.safetensors')) };
+  };
+  for (const engine of ['wasm', 'reference']) {
+    const advised = await train(`${engine}-advised`, 'quadratic', '--engine', engine);
+    const told = await train(`${engine}-told`, 'quadratic', '--engine', engine, '--second-derivatives');
+    const plain = await train(`${engine}-plain`, 'quadratic', '--engine', engine, '--second-derivatives=false');
+    assert.deepEqual(advised, { ...told, kept: true });
+    assert.equal(plain.kept, false);
+    assert.notEqual(plain.hash, told.hash);
+  }
+  const moving = await train('moving', 'quadratic', '--preprocessing', 'both');
+  assert.equal(moving.kept, false);
+  assert.equal((await train('other', 'rastrigin')).kept, false);
 });
 
 test('lopt bench prints a rate for the kernel, for windows and for rounds', async (context) => {

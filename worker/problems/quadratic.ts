@@ -24,7 +24,15 @@ export const quadratic: ProblemFamily = {
       describe: 'standard deviation of θ_0, which is normal around 0',
     },
   },
-  training: { problems: 16, shards: 8, unroll: 3, learningRate: 4e-3, evaluateEvery: 500, evaluateFunctions: 1024 },
+  training: {
+    problems: 16,
+    shards: 8,
+    unroll: 10,
+    learningRate: 1e-2,
+    secondDerivatives: true,
+    evaluateEvery: 500,
+    evaluateFunctions: 1024,
+  },
   async configure(options: OptionValues): Promise<Problems> {
     const dimension = options['dimension'] as number;
     const fill = options['distribution'] === 'uniform' ? fillUniform : fillNormal;

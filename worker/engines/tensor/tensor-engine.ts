@@ -1,37 +1,22 @@
 /** The tensor engine: windows on any backend of TensorFlow.js, without leaving its device within a window. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type * as tfjs from '@tensorflow/tfjs';
-import { LoptError } from '../../../shared/errors.js';
 import { type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
-import type { Batch, Problems, Split, Tf } from '../../problems/problem.js';
+import type { Problems, Split, Tf } from '../../problems/problem.js';
 import type { WalkRequest } from '../../walk.js';
 import { batchOf, drawShard, markWhere, sumLosses, zeroBad } from '../../window.js';
-import {
-  DeviceLostError,
-  type DeviceShard,
-  type Engine,
-  type ShardState,
-  type WindowRequest,
-  type WindowResult,
-} from '../engine.js';
+import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
 import { Arena } from './arena.js';
 import { useBackend } from './backend.js';
 import { type ColumnState, selectState } from './column-state.js';
+import { batchOn, type Shard, settleShard, takeShard, uploadData } from './device-shard.js';
+import { type DeviceWatch, watched } from './device-watch.js';
 import { healthOf, healthyCoordinates, selectRows } from './health.js';
 import { checkHessian, hessianVectorProduct } from './hessian.js';
-import type { LstmKernel, LstmPassage, TensorState, WindowSignal } from './lstm-kernel.js';
+import type { LstmKernel, LstmPassage, WindowSignal } from './lstm-kernel.js';
 import { createPlainLstm } from './plain-lstm.js';
 import { unrolledPhiGradient } from './second-derivatives.js';
 import { differentiate, type TensorGradient } from './tensor-gradient.js';
-
-/** What is known of a device that may fail. */
-export interface DeviceWatch {
-  /** The first thing that went wrong, and whether the device is gone with it. */
-  fault(): { message: string; lost: boolean } | undefined;
-  /** Settled when the device is gone. */
-  readonly lost: Promise<unknown>;
-}
 
 /** Options of a tensor engine. */
 export interface TensorEngineOptions {
@@ -54,18 +39,6 @@ export interface TensorEngineOptions {
   device?: string;
   /** Of a device that may go away. @default none */
   watch?: DeviceWatch;
-}
-
-/** How long an error waits for the news that its cause was the loss of the device. */
-const LOSS_MS = 1000;
-
-/** A shard's arrays on the device. */
-interface Shard {
-  theta: tfjs.Tensor1D;
-  gradient: tfjs.Tensor1D;
-  hidden: TensorState;
-  /** [P, numbers of a problem]; none where problems have no data. */
-  data: tfjs.Tensor2D | undefined;
 }
 
 /** What a window holds for its backward pass. */
@@ -135,27 +108,9 @@ export class TensorEngine implements Engine {
     for (const resource of this.#resources) resource.close();
   }
 
-  /** Throws DeviceLostError where the device goes away meanwhile, LoptError where it fails otherwise. */
-  async #onDevice<Result>(compute: () => Promise<Result>): Promise<Result> {
+  #onDevice<Result>(compute: () => Promise<Result>): Promise<Result> {
     useBackend(this.#tf, this.#backend);
-    try {
-      const result = await compute();
-      this.#checkDevice();
-      return result;
-    } catch (error) {
-      // the device may tell of its end after what ended with it
-      if (this.#watch) await Promise.race([this.#watch.lost, delay(LOSS_MS)]);
-      this.#checkDevice(error);
-      throw error;
-    }
-  }
-
-  #checkDevice(cause?: unknown): void {
-    const fault = this.#watch?.fault();
-    if (!fault) return;
-    if (fault.lost)
-      throw new DeviceLostError(`The device of engine "${this.name}" was lost: ${fault.message}`, { cause });
-    throw new LoptError(`Cannot compute on engine "${this.name}": ${fault.message}`, { cause });
+    return watched(this.name, this.#watch, compute);
   }
 
   async #begin(key: Key, count: number, split: Split, resident: boolean): Promise<ShardState> {
@@ -167,7 +122,7 @@ export class TensorEngine implements Engine {
     }
     const arena = new Arena();
     try {
-      const data = this.#dataOf(state, arena);
+      const data = uploadData(this.#tf, state, arena);
       const theta = arena.hold(this.#tf.tensor1d(state.theta.slice()));
       const first = await this.#gradient(theta, batchOn(state, data), 0);
       arena.hold([first.losses, first.gradient]);
@@ -180,7 +135,7 @@ export class TensorEngine implements Engine {
       const clean = (row: tfjs.Tensor1D) => arena.hold(selectRows(this.#tf, [row], mask))[0]!;
       const hidden = arena.hold(this.#kernel.zeroState(theta.size));
       const shard = { theta: clean(theta), gradient: clean(first.gradient), hidden, data };
-      await this.#settle(state, shard, arena, resident);
+      await settleShard(this.#tf, this.#kernel, { state, shard, arena, resident });
       return state;
     } finally {
       arena.dispose();
@@ -192,7 +147,7 @@ export class TensorEngine implements Engine {
     const lossWeights = request.lossWeights ?? new Float32Array(steps).fill(1);
     const arena = new Arena();
     try {
-      const start = this.#take(state, arena);
+      const start = takeShard(this.#tf, this.#kernel, state, arena);
       const backward = !forwardOnly && !this.#secondDerivatives;
       const passage = arena.holdPassage(this.#kernel.begin(start.hidden, { steps, backward }));
       const record = await this.#forward(passage, start, state, steps, arena);
@@ -215,7 +170,8 @@ export class TensorEngine implements Engine {
       const phiGradient = judged.worse ? await backwards() : early;
       const [last, theta] = clean([gradients[steps]!, thetas.at(-1)!]) as [tfjs.Tensor1D, tfjs.Tensor1D];
       const hidden = arena.hold(passage.state(healthy));
-      await this.#settle(state, { theta, gradient: last, hidden, data: start.data }, arena, resident);
+      const shard = { theta, gradient: last, hidden, data: start.data };
+      await settleShard(this.#tf, this.#kernel, { state, shard, arena, resident });
       state.step += steps;
       return { state, phiGradient, ...judged.sums };
     } finally {
@@ -227,7 +183,7 @@ export class TensorEngine implements Engine {
     const state = drawShard(this.#problems, key, count, split, 0);
     const arena = new Arena();
     try {
-      const batch = batchOn(state, this.#dataOf(state, arena));
+      const batch = batchOn(state, uploadData(this.#tf, state, arena));
       let theta = arena.hold(this.#tf.tensor1d(state.theta.slice()));
       const hidden = arena.hold(this.#kernel.zeroState(theta.size));
       const passage = arena.holdPassage(this.#kernel.begin(hidden, { steps: horizon, backward: false }));
@@ -245,42 +201,6 @@ export class TensorEngine implements Engine {
     } finally {
       arena.dispose();
     }
-  }
-
-  #dataOf({ count, data }: ShardState, arena: Arena): tfjs.Tensor2D | undefined {
-    if (data.length === 0) return undefined;
-    return arena.hold(this.#tf.tensor2d(data.slice(), [count, data.length / count]));
-  }
-
-  /** The shard on the device: where it was left there, or else from the state's arrays. */
-  #take(state: ShardState, arena: Arena): Shard {
-    const { device } = state;
-    if (device) {
-      delete state.device;
-      const shard = device as DeviceShard & Shard;
-      arena.hold(tensorsOf(shard));
-      return shard;
-    }
-    return {
-      theta: arena.hold(this.#tf.tensor1d(state.theta.slice())),
-      gradient: arena.hold(this.#tf.tensor1d(state.gradient.slice())),
-      hidden: arena.hold(this.#kernel.upload(state.hidden)),
-      data: this.#dataOf(state, arena),
-    };
-  }
-
-  /** Leaves the shard on the device, or brings it into the state's arrays. */
-  async #settle(state: ShardState, shard: Shard, arena: Arena, resident: boolean): Promise<void> {
-    const { theta, gradient, hidden } = shard;
-    if (resident) {
-      const tensors = arena.release(tensorsOf(shard));
-      state.device = { ...shard, dispose: () => this.#tf.dispose(tensors) } as DeviceShard;
-      return;
-    }
-    const values = await Promise.all([theta.data(), gradient.data(), this.#kernel.download(hidden)]);
-    state.theta.set(values[0]);
-    state.gradient.set(values[1]);
-    state.hidden.set(values[2]);
   }
 
   /** Steps 1…K. */
@@ -363,13 +283,4 @@ export class TensorEngine implements Engine {
       arena.hold(this.#tf.tensor1d(matrix.slice(s * length, (s + 1) * length))),
     );
   }
-}
-
-/** The problems of a shard with their data on the device. */
-function batchOn(state: ShardState, tensor: tfjs.Tensor2D | undefined): Batch {
-  return { ...batchOf(state), ...(tensor && { tensor }) };
-}
-
-function tensorsOf({ theta, gradient, hidden, data }: Shard): tfjs.Tensor[] {
-  return [theta, gradient, ...hidden, ...(data ? [data] : [])];
 }

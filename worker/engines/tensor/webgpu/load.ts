@@ -1,7 +1,7 @@
 /** WebGPU in Node, and TensorFlow.js on it. */
 import { LoptError, messageOf } from '../../../../shared/errors.js';
 import type { Tf } from '../../../problems/problem.js';
-import type { DeviceWatch } from '../tensor-engine.js';
+import type { DeviceWatch } from '../device-watch.js';
 import { uploadThroughQueue } from './uploads.js';
 
 /** A device, and TensorFlow.js with its backend `webgpu` on it. */

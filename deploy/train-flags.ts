@@ -130,7 +130,11 @@ export function problemFlagsOf({ problemOptions, folders }: Pick<RunConfig, 'pro
 export async function configure(task: string, problem: string, flags: Flags, init?: PhiFile): Promise<Configured> {
   const given = problemFlags(flags);
   const family = familyFor(problem, given);
-  const number = (name: keyof typeof NUMBER_FLAGS) => numberFlag(task, name, flags, family);
+  const outputScale = numberFlag(task, 'output-scale', flags, family.training);
+  const network = networkOf(task, flags, outputScale, init);
+  const secondDerivatives = keepsSecondDerivatives(task, flags, family, network);
+  const advice = { ...family.training, ...(secondDerivatives ? {} : family.training.firstOrder) };
+  const number = (name: keyof typeof NUMBER_FLAGS) => numberFlag(task, name, flags, advice);
   const outer: OuterConfig = {
     learningRate: number('learning-rate'),
     finalRate: number('final-rate'),
@@ -140,8 +144,6 @@ export async function configure(task: string, problem: string, flags: Flags, ini
     beta2: 0.999,
     epsilon: 1e-8,
   };
-  const network = networkOf(task, flags, number('output-scale'), init);
-  const secondDerivatives = keepsSecondDerivatives(task, flags, family, network);
   const values = optionValues(family, given);
   const rest = {
     seed: number('seed'),
@@ -183,11 +185,11 @@ function keepsSecondDerivatives(task: string, flags: Flags, { training }: Proble
   return given === true;
 }
 
-function numberFlag(task: string, name: keyof typeof NUMBER_FLAGS, flags: Flags, { training }: ProblemFamily): number {
+function numberFlag(task: string, name: keyof typeof NUMBER_FLAGS, flags: Flags, advice: TrainingNumbers): number {
   const flag: NumberFlag = NUMBER_FLAGS[name];
   const given = flags[name];
   if (given !== undefined) return checkNumber(task, name, given, flag.rule);
-  return (flag.advice && training[flag.advice]) ?? flag.default;
+  return (flag.advice && advice[flag.advice]) ?? flag.default;
 }
 
 function networkOf(task: string, flags: Flags, outputScale: number, init: PhiFile | undefined): Network {

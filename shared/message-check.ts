@@ -10,7 +10,7 @@ import type {
   ToWorker,
   VoteMessage,
 } from './messages.js';
-import { type Network, PREPROCESSINGS, phiLength } from './phi.js';
+import { hasMoments, type Network, PREPROCESSINGS, phiLength } from './phi.js';
 import {
   boolean,
   doubles,
@@ -114,6 +114,10 @@ export const configShape: Shape<RunConfig> = (value, at) => {
   const { longestUnroll } = training;
   if (longestUnroll !== 0 && longestUnroll < unroll) {
     throw shapeError(`${at}.training.longestUnroll`, `0, or at least ${unroll}`, longestUnroll);
+  }
+  if (training.slopeLimit < 0) throw shapeError(`${at}.training.slopeLimit`, 'at least 0', training.slopeLimit);
+  if (config.secondDerivatives && hasMoments(config.network)) {
+    throw shapeError(`${at}.secondDerivatives`, 'false with such inputs', config.network.preprocessing);
   }
   return config;
 };

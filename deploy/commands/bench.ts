@@ -26,7 +26,10 @@ export const bench: Command = {
     json: 'write the figures to this file',
     ...MODULE_FLAG,
   },
-  switches: { strict: 'no fused multiply-add' },
+  switches: {
+    strict: 'no fused multiply-add',
+    'second-derivatives': 'back-propagate through the optimizee gradients too (default: do not)',
+  },
   problemOptions: true,
   run: runBench,
 };

@@ -6,7 +6,6 @@ import { checkNumber } from '../../shared/check.js';
 import { ClusterError, UsageError } from '../../shared/errors.js';
 import { makeFolder } from '../../shared/files.js';
 import { ENGINES } from '../../worker/engines/select.js';
-import { autoEngine } from '../auto-engine.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import type { KeeperMessage } from '../cluster/server-keeper.js';
 import { Supervised } from '../cluster/supervisor.js';
@@ -16,7 +15,7 @@ import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITC
 import { withModulePath } from '../problem-module.js';
 import { isSweepFile, prepareSweep } from '../sweep/prepare-sweep.js';
 import { SweepFolder } from '../sweep/sweep-folder.js';
-import { type Flags, threadsOf } from '../train-flags.js';
+import { configure, type Flags, threadsOf } from '../train-flags.js';
 import { type Command, EXIT } from './command.js';
 import { CLUSTER_FLAGS, COMPARE_SWITCH, PATIENCE, RESUME_VARIABLE, runNameOf } from './coordinator.js';
 import { SWEEP_FLAGS, SWEEP_SWITCHES } from './sweep.js';
@@ -70,7 +69,10 @@ async function runUp(positionals: Readonly<Record<string, string | undefined>>, 
     : await prepareRun(TASK, problem, flags, PATIENCE);
   const { folder, release } = prepared;
   release();
-  const engine = 'configured' in prepared ? prepared.configured.config.engine : await engineOfSweep(prepared.flags);
+  // of a sweep, the engine that its trials have in common
+  const { config } =
+    'configured' in prepared ? prepared.configured : await configure(TASK, prepared.stored.problem, prepared.flags);
+  const { engine } = config;
   const threads = ENGINES.get(engine)?.single ? threadsOf(TASK, flags, engine) : shared;
   const cluster = new Cluster(folder.path, sweeps ? 'sweep' : 'coordinator', flags);
   return cluster.run(workers, threads, binary === undefined ? { url: nats.url } : { binary });
@@ -95,11 +97,6 @@ function sweepFlagsOnly(flags: Flags): Flags {
   const other = Object.keys(flags).find((name) => flags[name] !== undefined && !known.includes(name));
   if (other === undefined) return withModulePath(TASK, flags);
   throw new UsageError(`${TASK}: "${other}" must stand in the sweep's file, among its parameters or flags`);
-}
-
-/** The engine that the trials of a sweep have in common. */
-async function engineOfSweep({ engine }: Flags): Promise<string> {
-  return engine === undefined || engine === 'auto' ? autoEngine('wasm') : String(engine);
 }
 
 function serverBinary(): string {

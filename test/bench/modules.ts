@@ -15,7 +15,11 @@ const WINDOWS = 1000;
 
 /** Computes one window after another of an episode that never ends; returns the milliseconds of each. */
 async function prepare(family: string): Promise<() => number> {
-  const { config, problems } = await configure('Cannot measure', family, { problems: PROBLEMS, unroll: UNROLL });
+  const { config, problems } = await configure('Cannot measure', family, {
+    problems: PROBLEMS,
+    unroll: UNROLL,
+    'second-derivatives': false,
+  });
   const engine = await ENGINES.get('wasm')!.create(config, problems, {
     gradient: async () => problems.createGradient!(),
     hessian: () => hessianOf(problems),

@@ -48,6 +48,7 @@ for (const { problem, shards, problems } of CASES) {
     shards,
     problems,
     unroll: UNROLL,
+    'second-derivatives': false,
   });
   const { rows, coordinatorShare } = await measureBench({ config, problems: configured, threads: THREADS, seconds: 3 });
   process.stdout.write(`${problem}, ${shards} shards of ${problems}\n`);
@@ -72,7 +73,8 @@ for (const { problem, shards, problems } of CASES) {
 
 // the same 128 problems a round, in smaller shards and shorter windows, and a round of only two such shards
 const pace = async (flags: Record<string, number>): Promise<number> => {
-  const { config, problems } = await configure('Cannot measure', 'quadratic', flags);
+  const given = { ...flags, 'second-derivatives': false };
+  const { config, problems } = await configure('Cannot measure', 'quadratic', given);
   const { rows } = await measureBench({ config, problems, threads: THREADS, seconds: 3 });
   return rows.at(-1)!.coordinateStepsPerSecond;
 };

@@ -18,6 +18,8 @@ const FLAGS = {
   'evaluate-every': 4,
   'loss-weights': 'linear',
   'scale-coordinates': 2,
+  'second-derivatives': true,
+  'slope-limit': 0.05,
   imitate: 0.4,
   'learning-rate': 0.1,
 };

@@ -210,6 +210,8 @@ describe('MessageChecker', () => {
       { training: { ...PLAIN_TRAINING, lossWeights: 'first' } },
       { training: { ...PLAIN_TRAINING, horizons: Array(65).fill(1) } },
       { training: {} },
+      { training: { ...PLAIN_TRAINING, slopeLimit: -1 } },
+      { secondDerivatives: true, network: { ...CONFIG.network, preprocessing: 'both' } },
       { initialPhi: 'abc' },
       { engine: 'x'.repeat(65) },
       { dataHashes: { file: 1 } },

@@ -80,7 +80,7 @@ test('mix trains with what the most demanding of its families can do with', () =
   assert.deepEqual(training, {
     problems: 1,
     shards: 12,
-    unroll: 5,
+    unroll: 3,
     learningRate: 1e-3,
     outputScale: 0.01,
     evaluateEvery: 500,

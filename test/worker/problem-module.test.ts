@@ -205,11 +205,19 @@ testCases('a family with a wrong field is told so', 'field', {
   ],
   'unknown advice': [
     'training: { unrol: 5 }',
-    '"training" must advise some of problems, shards, unroll, horizon, learningRate, outputScale, evaluateEvery, evaluateFunctions, secondDerivatives, got "unrol"',
+    '"training" must advise some of problems, shards, unroll, horizon, learningRate, outputScale, evaluateEvery, evaluateFunctions, secondDerivatives, firstOrder, got "unrol"',
   ],
   'advice that is no switch': [
     'training: { secondDerivatives: 1 }',
     '"training.secondDerivatives" must be true or false, got 1',
+  ],
+  'unknown advice for the first order': [
+    'training: { firstOrder: { secondDerivatives: true } }',
+    '"training.firstOrder" must advise some of problems, shards, unroll, horizon, learningRate, outputScale, evaluateEvery, evaluateFunctions, got "secondDerivatives"',
+  ],
+  'advice for the first order that is no object': [
+    'training: { firstOrder: 3 }',
+    '"training.firstOrder" must be an object of numbers, got 3',
   ],
   'wrong advice': ['training: { unroll: 0.5 }', '"training.unroll" must be an integer of at least 1, got 0.5'],
 });
@@ -407,6 +415,22 @@ testCases('Hessian-vector products that are wrong are told so', 'hessian', {
   'nothing written': [
     curved(''),
     'the Hessian-vector product must agree with differences of the gradient within a tenth of their norm, and does not at step 0',
+  ],
+  'a counter': [
+    curved('h(); globalThis.bends = (globalThis.bends ?? 0) + 1; product[0] *= 1 + 1e-6 * globalThis.bends;'),
+    'the Hessian-vector product must give the same bits every time, and gives others the second time at step 0',
+  ],
+  'one problem left out': [
+    curved('h(); product[5] = -product[5]; product[4] = -product[4];'),
+    'the Hessian-vector product must agree with differences of the gradient within a tenth of their norm, and does not at step 0',
+  ],
+  'a factor of the count': [
+    curved('h(); product.forEach((x, i) => { product[i] = x * (1 + 0.01 * batch.count); });'),
+    'the Hessian-vector product must be a function of the problem alone, and depends on the count at step 0',
+  ],
+  'a problem that takes in another': [
+    curved('h(); for (let i = 0; i < theta.length; i++) product[i] += 0 * theta[(i + 2) % theta.length];'),
+    'the Hessian-vector product must compute every problem by itself, and gives another one other numbers where one is NaN at step 0',
   ],
   'the first step for ever': [
     curved('vector.forEach((v, i) => { product[i] = 2 * v; });'),

@@ -9,7 +9,7 @@ import { createReferenceEngine } from '../../worker/engines/tensor/reference-eng
 import { Kernel } from '../../worker/engines/wasm/kernel-module.js';
 import { blocksOf } from '../../worker/engines/wasm/layout.js';
 import { WasmEngine, type WasmEngineOptions } from '../../worker/engines/wasm/wasm-engine.js';
-import type { Problems } from '../../worker/problems/problem.js';
+import type { HessianProduct, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { gradientOf, hessianOf } from '../../worker/session.js';
 import {
@@ -125,23 +125,45 @@ describe('second derivatives on the wasm engine', () => {
   });
 
   for (const [name, spoil] of Object.entries(SPOILS)) {
-    it(`a problem with ${name} adds nothing`, async () => {
-      const problems = await family('quadratic', { dimension: 4, 'initial-scale': 1 });
-      const phiGradients: Float32Array[] = [];
-      for (const spoilt of [true, false]) {
-        const watched = watch(await gradientOf(problems), 4);
-        const engine = await secondOrder(problems, network, { gradient: watched.gradient });
-        engine.loadPhi(somePhi(network));
-        const count = spoilt ? 2 : 1;
-        const state = await engine.begin(seedKey(2), count, 'train');
-        if (spoilt) watched.spoilings = [{ problem: 1, step: 4, spoil, lasts: true }];
-        const result = await engine.window({ state, steps: 8 });
-        assert.equal(result.healthy, 1);
-        phiGradients.push(result.phiGradient);
-      }
-      assert.deepEqual(phiGradients[0], phiGradients[1]);
-    });
+    for (const activationBudget of [2 ** 25, 0]) {
+      const title = `a problem with ${name} adds nothing, its Hessian neither, ${activationBudget > 0 ? 'kept' : 'replayed'}`;
+      it(title, async () => {
+        // two blocks, of which the spoilt problem has lanes in both
+        const d = 22;
+        const problems = await family('quadratic', { dimension: d, 'initial-scale': 1 });
+        const hessianOfAll = await hessianOf(problems);
+        const results: WindowResult[] = [];
+        for (const spoilt of [true, false]) {
+          const watched = watch(await gradientOf(problems), d);
+          const hessian: HessianProduct = (theta, vector, batch, step, product) => {
+            hessianOfAll(theta, vector, batch, step, product);
+            if (spoilt) product.fill(Number.NaN, 2 * d, 3 * d);
+          };
+          const options = { gradient: watched.gradient, hessian, activationBudget };
+          const engine = await secondOrder(problems, network, options);
+          engine.loadPhi(somePhi(network));
+          const state = await engine.begin(seedKey(2), 4, 'train');
+          // spoilt in this window, or from its start on
+          watched.spoilings = [{ problem: 2, step: spoilt ? 4 : 1, spoil, lasts: true }];
+          results.push(await engine.window({ state, steps: 8 }));
+        }
+        const [late, early] = results as [WindowResult, WindowResult];
+        assert.equal(late.healthy, 3);
+        assert.deepEqual(late.phiGradient, early.phiGradient);
+        assert.deepEqual(late.state.theta, early.state.theta);
+        assert.deepEqual(late.state.hidden, early.state.hidden);
+        assert.ok(late.phiGradient.every(Number.isFinite) && late.phiGradient.some((slope) => slope !== 0));
+      });
+    }
   }
+
+  it("does not take RNNProp's inputs", async () => {
+    const problems = await family('simple');
+    await assert.rejects(secondOrder(problems, { ...network, preprocessing: 'both' }), {
+      name: 'LoptError',
+      message: "Cannot keep second derivatives: the network's inputs must not be both",
+    });
+  });
 
   it('slopes of LogAndSign are limited as the reference engine limits them', async () => {
     const problems = await family('quadratic', { dimension: 5, 'initial-scale': 1 });

@@ -110,9 +110,16 @@ const COMBINED: Readonly<Record<keyof TrainingNumbers, (values: readonly number[
 };
 
 function trainingOf(all: readonly TrainingDefaults[]): TrainingDefaults {
-  const training: TrainingDefaults = {};
-  // where one family is better off without, so is the mix
-  if (all.every(({ secondDerivatives }) => secondDerivatives)) training.secondDerivatives = true;
+  const dropped = combined(all.map(({ firstOrder, ...rest }) => ({ ...rest, ...firstOrder })));
+  // where one family is better off without second derivatives, so is the mix
+  if (!all.every(({ secondDerivatives }) => secondDerivatives)) return dropped;
+  const kept = combined(all);
+  const others = Object.entries(dropped).filter(([name, value]) => kept[name as keyof TrainingNumbers] !== value);
+  return { ...kept, secondDerivatives: true, firstOrder: Object.fromEntries(others) };
+}
+
+function combined(all: readonly TrainingNumbers[]): TrainingNumbers {
+  const training: TrainingNumbers = {};
   for (const [name, combine] of Object.entries(COMBINED) as [keyof TrainingNumbers, typeof COMBINED.problems][]) {
     const values = all.map((defaults) => defaults[name]).filter((value) => value !== undefined);
     if (values.length > 0) training[name] = combine(values);

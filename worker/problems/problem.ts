@@ -114,6 +114,8 @@ export interface TrainingNumbers {
 export interface TrainingDefaults extends TrainingNumbers {
   /** Keep second derivatives, where the network has none of RNNProp's inputs. */
   secondDerivatives?: boolean;
+  /** What is better where they are dropped all the same. */
+  firstOrder?: TrainingNumbers;
 }
 
 /** A distribution over optimizees. */

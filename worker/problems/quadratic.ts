@@ -30,6 +30,7 @@ export const quadratic: ProblemFamily = {
     unroll: 10,
     learningRate: 1e-2,
     secondDerivatives: true,
+    firstOrder: { unroll: 3, learningRate: 4e-3 },
     evaluateEvery: 500,
     evaluateFunctions: 1024,
   },

@@ -114,10 +114,12 @@ export function networkInput(
   { preprocessing }: Network,
   gradient: tfjs.Tensor1D,
   moments?: tfjs.Tensor2D,
-  slope = Number.POSITIVE_INFINITY,
+  slopeLimit = Number.POSITIVE_INFINITY,
 ): tfjs.Tensor2D {
   if (preprocessing === 'none') return tf.reshape(gradient, [gradient.size, 1]);
-  if (!moments) return Number.isFinite(slope) ? boundedLogAndSign(tf, gradient, slope) : logAndSign(tf, gradient);
+  if (!moments) {
+    return Number.isFinite(slopeLimit) ? boundedLogAndSign(tf, gradient, slopeLimit) : logAndSign(tf, gradient);
+  }
   const moving = rnnpropInput(tf, gradient, moments);
   return preprocessing === 'both' ? tf.concat([logAndSign(tf, gradient), moving], 1) : moving;
 }

@@ -1,6 +1,7 @@
 /** The wasm engine: windows on the CPU, by the SIMD kernel and the problems' closed-form gradients. */
 import { createHash } from 'node:crypto';
-import { type Network, phiLength } from '../../../shared/phi.js';
+import { LoptError } from '../../../shared/errors.js';
+import { hasMoments, type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
 import type { Optimizer } from '../../optimizers/optimizer.js';
 import type { Gradient, HessianProduct, Problems, Split } from '../../problems/problem.js';
@@ -35,8 +36,8 @@ export interface WasmEngineOptions {
   /** No fused multiply-add: the same bits on any processor. @default false */
   strict?: boolean;
   /**
-   * The activations of a window are kept up to this many bytes; above, the backward pass replays them block by block,
-   * to the same bits. @default 32 MiB
+   * The activations of a window are kept up to this many bytes; above, the backward pass replays them to the same bits: block
+   * by block, or with second derivatives, for which all blocks go together, five steps at a time. @default 32 MiB
    */
   activationBudget?: number;
 }
@@ -57,6 +58,9 @@ export class WasmEngine implements Engine {
 
   constructor(options: WasmEngineOptions) {
     const { problems, network, gradient, hessian, strict = false, activationBudget = 32 * 2 ** 20 } = options;
+    if (hessian && hasMoments(network)) {
+      throw new LoptError(`Cannot keep second derivatives: the network's inputs must not be ${network.preprocessing}`);
+    }
     this.#problems = problems;
     this.#gradient = gradient;
     this.#hessian = hessian;

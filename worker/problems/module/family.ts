@@ -1,7 +1,7 @@
 /** Checks that what a module exports is a problem family. */
 import { checkNumber, type NumberRule, show } from '../../../shared/check.js';
 import { FileError, messageOf } from '../../../shared/errors.js';
-import type { OptionSpec, ProblemFamily, TrainingDefaults } from '../problem.js';
+import type { OptionSpec, ProblemFamily, TrainingNumbers } from '../problem.js';
 import { checkOption } from '../registry.js';
 import { kindOf, moduleFault, moduleTask } from './fault.js';
 
@@ -12,8 +12,8 @@ const OPTION_TYPES: readonly OptionSpec['type'][] = ['number', 'integer', 'integ
 const COUNT: NumberRule = { integer: true, minimum: 1 };
 const POSITIVE: NumberRule = { minimum: 0, exclusive: true };
 
-/** What a family may advise, and how each number must be; the other is true or false. */
-const ADVICE: Readonly<Record<keyof TrainingDefaults, NumberRule | 'switch'>> = {
+/** The numbers that a family may advise, and how each must be. */
+const NUMBERS: Readonly<Record<keyof TrainingNumbers, NumberRule>> = {
   problems: COUNT,
   shards: COUNT,
   unroll: COUNT,
@@ -22,7 +22,6 @@ const ADVICE: Readonly<Record<keyof TrainingDefaults, NumberRule | 'switch'>> = 
   outputScale: POSITIVE,
   evaluateEvery: COUNT,
   evaluateFunctions: COUNT,
-  secondDerivatives: 'switch',
 };
 
 /** The exported family; throws FileError, one sentence that names the module, the field and what it must be. */
@@ -40,7 +39,7 @@ export function checkFamily(path: string, exported: unknown): ProblemFamily {
   must(isRecord(training), 'training', 'an object, possibly empty');
   must(typeof configure === 'function', 'configure', 'a function');
   for (const [option, spec] of Object.entries(options as Fields)) checkSpec(path, option, spec);
-  for (const [key, value] of Object.entries(training as Fields)) checkAdvice(path, key, value);
+  checkTraining(path, training as Fields);
   return exported as unknown as ProblemFamily;
 }
 
@@ -61,15 +60,28 @@ function checkSpec(path: string, name: string, spec: unknown): void {
   checkAs(path, value, (task) => checkOption(task, `default of ${name}`, spec as unknown as OptionSpec, value));
 }
 
-function checkAdvice(path: string, key: string, value: unknown): void {
-  if (!Object.hasOwn(ADVICE, key)) {
-    throw moduleFault(path, `"training" must advise some of ${Object.keys(ADVICE).join(', ')}, got "${key}"`);
+function checkTraining(path: string, training: Fields): void {
+  const { secondDerivatives, firstOrder, ...numbers } = training;
+  if (secondDerivatives !== undefined && typeof secondDerivatives !== 'boolean') {
+    const found = kindOf(secondDerivatives);
+    throw moduleFault(path, `"training.secondDerivatives" must be true or false, got ${found}`);
   }
-  if (value === undefined) return;
-  const rule = ADVICE[key as keyof TrainingDefaults];
-  if (rule !== 'switch') checkAs(path, value, (task) => checkNumber(task, `training.${key}`, value, rule));
-  else if (typeof value !== 'boolean') {
-    throw moduleFault(path, `"training.${key}" must be true or false, got ${kindOf(value)}`);
+  checkNumbers(path, 'training', numbers, [...Object.keys(NUMBERS), 'secondDerivatives', 'firstOrder']);
+  if (firstOrder === undefined) return;
+  if (!isRecord(firstOrder)) {
+    throw moduleFault(path, `"training.firstOrder" must be an object of numbers, got ${kindOf(firstOrder)}`);
+  }
+  checkNumbers(path, 'training.firstOrder', firstOrder, Object.keys(NUMBERS));
+}
+
+function checkNumbers(path: string, field: string, numbers: Fields, known: readonly string[]): void {
+  for (const [key, value] of Object.entries(numbers)) {
+    if (!Object.hasOwn(NUMBERS, key)) {
+      throw moduleFault(path, `"${field}" must advise some of ${known.join(', ')}, got "${key}"`);
+    }
+    if (value === undefined) continue;
+    const rule = NUMBERS[key as keyof TrainingNumbers];
+    checkAs(path, value, (task) => checkNumber(task, `${field}.${key}`, value, rule));
   }
 }
 

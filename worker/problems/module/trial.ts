@@ -1,8 +1,8 @@
 /** Tries out the problems of a module before anything is computed with them. */
 import { fillNormal, foldIn, type Key, seedKey } from '../../../shared/random.js';
-import { agreesWithDifferences, hessianCheck } from '../hessian-check.js';
-import type { Batch, Draw, Problems, Split } from '../problem.js';
+import type { Draw, Problems, Split } from '../problem.js';
 import { moduleFault } from './fault.js';
+import { tryHessian } from './hessian-trial.js';
 import { type Call, closedFormProbe, type Probe, sameBits, tensorProbe, type Values } from './probe.js';
 
 /** Problems drawn together, and how many of them are drawn again without the rest. */
@@ -42,25 +42,7 @@ export async function tryProblems(path: string, problems: Problems, again: Probl
       if (probe !== tensor) checkAgreement(path, probe, tensor, call);
     }
   });
-  await tryHessian(path, problems, probe);
-}
-
-/** A closed form of H·v agrees with differences of the gradient. */
-async function tryHessian(path: string, problems: Problems, probe: Probe): Promise<void> {
-  const productOf = problems.createHessian?.();
-  if (!productOf) return;
-  const key = seedKey(0);
-  const { theta, data } = problems.draw(key, COUNT, 'train');
-  const batch: Batch = { count: COUNT, data, key, split: 'train' };
-  const check = hessianCheck(theta);
-  for (const step of STEPS) {
-    const product = new Float32Array(theta.length).fill(Number.NaN);
-    productOf(check.point, check.direction, batch, step, product);
-    const gradientAt = (point: Float32Array) => probe.compute({ theta: point, batch, step }).gradient;
-    if (await agreesWithDifferences(product, check, COUNT, gradientAt)) continue;
-    const requirement = 'must agree with differences of the gradient within a tenth of their norm';
-    throw moduleFault(path, `the Hessian-vector product ${requirement}, and does not at step ${step}`);
-  }
+  await tryHessian(path, problems, again, probe);
 }
 
 /** What is drawn from a key, where it is a function of it, finite, and each problem one of (key, p) alone. */

@@ -50,7 +50,7 @@ export function backwardBlock(
  * One step of one block backward, where dL/d∇ is wanted. `record` holds the step's rows, and before them lies the record of
  * the step before it; `slope` points to dL/dg [width], `carry` holds dL/dh, in the rows of a state, and becomes that of the
  * step before. Writes dL/d∇ [width] at the ∇ [width] that the step read to `inputSlope`, through an input whose slopes are taken
- * to be at most `limit`; `scratch` holds 4 rows. What the weights get of it, `weightGradients` takes.
+ * to be at most `limit`; `scratch` holds the rows of x. What the weights get of it, `weightGradients` takes.
  */
 export function backwardStep(
   record: usize, slope: usize, carry: usize, gradient: usize, inputSlope: usize, limit: f32, scratch: usize, width: i32,

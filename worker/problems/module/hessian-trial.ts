@@ -1,0 +1,95 @@
+/** Tries out a module's closed form of H·v before anything is computed with it. */
+import { fillNormal, seedKey } from '../../../shared/random.js';
+import { agreesWithDifferences, hessianCheck } from '../hessian-check.js';
+import type { Batch, HessianProduct, Problems } from '../problem.js';
+import { moduleFault } from './fault.js';
+import { type Probe, sameBits } from './probe.js';
+
+const COUNT = 3;
+/** The problem whose θ is NaN, to see whether the others notice. */
+const SPOILT = 1;
+const STEPS: readonly number[] = [0, 5];
+const NAME = 'the Hessian-vector product';
+
+/**
+ * Throws FileError, one sentence, unless H·v of every problem agrees with differences of the gradient, has the same bits
+ * every time, and depends neither on how many problems there are nor on the others.
+ *
+ * @param again the problems of the module evaluated anew
+ */
+export async function tryHessian(path: string, problems: Problems, again: Problems, probe: Probe): Promise<void> {
+  const productOf = problems.createHessian?.();
+  const anew = again.createHessian?.();
+  if (!productOf || !anew) return;
+  for (const step of STEPS) {
+    const whole = callOf(problems, COUNT, step);
+    const product = compute(productOf, whole);
+    for (let p = 0; p < COUNT; p++) await checkProblem(path, problems, probe, product, { p, step });
+    const must = (right: boolean, requirement: string) => {
+      if (!right) throw moduleFault(path, `${NAME} must ${requirement} at step ${step}`);
+    };
+    must(
+      sameBits(compute(productOf, whole), product),
+      'give the same bits every time, and gives others the second time',
+    );
+    must(
+      sameBits(compute(anew, whole), product),
+      'give the same bits where the module is loaded anew, and gives others',
+    );
+    const own = (values: Float32Array, p: number) => values.subarray(p * whole.width, (p + 1) * whole.width);
+    const alone = compute(productOf, callOf(problems, 1, step));
+    must(sameBits(alone, own(product, 0)), 'be a function of the problem alone, and depends on the count');
+    const theta = whole.theta.slice().fill(Number.NaN, SPOILT * whole.width, (SPOILT + 1) * whole.width);
+    const spoilt = compute(productOf, { ...whole, theta });
+    const same = [0, 2].every((p) => sameBits(own(spoilt, p), own(product, p)));
+    must(same, 'compute every problem by itself, and gives another one other numbers where one is NaN');
+  }
+}
+
+/** What a product is asked for. */
+interface Call {
+  theta: Float32Array;
+  vector: Float32Array;
+  batch: Batch;
+  step: number;
+  /** Coordinates of a problem. */
+  width: number;
+}
+
+/** So many problems, and a direction for each that is its own. */
+function callOf(problems: Problems, count: number, step: number): Call {
+  const key = seedKey(0);
+  const { theta, data } = problems.draw(key, count, 'train');
+  const width = theta.length / count;
+  const vector = new Float32Array(theta.length);
+  for (let p = 0; p < count; p++) fillNormal(seedKey(p), vector.subarray(p * width, (p + 1) * width));
+  return { theta: hessianCheck(theta).point, vector, batch: { count, data, key, split: 'train' }, step, width };
+}
+
+/** What is not written is NaN. */
+function compute(productOf: HessianProduct, { theta, vector, batch, step }: Call): Float32Array {
+  const product = new Float32Array(theta.length).fill(Number.NaN);
+  productOf(theta, vector, batch, step, product);
+  return product;
+}
+
+/** Holds the product of one problem against differences of its gradient. */
+async function checkProblem(
+  path: string,
+  problems: Problems,
+  probe: Probe,
+  product: Float32Array,
+  { p, step }: { p: number; step: number },
+): Promise<void> {
+  const { theta, vector, batch, width } = callOf(problems, COUNT, step);
+  const part = (values: Float32Array) => values.subarray(p * width, (p + 1) * width);
+  const gradientAt = (point: Float32Array) => {
+    const all = theta.slice();
+    all.set(point, p * width);
+    return part(probe.compute({ theta: all, batch, step }).gradient);
+  };
+  const check = { point: part(theta), direction: part(vector) };
+  if (await agreesWithDifferences(part(product), check, 1, gradientAt)) return;
+  const requirement = 'must agree with differences of the gradient within a tenth of their norm';
+  throw moduleFault(path, `${NAME} ${requirement}, and does not at step ${step}`);
+}

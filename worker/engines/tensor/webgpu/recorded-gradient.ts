@@ -85,9 +85,8 @@ export class RecordedGradient {
 
   /** Destroys every buffer. */
   close(): void {
-    this.#tensors.submit();
-    this.#buffers.close();
     this.#shapes.clear();
+    this.#buffers.close();
   }
 
   #shapeFor(coordinates: number, batch: Batch): Shape {
@@ -96,15 +95,21 @@ export class RecordedGradient {
     let shape = this.#shapes.get(key);
     if (!shape) {
       const buffers = new DeviceBuffers(this.#buffers.device, this.#buffers);
-      const recording = record(this.#tf.backend(), buffers, (vary) => this.#run(coordinates, batch, vary));
-      shape = { ...recording, buffers };
+      try {
+        const recording = record(this.#tf.backend(), buffers, (vary) => this.#run(coordinates, batch, vary));
+        shape = { ...recording, buffers };
+      } catch (error) {
+        buffers.close();
+        throw error;
+      }
       this.#shapes.set(key, shape);
     }
     return shape;
   }
 
   /** The operations once, on zeros. */
-  #run(coordinates: number, { count, split, tensor }: Batch, vary: (buffer: GPUBuffer) => void): Ends {
+  #run(coordinates: number, batch: Batch, vary: (buffer: GPUBuffer) => void): Ends {
+    const { tensor } = batch;
     const arena = new Arena();
     try {
       const theta = this.#tensors.create(coordinates);

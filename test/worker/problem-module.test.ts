@@ -305,6 +305,8 @@ testCases('draws that are wrong are told so', 'draw', {
   ],
 });
 
+const HELD = 'loss() must read its data by dataTensor() alone, and no key, where "stationary" is true';
+
 testCases('losses that are wrong are told so', 'loss', {
   'it throws': [
     configured('loss: () => { throw new Error("no\\nloss"); }', 'plain'),
@@ -341,6 +343,20 @@ testCases('losses that are wrong are told so', 'loss', {
   'stationary, and yet of the key': [
     configured('stationary: true, loss: (tf, t, b, step) => tf.mul(p.loss(tf, t, b, step), 1 + b.key[0])', 'plain'),
     'loss() must read neither step nor key where "stationary" is true, and does',
+  ],
+  'stationary, and yet with data that lie on no device': [
+    configured(
+      'stationary: true, loss: (tf, t, { count, data }) => tf.sum(tf.square(tf.sub(t, tf.tensor2d(data, [count, 2]))), 1)',
+      'plain',
+    ),
+    `${HELD}, and does not`,
+  ],
+  'stationary, and yet with a key that it makes nothing of': [
+    configured(
+      'stationary: true, loss: (tf, t, b) => { const none = 0 * b.key[0]; return tf.add(tf.sum(tf.square(t), 1), none); }',
+      'plain',
+    ),
+    `${HELD}, and does not`,
   ],
   'dropout by Math.random()': [
     configured('loss: (tf, ...a) => tf.mul(p.loss(tf, ...a), Math.random())', 'plain'),

@@ -8,6 +8,7 @@ import { loadWebGpu } from '../../worker/engines/tensor/webgpu/load.js';
 import { RecordedGradient } from '../../worker/engines/tensor/webgpu/recorded-gradient.js';
 import { createWebGpuEngine } from '../../worker/engines/tensor/webgpu/webgpu-engine.js';
 import type { Batch, Problems, Split, Tf } from '../../worker/problems/problem.js';
+import { dataTensor, streamKey } from '../../worker/problems/public.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { scaleProblems } from '../../worker/training/scaled-problems.js';
 import { somePhi } from '../contracts/engine.js';
@@ -28,6 +29,34 @@ async function configure(name: string, options: Record<string, unknown>): Promis
   const family = familyNamed(name);
   return family.configure(optionValues(family, options));
 }
+
+/** f(θ) = Σ_i (θ_{c(i)} − a_i)², with one coordinate twice: the gradient adds to zeros where the others' is written. */
+const CHOSEN = [4, 0, 2, 4];
+const chosen: Problems = {
+  coordinates: 5,
+  stationary: true,
+  draw(key, count) {
+    const theta = new Float32Array(5 * count);
+    const data = new Float32Array(CHOSEN.length * count);
+    for (let p = 0; p < count; p++) {
+      fillNormal(streamKey(key, 'data', p), data.subarray(p * CHOSEN.length, (p + 1) * CHOSEN.length));
+    }
+    return { theta, data };
+  },
+  loss(tf, theta, batch) {
+    const own = tf.gather(theta, tf.tensor1d(CHOSEN, 'int32'), 1);
+    return tf.sum(tf.square(tf.sub(own, dataTensor(tf, batch))), 1);
+  },
+};
+
+/** Every case: its name, and how its problems are made. */
+const CASES: readonly (readonly [string, () => Promise<Problems>])[] = [
+  ...FAMILIES.map(([family, options]) => [family, () => configure(family, options)] as const),
+  ['tf.gather', async () => chosen],
+];
+
+/** A product of as many terms as the backend would take apart, for one problem. */
+const LONG_SUMS = ['lasso', { dimension: 2000, rows: 200, 'initial-scale': 1 }] as const;
 
 interface Case {
   batch: Batch;
@@ -52,12 +81,38 @@ async function valuesOf({ losses, gradient }: TensorSlopes): Promise<unknown> {
 }
 
 describe('RecordedGradient', { skip }, () => {
-  for (const [family, options] of FAMILIES) {
+  const repeated: [string, number, () => Promise<Problems>][] = [
+    ...CASES.map(([name, make]): [string, number, typeof make] => [name, 3, make]),
+    ['lasso of 2000 coordinates', 1, () => configure(...LONG_SUMS)],
+  ];
+  for (const [name, count, make] of repeated) {
+    it(`gives the bits of the operations themselves at one point after the other: ${name}`, async () => {
+      const { tf, device } = await loadWebGpu();
+      useBackend(tf, 'webgpu');
+      const problems = await make();
+      const tensors = tf.memory().numTensors;
+      const recorded = new RecordedGradient({ tf, device, problems });
+      const { batch, theta: first } = draw(tf, problems, 1, count, 'train');
+      const points = [first, tf.neg<tfjs.Tensor1D>(first), tf.mul<tfjs.Tensor1D>(first, 0.5), first];
+      const expected = [];
+      for (const theta of points) expected.push(await valuesOf(differentiate(tf, problems)(theta, batch, 0)));
+      assert.notDeepEqual(expected[1], expected[0]);
+      for (const [i, theta] of points.entries()) {
+        assert.deepEqual(await valuesOf(recorded.compute(theta, batch)), expected[i], `point ${i}`);
+      }
+      recorded.close();
+      assert.equal(recorded.bufferCount, 0);
+      tf.dispose([points, ...(batch.tensor ? [batch.tensor] : [])]);
+      assert.equal(tf.memory().numTensors, tensors);
+    });
+  }
+
+  for (const [name, make] of CASES) {
     for (const range of [0, 1]) {
-      it(`gives the bits of the operations themselves: ${family}${range > 0 ? ', scaled coordinates' : ''}`, async () => {
+      it(`gives them for shards and shapes by turns: ${name}${range > 0 ? ', scaled coordinates' : ''}`, async () => {
         const { tf, device } = await loadWebGpu();
         useBackend(tf, 'webgpu');
-        const plain = await configure(family, options);
+        const plain = await make();
         const problems = range > 0 ? scaleProblems(plain, range) : plain;
         assert.equal(problems.stationary, true);
         const tensors = tf.memory().numTensors;
@@ -106,6 +161,7 @@ describe('RecordedGradient', { skip }, () => {
       message:
         'Cannot compute the loss of stationary problems: it must read their data by dataTensor() alone, got a use of "data"',
     });
+    assert.equal(refused.bufferCount, 0);
     refused.close();
     const recorded = new RecordedGradient({ tf, device, problems });
     const expected = await valuesOf(differentiate(tf, problems)(theta, batch, 0));

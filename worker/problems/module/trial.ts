@@ -1,6 +1,7 @@
 /** Tries out the problems of a module before anything is computed with them. */
 import { fillNormal, foldIn, type Key, seedKey } from '../../../shared/random.js';
 import type { Draw, Problems, Split } from '../problem.js';
+import { withStationaryBatches } from '../stationary.js';
 import { moduleFault } from './fault.js';
 import { tryHessian } from './hessian-trial.js';
 import { type Call, closedFormProbe, type Probe, sameBits, tensorProbe, type Values } from './probe.js';
@@ -24,16 +25,17 @@ const ADVICE = 'draw each problem with fillNormal() and its kin from streamKey(k
  * - numbers are finite where an episode begins, and the gradient writes all of its results and nothing else;
  * - the same key gives the same bits, also where the module is evaluated anew, as `again` was;
  * - a problem depends neither on how many are drawn nor on the others;
- * - a loss that is called stationary reads neither the step nor the key;
+ * - a loss that is called stationary reads neither the step nor the key, and its data by dataTensor() alone;
  * - the closed form agrees with the loss on tensors and its derivative, and that of H·v with the gradient.
  */
 export async function tryProblems(path: string, problems: Problems, again: Problems): Promise<void> {
   const tensor = await tensorProbe(path, problems);
+  const onDevice = problems.stationary && (await tensorProbe(path, withStationaryBatches(problems)));
   const probe = closedFormProbe(path, problems) ?? tensor;
   const other = closedFormProbe(path, again) ?? (await tensorProbe(path, again));
   SPLITS.forEach((split, index) => {
     const { all, fewer } = tryDraws(path, problems, again, foldIn(seedKey(0), index), split);
-    if (problems.stationary) checkStationary(path, tensor, all);
+    if (onDevice) checkStationary(path, tensor, onDevice, all);
     for (const step of STEPS) {
       const call: Call = { ...all, step };
       const values = checkRepeats(path, probe, other, call);
@@ -111,13 +113,20 @@ function checkSpoilt(path: string, probe: Probe, call: Call, { losses, gradient 
   }
 }
 
-/** The loss is the same function at another step, and with another key. */
-function checkStationary(path: string, tensor: Probe, { theta, batch }: Omit<Call, 'step'>): void {
+/** The loss is the same function at another step, and with another key, and where a device holds the data. */
+function checkStationary(path: string, tensor: Probe, onDevice: Probe, { theta, batch }: Omit<Call, 'step'>): void {
   const [first, other] = STEPS.map((step) =>
     tensor.compute({ theta, step, batch: { ...batch, key: foldIn(batch.key, step) } }),
   ) as [Values, Values];
-  if (sameBits(first.losses, other.losses) && sameBits(first.gradient, other.gradient)) return;
-  throw moduleFault(path, 'loss() must read neither step nor key where "stationary" is true, and does');
+  if (!sameBits(first.losses, other.losses) || !sameBits(first.gradient, other.gradient)) {
+    throw moduleFault(path, 'loss() must read neither step nor key where "stationary" is true, and does');
+  }
+  try {
+    onDevice.compute({ theta, batch, step: 0 });
+  } catch (cause) {
+    const requirement = 'must read its data by dataTensor() alone, and no key, where "stationary" is true';
+    throw moduleFault(path, `loss() ${requirement}, and does not`, cause);
+  }
 }
 
 /** Compares near θ_0 rather than at it, where a gradient may vanish or have a kink; at it where only that is finite. */

@@ -2,6 +2,7 @@
 import { LoptError, messageOf } from '../../../../shared/errors.js';
 import type { Tf } from '../../../problems/problem.js';
 import type { DeviceWatch } from '../device-watch.js';
+import { keepSumOrder } from './sum-order.js';
 import { uploadThroughQueue } from './uploads.js';
 
 /** A device, and TensorFlow.js with its backend `webgpu` on it. */
@@ -71,6 +72,7 @@ async function load(): Promise<LoadedWebGpu> {
     () => import('@tensorflow/tfjs-backend-webgpu'),
     '@tensorflow/tfjs-backend-webgpu',
   );
+  keepSumOrder(tf);
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
   const device = await adapter.requestDevice({ requiredLimits });
   const watch = watchDevice(device);

@@ -39,8 +39,8 @@ export class Recent<Key, Value> {
     this.#forget(value as Value);
   }
 
-  /** Lets go of all without a word. */
+  /** Forgets all. */
   clear(): void {
-    this.#values.clear();
+    for (const key of [...this.#values.keys()]) this.delete(key);
   }
 }

@@ -1,7 +1,7 @@
 /** The gradient of stationary problems: their operations are taken down once a shape, and repeated at every step. */
 import type * as tfjs from '@tensorflow/tfjs';
-import { LoptError } from '../../../../shared/errors.js';
-import type { Batch, Problems, Split, Tf } from '../../../problems/problem.js';
+import type { Batch, Problems, Tf } from '../../../problems/problem.js';
+import { stationaryBatch } from '../../../problems/stationary.js';
 import { Arena } from '../arena.js';
 import type { TensorEngineOptions } from '../tensor-engine.js';
 import { differentiate, type TensorSlopes } from '../tensor-gradient.js';
@@ -85,9 +85,8 @@ export class RecordedGradient {
 
   /** Destroys every buffer. */
   close(): void {
-    this.#tensors.submit();
-    this.#buffers.close();
     this.#shapes.clear();
+    this.#buffers.close();
   }
 
   #shapeFor(coordinates: number, batch: Batch): Shape {
@@ -96,15 +95,21 @@ export class RecordedGradient {
     let shape = this.#shapes.get(key);
     if (!shape) {
       const buffers = new DeviceBuffers(this.#buffers.device, this.#buffers);
-      const recording = record(this.#tf.backend(), buffers, (vary) => this.#run(coordinates, batch, vary));
-      shape = { ...recording, buffers };
+      try {
+        const recording = record(this.#tf.backend(), buffers, (vary) => this.#run(coordinates, batch, vary));
+        shape = { ...recording, buffers };
+      } catch (error) {
+        buffers.close();
+        throw error;
+      }
       this.#shapes.set(key, shape);
     }
     return shape;
   }
 
   /** The operations once, on zeros. */
-  #run(coordinates: number, { count, split, tensor }: Batch, vary: (buffer: GPUBuffer) => void): Ends {
+  #run(coordinates: number, batch: Batch, vary: (buffer: GPUBuffer) => void): Ends {
+    const { tensor } = batch;
     const arena = new Arena();
     try {
       const theta = this.#tensors.create(coordinates);
@@ -112,7 +117,7 @@ export class RecordedGradient {
       vary(theta.buffer);
       const data = tensor && this.#tensors.create(tensor.size);
       const shaped = data && arena.hold<tfjs.Tensor2D>(this.#tf.reshape(arena.hold(data.tensor), tensor.shape));
-      const slopes = differentiate(this.#tf, this.#problems)(theta.tensor, deviceBatch(count, split, shaped), 0);
+      const slopes = differentiate(this.#tf, this.#problems)(theta.tensor, stationaryBatch(batch, shaped), 0);
       const { losses, gradient } = slopes;
       arena.hold([losses, gradient]);
       return {
@@ -133,17 +138,4 @@ export function recordedGradient(
 ): Required<Pick<TensorEngineOptions, 'gradient' | 'resources'>> {
   const recorded = new RecordedGradient(options);
   return { gradient: (theta, batch) => recorded.compute(theta, batch), resources: [recorded] };
-}
-
-/** A batch without what a stationary loss must not read. */
-function deviceBatch(count: number, split: Split, tensor: tfjs.Tensor2D | undefined): Batch {
-  const batch = { count, split, ...(tensor && { tensor }) };
-  const refuse = (name: string) => ({
-    get(): never {
-      throw new LoptError(
-        `Cannot compute the loss of stationary problems: it must read their data by dataTensor() alone, got a use of "${name}"`,
-      );
-    },
-  });
-  return Object.defineProperties(batch, { data: refuse('data'), key: refuse('key') }) as Batch;
 }

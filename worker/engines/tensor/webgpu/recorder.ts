@@ -28,11 +28,13 @@ interface TensorInfo {
   dataId: object;
 }
 
-/** One dispatch. Its bind group holds the buffers that it reads and writes. */
+/** One dispatch. Its bind group holds the buffers that it reads and the one that it writes. */
 interface Dispatch {
   pipeline: GPUComputePipeline;
   bindGroup: GPUBindGroup;
   workgroups: readonly [number, number, number];
+  inputs: readonly GPUBuffer[];
+  output: GPUBuffer;
 }
 
 /** What operations do, in their order. */
@@ -61,8 +63,7 @@ export function record<Result>(
   const { bufferManager } = own;
   const { recordAndSubmit } = own;
   const varied = new Set<GPUBuffer>();
-  const constant: Dispatch[] = [];
-  const varying: Dispatch[] = [];
+  const dispatches: Dispatch[] = [];
   const bufferOf = ({ dataId }: TensorInfo): GPUBuffer => own.tensorMap.get(dataId).resource;
 
   submit(own);
@@ -73,19 +74,44 @@ export function record<Result>(
   own.recordAndSubmit = (program, output, inputs, uniforms) => {
     const bindGroup = bindGroupOf(own, () => recordAndSubmit.call(own, program, output, inputs, uniforms));
     const { pipeline, dispatch } = program;
-    const follows = inputs.some((input) => varied.has(bufferOf(input)));
-    if (follows) varied.add(bufferOf(output));
-    (follows ? varying : constant).push({ pipeline, bindGroup, workgroups: dispatch });
+    dispatches.push({
+      pipeline,
+      bindGroup,
+      workgroups: dispatch,
+      inputs: inputs.map(bufferOf),
+      output: bufferOf(output),
+    });
   };
   try {
     const result = run((buffer) => varied.add(buffer));
-    return { constant, varying, result };
+    return { ...divide(dispatches, varied), result };
   } finally {
     // what was disposed of is released here, where that does nothing
     submit(own);
     own.bufferManager = bufferManager;
     own.recordAndSubmit = recordAndSubmit;
   }
+}
+
+/**
+ * What follows from the buffers that vary, and the rest, each in its order. A dispatch also follows where another one that
+ * does writes to the same buffer, before it or after: zeros to which products are added must be there anew every time.
+ */
+function divide(
+  dispatches: readonly Dispatch[],
+  given: ReadonlySet<GPUBuffer>,
+): Pick<Recording<unknown>, 'constant' | 'varying'> {
+  const varied = new Set(given);
+  const follows = ({ inputs, output }: Dispatch) => varied.has(output) || inputs.some((input) => varied.has(input));
+  let known: number;
+  do {
+    known = varied.size;
+    for (const dispatch of dispatches) if (follows(dispatch)) varied.add(dispatch.output);
+  } while (varied.size > known);
+  return {
+    constant: dispatches.filter((dispatch) => !follows(dispatch)),
+    varying: dispatches.filter(follows),
+  };
 }
 
 /** Appends dispatches in a compute pass. */

@@ -41,7 +41,8 @@ export function uploadThroughQueue(backend: object, queue: GPUQueue): void {
 /** Numbers as shaders read them: booleans are integers there. */
 function bytesOf(dtype: string, values: ArrayLike<number>): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
   if (dtype !== 'float32') return new Int32Array(values);
-  if (values instanceof Float32Array && values.buffer instanceof ArrayBuffer)
+  if (values instanceof Float32Array && values.buffer instanceof ArrayBuffer) {
     return values as Float32Array<ArrayBuffer>;
+  }
   return new Float32Array(values);
 }

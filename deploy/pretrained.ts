@@ -18,6 +18,7 @@ const TRAINED_ON: Readonly<Record<string, Omit<Pretrained, 'path'>>> = {
     options: { 'problem.distribution': 'uniform', 'problem.initial-scale': 0.01 },
   },
   mlp: { problem: 'mlp', options: {} },
+  'mlp-long': { problem: 'mlp', options: {} },
 };
 
 export const PRETRAINED_NAMES: readonly string[] = Object.keys(TRAINED_ON);

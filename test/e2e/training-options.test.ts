@@ -21,7 +21,7 @@ const FLAGS = {
   'second-derivatives': true,
   'slope-limit': 0.05,
   imitate: 0.4,
-  'learning-rate': 0.1,
+  'learning-rate': 0.3,
 };
 
 /** φ of the undisturbed run, by one thread, and the rounds after which its horizon grew. */
@@ -56,7 +56,9 @@ describe('a run with all training options gives the same φ to the last bit', ()
   for (const name of Object.keys(FLAGS).filter((flag) => flag !== 'patience')) {
     it(`and another one without --${name}`, async (context) => {
       const { [name as keyof typeof FLAGS]: _left, ...others } = FLAGS;
-      assert.notEqual(await trainSmall(temporaryFolder(context), {}, others), expected);
+      // what is not said, the family advises
+      const without = name === 'second-derivatives' ? { ...others, [name]: false } : others;
+      assert.notEqual(await trainSmall(temporaryFolder(context), {}, without), expected);
     });
   }
 

@@ -7,13 +7,14 @@ import { CLI, lopt, reaches, sha256OfFile, startProcess, trainSmall, wordsOf } f
 import { temporaryFolder } from '../fixtures/folder.js';
 import { WITHOUT_NATS } from '../fixtures/nats-server.js';
 
-/** Windows of 5, 5 and 2 steps; evaluations between them. */
+/** Windows of 5, 5 and 2 steps; evaluations between them; by the engine's own kernel, which drops second derivatives. */
 const FLAGS = {
   shards: 4,
   problems: 2,
   horizon: 12,
   unroll: 5,
   layers: '4',
+  'second-derivatives': false,
   'evaluate-every': 5,
   'evaluate-functions': 3,
 };

@@ -34,7 +34,7 @@ export const SMALL_FLAGS = { ...SMALL_SHAPE, 'problem.dimension': 3 } as const;
 export const SMALL_ROUNDS = 43;
 
 /** The flags as words. */
-export function wordsOf(flags: Readonly<Record<string, string | number>>): string[] {
+export function wordsOf(flags: Readonly<Record<string, string | number | boolean>>): string[] {
   return Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 

@@ -54,8 +54,8 @@ describe('lockFolder()', { skip: WITHOUT_PROC }, () => {
     const mine = { pid: process.pid, started: startOf(process.pid), host: hostname() };
     writeFileSync(path, JSON.stringify({ ...mine, started: '1' }));
     (await lockFolder(folder, { task }))();
-    // a shell that never looks at the end of its child, and so leaves it listed
-    const shell = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    // a program that never looks at the end of its child, and so leaves it listed; a shell might look before it becomes that
+    const shell = spawn('sh', ['-c', 'sleep 1 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
     test.after(() => shell.kill('SIGKILL'));
     const [line] = (await once(shell.stdout!, 'data')) as [Buffer];
     const ended = Number(line.toString());

@@ -28,10 +28,7 @@ export function guardProblems(path: string, given: unknown): Problems {
 }
 
 function guardGradient(path: string, given: Problems): Gradient {
-  const gradientOf: unknown = callModule(path, 'createGradient() must return', () => given.createGradient!());
-  if (typeof gradientOf !== 'function') {
-    throw moduleFault(path, `createGradient() must return a function, got ${kindOf(gradientOf)}`);
-  }
+  const gradientOf = madeBy(path, 'createGradient', () => given.createGradient!());
   return (theta, batch, step, gradient, losses) => {
     try {
       gradientOf(theta, batch, step, gradient, losses);
@@ -42,10 +39,7 @@ function guardGradient(path: string, given: Problems): Gradient {
 }
 
 function guardHessian(path: string, given: Problems): HessianProduct {
-  const productOf: unknown = callModule(path, 'createHessian() must return', () => given.createHessian!());
-  if (typeof productOf !== 'function') {
-    throw moduleFault(path, `createHessian() must return a function, got ${kindOf(productOf)}`);
-  }
+  const productOf = madeBy(path, 'createHessian', () => given.createHessian!());
   return (theta, vector, batch, step, product) => {
     try {
       productOf(theta, vector, batch, step, product);
@@ -53,6 +47,13 @@ function guardHessian(path: string, given: Problems): HessianProduct {
       throw thrownFault(path, `the Hessian-vector product must return at step ${step}`, cause);
     }
   };
+}
+
+/** The function that another one of the module makes. */
+function madeBy<Made>(path: string, name: string, make: () => Made): Made {
+  const made = callModule(path, `${name}() must return`, make);
+  if (typeof made === 'function') return made;
+  throw moduleFault(path, `${name}() must return a function, got ${kindOf(made)}`);
 }
 
 function checkProblems(path: string, given: unknown): asserts given is Problems {

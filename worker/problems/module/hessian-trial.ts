@@ -3,12 +3,8 @@ import { fillNormal, seedKey } from '../../../shared/random.js';
 import { agreesWithDifferences, hessianCheck } from '../hessian-check.js';
 import type { Batch, HessianProduct, Problems } from '../problem.js';
 import { moduleFault } from './fault.js';
-import { type Probe, sameBits } from './probe.js';
+import { COUNT, type Probe, SPOILT, STEPS, sameBits } from './probe.js';
 
-const COUNT = 3;
-/** The problem whose θ is NaN, to see whether the others notice. */
-const SPOILT = 1;
-const STEPS: readonly number[] = [0, 5];
 const NAME = 'the Hessian-vector product';
 
 /**
@@ -24,7 +20,7 @@ export async function tryHessian(path: string, problems: Problems, again: Proble
   for (const step of STEPS) {
     const whole = callOf(problems, COUNT, step);
     const product = compute(productOf, whole);
-    for (let p = 0; p < COUNT; p++) await checkProblem(path, problems, probe, product, { p, step });
+    for (let p = 0; p < COUNT; p++) await checkProblem(path, probe, whole, product, p);
     const must = (right: boolean, requirement: string) => {
       if (!right) throw moduleFault(path, `${NAME} must ${requirement} at step ${step}`);
     };
@@ -76,12 +72,11 @@ function compute(productOf: HessianProduct, { theta, vector, batch, step }: Call
 /** Holds the product of one problem against differences of its gradient. */
 async function checkProblem(
   path: string,
-  problems: Problems,
   probe: Probe,
+  { theta, vector, batch, step, width }: Call,
   product: Float32Array,
-  { p, step }: { p: number; step: number },
+  p: number,
 ): Promise<void> {
-  const { theta, vector, batch, width } = callOf(problems, COUNT, step);
   const part = (values: Float32Array) => values.subarray(p * width, (p + 1) * width);
   const gradientAt = (point: Float32Array) => {
     const all = theta.slice();

@@ -24,6 +24,13 @@ export interface Probe {
 
 type Numbers = Float32Array | Float64Array;
 
+/** Problems that are tried out together. */
+export const COUNT = 3;
+/** The problem that is spoilt, to see whether the others notice. */
+export const SPOILT = 1;
+/** The steps at which they are tried. */
+export const STEPS: readonly number[] = [0, 5];
+
 const MARGIN = 8;
 const MARK = 0.75;
 

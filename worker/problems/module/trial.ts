@@ -4,15 +4,21 @@ import type { Draw, Problems, Split } from '../problem.js';
 import { withStationaryBatches } from '../stationary.js';
 import { moduleFault } from './fault.js';
 import { tryHessian } from './hessian-trial.js';
-import { type Call, closedFormProbe, type Probe, sameBits, tensorProbe, type Values } from './probe.js';
+import {
+  type Call,
+  COUNT,
+  closedFormProbe,
+  type Probe,
+  SPOILT,
+  STEPS,
+  sameBits,
+  tensorProbe,
+  type Values,
+} from './probe.js';
 
-/** Problems drawn together, and how many of them are drawn again without the rest. */
-const COUNT = 3;
+/** How many of the problems are drawn again without the rest. */
 const FEWER = 2;
-/** The problem that is spoilt, to see whether the others notice. */
-const SPOILT = 1;
 const SPLITS: readonly Split[] = ['train', 'held-out', 'test'];
-const STEPS: readonly number[] = [0, 5];
 
 /** Relative differences: of a closed form from the loss differentiated in float32, and of sums of another order. */
 const AGREEMENT = 1e-3;

@@ -7,7 +7,7 @@ import {
 } from './network';
 
 /** Steps whose weight gradients are taken together: what they read stays in the second-level cache. */
-export const CHUNK: i32 = 5;
+const CHUNK: i32 = 5;
 
 export function getChunk(): i32 { return CHUNK; }
 

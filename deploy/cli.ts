@@ -5,7 +5,7 @@ import { suggestion } from '../shared/check.js';
 import { VERSION } from '../shared/config.js';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import { bench } from './commands/bench.js';
-import { type Command, EXIT } from './commands/command.js';
+import type { Command } from './commands/command.js';
 import { coordinator } from './commands/coordinator.js';
 import { evaluate } from './commands/eval.js';
 import { exportPhi } from './commands/export.js';
@@ -16,7 +16,8 @@ import { sweep } from './commands/sweep.js';
 import { train } from './commands/train.js';
 import { up } from './commands/up.js';
 import { worker } from './commands/worker.js';
-import type { Flags } from './train-flags.js';
+import { EXIT } from './run/exit.js';
+import type { Flags } from './run/train-flags.js';
 
 const COMMANDS: readonly Command[] = [
   train,

@@ -1,7 +1,7 @@
 /** φ: the parameters of the learned optimizer, as one flat vector, and what its entries mean. */
 import { fillNormal, foldIn, type Key } from './random.js';
 
-/** How a gradient is presented to the network; the definition of each is in worker/optimizers/lstm.ts. */
+/** How a gradient is presented to the network; the definition of each is in worker/architectures/lstm/definition.ts. */
 export const PREPROCESSINGS = ['log-and-sign', 'none', 'rnnprop', 'both'] as const;
 
 export type Preprocessing = (typeof PREPROCESSINGS)[number];

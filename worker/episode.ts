@@ -6,9 +6,9 @@ import { deriveKey } from '../shared/random.js';
 import type { TreeNode } from '../shared/sum-tree.js';
 import type { ShardPlace } from '../shared/timeline.js';
 import type { Engine, ShardState, WindowResult } from './engines/engine.js';
+import { imitates } from './estimators/imitating.js';
+import { trainWindow } from './estimators/train-window.js';
 import { type ResidentShard, type ResidentShards, ShardLostError } from './resident-shards.js';
-import { imitates } from './training/imitation.js';
-import { trainWindow } from './training/train-window.js';
 
 /** A window to compute. */
 export interface ShardJob {

@@ -2,8 +2,8 @@
 
 import type { ChunkScores } from '../shared/messages.js';
 import { deriveKey, type Purpose } from '../shared/random.js';
+import type { WalkRequest } from './engines/rollout.js';
 import type { Split } from './problems/problem.js';
-import type { WalkRequest } from './walk.js';
 
 /** Which functions are measured, and for how long. */
 export interface EvaluationRequest {

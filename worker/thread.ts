@@ -6,13 +6,13 @@ import { hashOfNode } from '../shared/double-computation.js';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
+import { OPTIMIZERS, type OptimizerName } from './baselines/registry.js';
 import { DeviceLostError, type ShardState } from './engines/engine.js';
+import { walk } from './engines/rollout.js';
 import { advanceShard, type ShardJob } from './episode.js';
 import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
-import { OPTIMIZERS, type OptimizerName } from './optimizers/registry.js';
 import { type ResidentShard, ShardLostError } from './resident-shards.js';
 import { dropSession, fingerprintOf, keepSessions, type Session, type SessionId, sessionOf } from './session.js';
-import { walk } from './walk.js';
 
 /** What a thread is started with. */
 export interface ThreadData {

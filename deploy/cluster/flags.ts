@@ -3,7 +3,7 @@ import { show } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import type { NatsOptions } from '../../shared/nats/options.js';
 import { DEFAULT_PREFIX } from '../../shared/subjects.js';
-import type { Flags } from '../train-flags.js';
+import type { Flags } from '../run/train-flags.js';
 
 const DEFAULT_URL = 'nats://127.0.0.1:4222';
 

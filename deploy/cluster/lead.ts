@@ -2,9 +2,9 @@
 import type { Coordinator, RunEnd } from '../../coordinator/coordinator.js';
 import type { RunObserver } from '../../coordinator/observer.js';
 import { digestOf } from '../../shared/config.js';
-import type { LaunchOptions } from '../conduct.js';
 import type { BusFigures } from '../operations/registry.js';
-import { observeAll } from '../progress.js';
+import type { LaunchOptions } from '../run/conduct.js';
+import { observeAll } from '../run/progress.js';
 import { type BeatFigures, Beats } from './beats.js';
 import { Seat, type SeatOptions } from './seat.js';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors.js';
 import { makeFolder } from '../../shared/files.js';
-import { NatsServer, ServerKilledError } from '../nats-server.js';
+import { NatsServer, ServerKilledError } from './nats-server.js';
 
 /** What the keeper tells. */
 export type KeeperMessage = { url: string } | { failure: string };

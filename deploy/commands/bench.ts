@@ -3,10 +3,11 @@ import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
 import { PREPROCESSINGS } from '../../shared/phi.js';
-import { measureBench, WINDOW } from '../bench.js';
-import { MODULE_FLAG, problemOf } from '../problem-module.js';
-import { configure, type Flags, threadsOf } from '../train-flags.js';
-import { type Command, EXIT } from './command.js';
+import { measureBench, WINDOW } from '../run/bench.js';
+import { EXIT } from '../run/exit.js';
+import { MODULE_FLAG, problemOf } from '../run/problem-module.js';
+import { configure, type Flags, threadsOf } from '../run/train-flags.js';
+import type { Command } from './command.js';
 
 const TASK = 'Cannot measure';
 

@@ -1,7 +1,5 @@
 /** What a command of `lopt` is. */
-import type { Flags } from '../train-flags.js';
-
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+import type { Flags } from '../run/train-flags.js';
 
 /** A command: the command line shows and checks its flags, then runs it. */
 export interface Command {

@@ -1,26 +1,24 @@
 /** `lopt eval`: φ against hand-designed optimizers, tuned on the training distribution. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { ComparedOptimizer } from '../../coordinator/comparison.js';
-import { tableOf, verdictOf } from '../../coordinator/report/comparison-table.js';
 import { evaluationPage } from '../../coordinator/report/evaluation-page.js';
 import { type EvaluationReport, writeEvaluation } from '../../coordinator/report/evaluation-report.js';
 import { checkNumber } from '../../shared/check.js';
 import type { RunConfig } from '../../shared/config.js';
 import { writeFileWhole } from '../../shared/files.js';
-import { type PhiFile, readPhi } from '../../shared/phi-file.js';
+import { readPhi } from '../../shared/phi-file.js';
 import { ENGINES } from '../../worker/engines/select.js';
 import { Pool } from '../../worker/pool.js';
-import type { ProblemFamily, Problems } from '../../worker/problems/problem.js';
 import { familyFor } from '../../worker/problems/registry.js';
-import { compareOnPool } from '../compare.js';
-import { PRETRAINED_NAMES, pretrained } from '../pretrained.js';
-import { MODULE_FLAG, problemOf } from '../problem-module.js';
-import { evaluateCommand } from '../repeat.js';
-import { RunFolder, type StoredRun } from '../run-folder.js';
-import { writeCurves } from '../run-report.js';
-import { configure, type Flags, problemFlags, problemFlagsOf, threadsOf } from '../train-flags.js';
-import { type Command, EXIT } from './command.js';
+import { compareAndPrint } from '../run/compare-run.js';
+import { EXIT } from '../run/exit.js';
+import { PRETRAINED_NAMES, pretrained } from '../run/pretrained.js';
+import { MODULE_FLAG, problemOf } from '../run/problem-module.js';
+import { evaluateCommand } from '../run/repeat.js';
+import { RunFolder, type StoredRun } from '../run/run-folder.js';
+import { writeCurves } from '../run/run-report.js';
+import { configure, type Flags, problemFlags, problemFlagsOf, threadsOf } from '../run/train-flags.js';
+import type { Command } from './command.js';
 
 const TASK = 'Cannot evaluate';
 const DEFAULT_PHI = 'quadratic';
@@ -109,56 +107,4 @@ function inheritedOptions(trained: RunConfig, flags: Flags): Flags {
   const { options } = familyFor(trained.problem, { ...trained.problemOptions, ...problemFlags(flags) });
   const kept = Object.entries(problemFlagsOf(trained));
   return Object.fromEntries(kept.filter(([name]) => Object.hasOwn(options, name.slice('problem.'.length))));
-}
-
-/** What is compared. */
-interface ComparisonRequest {
-  config: RunConfig;
-  family: ProblemFamily;
-  problems: Problems;
-  phiFile: PhiFile;
-  pool: Pool;
-  functions?: number | undefined;
-  tuneFunctions?: number | undefined;
-}
-
-/** Compares and prints the table with its verdict. */
-export async function compareAndPrint(request: ComparisonRequest): Promise<EvaluationReport> {
-  const { config, problems, phiFile, pool } = request;
-  const { version, problem, problemOptions, dataHashes, seed, horizon, engine, strict } = config;
-  // so many functions that a comparison takes a minute or so, be they of 10 parameters or of 16 000
-  const small = problems.coordinates <= 1000;
-  const { functions = small ? 10_000 : 200, tuneFunctions = small ? 1000 : 32 } = request;
-  process.stdout.write(
-    `Comparing on ${functions} fresh functions of ${problem}, ${horizon} steps; learning rates tuned on ${tuneFunctions} others.\n`,
-  );
-  const onRow = process.stdout.isTTY
-    ? (row: ComparedOptimizer) => process.stdout.write(`\r\x1b[2K${row.name}`)
-    : undefined;
-  const chunk = small ? 64 : 1;
-  const rows = await compareOnPool({
-    config,
-    phi: phiFile.phi,
-    pool,
-    functions,
-    tuneFunctions,
-    chunk,
-    seed,
-    ...(onRow ? { onRow } : {}),
-  });
-  process.stdout.write(`${process.stdout.isTTY ? '\r\x1b[2K' : ''}\n${tableOf(rows)}\n\n${verdictOf(rows)}\n`);
-  return {
-    version,
-    phi: phiFile.hash,
-    problem,
-    problemOptions,
-    dataHashes,
-    seed,
-    horizon,
-    functions,
-    tuneFunctions,
-    engine,
-    strict,
-    optimizers: rows,
-  };
 }

@@ -5,12 +5,13 @@ import { UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
 import type { Network } from '../../shared/phi.js';
 import { readPhi } from '../../shared/phi-file.js';
+import { encodeTorch } from '../../worker/architectures/lstm/torch.js';
 import { encodeJson } from '../export/json.js';
 import { encodeNpz } from '../export/npz.js';
-import { encodeTorch } from '../export/torch.js';
-import { pretrained } from '../pretrained.js';
-import type { Flags } from '../train-flags.js';
-import { type Command, EXIT } from './command.js';
+import { EXIT } from '../run/exit.js';
+import { pretrained } from '../run/pretrained.js';
+import type { Flags } from '../run/train-flags.js';
+import type { Command } from './command.js';
 
 const TASK = 'Cannot export';
 

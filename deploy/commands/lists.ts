@@ -3,9 +3,10 @@
 import { ENGINES } from '../../worker/engines/select.js';
 import type { OptionSpec } from '../../worker/problems/problem.js';
 import { FAMILIES } from '../../worker/problems/registry.js';
-import { type EngineReport, probeEngine } from '../engine-probe.js';
-import { MODULE_FLAG, problemOf } from '../problem-module.js';
-import { type Command, EXIT } from './command.js';
+import { type EngineReport, probeEngine } from '../run/engine-probe.js';
+import { EXIT } from '../run/exit.js';
+import { MODULE_FLAG, problemOf } from '../run/problem-module.js';
+import type { Command } from './command.js';
 
 export const problems: Command = {
   name: 'problems',

@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs';
 import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import { UsageError } from '../../shared/errors.js';
-import { RunFolder } from '../run-folder.js';
-import { type ReportedState, writeRunCurves, writeRunReport } from '../run-report.js';
+import { EXIT } from '../run/exit.js';
+import { RunFolder } from '../run/run-folder.js';
+import { type ReportedState, writeRunCurves, writeRunReport } from '../run/run-report.js';
+import type { Flags } from '../run/train-flags.js';
 import { resumeCommandOf } from '../sweep/conduct-sweep.js';
 import { SweepFolder } from '../sweep/sweep-folder.js';
 import { writeSweepReport } from '../sweep/sweep-report.js';
-import type { Flags } from '../train-flags.js';
-import { type Command, EXIT } from './command.js';
+import type { Command } from './command.js';
 
 export const report: Command = {
   name: 'report',

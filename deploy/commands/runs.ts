@@ -9,8 +9,9 @@ import { phiLength } from '../../shared/phi.js';
 import { writePhi } from '../../shared/phi-file.js';
 import { checkToken, runSubjects } from '../../shared/subjects.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
-import type { Flags } from '../train-flags.js';
-import { type Command, EXIT } from './command.js';
+import { EXIT } from '../run/exit.js';
+import type { Flags } from '../run/train-flags.js';
+import type { Command } from './command.js';
 
 /** A beat that is older is that of a coordinator that is gone. */
 const SILENT_MS = 10_000;

@@ -4,14 +4,14 @@ import { checkToken } from '../../shared/subjects.js';
 import { Pool } from '../../worker/pool.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import { followParent } from '../cluster/follow-parent.js';
-import { trainOn } from '../embedded.js';
 import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
 import { withSweepPage } from '../live/sweep/open-sweep-page.js';
-import { MODULE_FLAG, withModulePath } from '../problem-module.js';
+import { trainOn } from '../run/embedded.js';
+import { MODULE_FLAG, withModulePath } from '../run/problem-module.js';
+import { type Flags, threadsOf } from '../run/train-flags.js';
 import { sweepOverNats } from '../sweep/cluster-sweep.js';
 import { type ConductSweep, conductSweep, resumeCommandOf } from '../sweep/conduct-sweep.js';
 import { type PreparedSweep, prepareSweep, sweepDigest } from '../sweep/prepare-sweep.js';
-import { type Flags, threadsOf } from '../train-flags.js';
 import type { Command } from './command.js';
 import { CLUSTER_FLAGS, limitsOf, PATIENCE, RESUME_VARIABLE, runNameOf, tokenOf } from './coordinator.js';
 

@@ -1,12 +1,12 @@
 /** `lopt train`: the main job, embedded. */
 import { basename } from 'node:path';
-import { compareRun } from '../compare-run.js';
-import { conductRun } from '../conduct.js';
-import { trainEmbedded } from '../embedded.js';
 import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
 import { withLivePage } from '../live/open-page.js';
-import { mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../prepare-run.js';
-import { type Flags, threadsOf } from '../train-flags.js';
+import { compareRun } from '../run/compare-run.js';
+import { conductRun } from '../run/conduct.js';
+import { trainEmbedded } from '../run/embedded.js';
+import { mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../run/prepare-run.js';
+import { type Flags, threadsOf } from '../run/train-flags.js';
 import type { Command } from './command.js';
 
 const TASK = 'Cannot train';

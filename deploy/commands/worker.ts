@@ -12,9 +12,10 @@ import { logFormat, metricsAddress, OPERATIONS_FLAGS } from '../operations/flags
 import { watchBus } from '../operations/registry.js';
 import { OperationsServer } from '../operations/server.js';
 import { WorkerMetrics } from '../operations/worker-metrics.js';
-import { MODULE_FLAG, problemOf, withModulePath } from '../problem-module.js';
-import { type Flags, threadsOf } from '../train-flags.js';
-import { type Command, EXIT } from './command.js';
+import { EXIT } from '../run/exit.js';
+import { MODULE_FLAG, problemOf, withModulePath } from '../run/problem-module.js';
+import { type Flags, threadsOf } from '../run/train-flags.js';
+import type { Command } from './command.js';
 import { tokenOf } from './coordinator.js';
 
 const TASK = 'Cannot work';

@@ -3,8 +3,8 @@ import { tuneLearningRate } from '../../coordinator/comparison.js';
 import { chunksOf, heldOutChunks, type Scores, scoresOf } from '../../coordinator/evaluation.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
 import type { EvaluationChunk } from '../../shared/messages.js';
+import { OPTIMIZERS, type OptimizerName } from '../../worker/baselines/registry.js';
 import type { EvaluationRequest } from '../../worker/evaluate.js';
-import { OPTIMIZERS, type OptimizerName } from '../../worker/optimizers/registry.js';
 import { Pool } from '../../worker/pool.js';
 import type { Baseline } from './live-data.js';
 

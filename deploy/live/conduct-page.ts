@@ -1,5 +1,5 @@
 /** A live page around what it shows: told how that ended, and closed after it. */
-import { EXIT } from '../commands/command.js';
+import { EXIT } from '../run/exit.js';
 
 /** A page as far as that goes. */
 export interface ConductedPage {

@@ -1,7 +1,7 @@
 /** The flags of a live page. */
 import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
-import type { Flags } from '../train-flags.js';
+import type { Flags } from '../run/train-flags.js';
 import { isLoopback } from './access.js';
 import type { LiveAddress } from './start-thread.js';
 

@@ -8,8 +8,8 @@ import { counted } from '../../coordinator/report/numbers.js';
 import type { Member } from '../../coordinator/roster.js';
 import type { RunConfig } from '../../shared/config.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
-import { EpisodeLoss } from '../episode-loss.js';
 import { workerState } from '../operations/coordinator-metrics.js';
+import { EpisodeLoss } from '../run/episode-loss.js';
 import type {
   Baseline,
   FromPage,

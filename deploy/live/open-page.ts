@@ -1,6 +1,6 @@
 /** The live page around a run: opened before it, told how it ended, closed after it. */
 
-import type { PreparedRun } from '../prepare-run.js';
+import type { PreparedRun } from '../run/prepare-run.js';
 import { measureBaselines } from './baselines.js';
 import { conductWithPage } from './conduct-page.js';
 import { LivePage } from './live-page.js';

@@ -6,7 +6,7 @@ import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
 import type { Member } from '../../coordinator/roster.js';
 import type { RunConfig } from '../../shared/config.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
-import { EpisodeLoss } from '../episode-loss.js';
+import { EpisodeLoss } from '../run/episode-loss.js';
 import { BuildInfo, createRegistry, ROUND_SECONDS } from './registry.js';
 import type { Check } from './server.js';
 

@@ -2,7 +2,7 @@
 import { checkChoice, checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { LOG_FORMATS, type LogFormat } from '../../shared/logger.js';
-import type { Flags } from '../train-flags.js';
+import type { Flags } from '../run/train-flags.js';
 import type { OperationsOptions } from './server.js';
 
 /** For the commands that run a role. */

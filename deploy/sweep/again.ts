@@ -1,6 +1,6 @@
 /** The command by which a sweep's trial is trained again. */
-import { repeatCommands } from '../repeat.js';
-import { RunFolder } from '../run-folder.js';
+import { repeatCommands } from '../run/repeat.js';
+import { RunFolder } from '../run/run-folder.js';
 import { SegmentFolder, type SegmentId } from './segment.js';
 
 /** The folder of a segment's run. */

@@ -5,9 +5,9 @@ import type { SweepPlan } from '../../coordinator/population/plan.js';
 import { checkNumber } from '../../shared/check.js';
 import { canonicalJson, VERSION } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
-import { type LockOptions, lockFolder } from '../folder-lock.js';
-import { problemOf } from '../problem-module.js';
-import type { Flags } from '../train-flags.js';
+import { type LockOptions, lockFolder } from '../run/folder-lock.js';
+import { problemOf } from '../run/problem-module.js';
+import type { Flags } from '../run/train-flags.js';
 import { readPlan, type StoredSweep, SweepFolder } from './sweep-folder.js';
 
 const DEFAULT_PROBLEM = 'quadratic';

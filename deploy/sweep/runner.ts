@@ -12,10 +12,10 @@ import { digestOf, initialPhiOf, type RunConfig } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
 import type { Logger } from '../../shared/logger.js';
 import { phiLength } from '../../shared/phi.js';
-import type { PooledOptions } from '../embedded.js';
-import { observeAll } from '../progress.js';
-import { RunFolder, type StoredRun } from '../run-folder.js';
-import { configure, type Flags } from '../train-flags.js';
+import type { PooledOptions } from '../run/embedded.js';
+import { observeAll } from '../run/progress.js';
+import { RunFolder, type StoredRun } from '../run/run-folder.js';
+import { configure, type Flags } from '../run/train-flags.js';
 import { memberOf, nameOf, type Segment, SegmentFolder } from './segment.js';
 
 /** What a segment has to show after a round. */

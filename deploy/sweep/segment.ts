@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileError } from '../../shared/errors.js';
 import { readFileNamed, writeFileWhole } from '../../shared/files.js';
-import type { Flags } from '../train-flags.js';
+import type { Flags } from '../run/train-flags.js';
 
 /** Which segment of which trial. */
 export interface SegmentId {

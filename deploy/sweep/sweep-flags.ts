@@ -5,7 +5,7 @@ import type { SweepFlag, SweepFlags } from '../../coordinator/population/file/sw
 import { checkNumber, show } from '../../shared/check.js';
 import { messageOf, UsageError } from '../../shared/errors.js';
 import { checkOption, familyNamed } from '../../worker/problems/registry.js';
-import { checkWordFlag, NUMBER_FLAGS, SWITCH_FLAGS, WORD_FLAGS } from '../train-flags.js';
+import { checkWordFlag, NUMBER_FLAGS, SWITCH_FLAGS, WORD_FLAGS } from '../run/train-flags.js';
 
 /** Set by the sweep: it is the trial's number. */
 const OWN = new Set(['member']);

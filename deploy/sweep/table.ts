@@ -1,5 +1,5 @@
 /** What a person sees of a sweep: a live table of its trials on a terminal, a plain line every few seconds elsewhere. */
-import { clock, type LineStream } from '../progress.js';
+import { clock, type LineStream } from '../run/progress.js';
 import type { SweepBoard, TrialPlace } from './board.js';
 
 /** Where a table goes. */

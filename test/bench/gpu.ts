@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { LstmVariant } from '../../worker/engines/tensor/webgpu/plan.js';
+import type { LstmVariant } from '../../worker/architectures/lstm/webgpu/plan.js';
 import { type KernelReport, type KernelRequest, measureKernel } from './gpu/kernel.js';
 
 /** Variants by name; the first is the default one. */

@@ -1,6 +1,6 @@
 /** What it costs a family to come from a user's module: windows of the same quadratics as lopt's own family and as a module. */
 import { fileURLToPath } from 'node:url';
-import { configure } from '../../deploy/train-flags.js';
+import { configure } from '../../deploy/run/train-flags.js';
 import { initialPhiOf } from '../../shared/config.js';
 import { seedKey } from '../../shared/random.js';
 import { ENGINES } from '../../worker/engines/select.js';

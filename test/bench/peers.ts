@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { measureBench } from '../../deploy/bench.js';
-import { configure } from '../../deploy/train-flags.js';
+import { measureBench } from '../../deploy/run/bench.js';
+import { configure } from '../../deploy/run/train-flags.js';
 
 // from dist/test/bench
 const SCRIPT = fileURLToPath(new URL('../../../test/bench/peers/window_jax.py', import.meta.url));

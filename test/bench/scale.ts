@@ -4,7 +4,7 @@
  * machine's processors, so wall time says little where they are busy: read the processor time.
  */
 import { parseArgs } from 'node:util';
-import { findNatsServer } from '../../deploy/nats-server.js';
+import { findNatsServer } from '../../deploy/cluster/nats-server.js';
 import { type Measured, measure } from './scale/measure.js';
 import type { Scenario } from './scale/scenario.js';
 import { tableOf } from './scale/table.js';

@@ -6,8 +6,8 @@
 
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { trainOn } from '../../deploy/embedded.js';
-import { configure } from '../../deploy/train-flags.js';
+import { trainOn } from '../../deploy/run/embedded.js';
+import { configure } from '../../deploy/run/train-flags.js';
 import { initialPhiOf, type RunConfig } from '../../shared/config.js';
 import { silentLogger } from '../../shared/logger.js';
 import { Pool } from '../../worker/pool.js';

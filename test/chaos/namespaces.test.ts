@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { findNatsServer } from '../../deploy/nats-server.js';
+import { findNatsServer } from '../../deploy/cluster/nats-server.js';
 import { CLI, sha256OfFile, wordsOf } from '../e2e/harness.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { until } from '../fixtures/until.js';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunObserver } from '../../coordinator/observer.js';
-import { observeAll } from '../../deploy/progress.js';
+import { observeAll } from '../../deploy/run/progress.js';
 import { reportInto, smallRun, trainConfig } from '../e2e/harness.js';
 import { CHAOS_FLAGS } from './stage.js';
 

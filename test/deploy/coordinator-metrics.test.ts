@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { RoundMeasures } from '../../coordinator/observer.js';
-import { trainEmbedded } from '../../deploy/embedded.js';
 import { CoordinatorMetrics } from '../../deploy/operations/coordinator-metrics.js';
 import { watchBus } from '../../deploy/operations/registry.js';
-import { observeAll } from '../../deploy/progress.js';
+import { trainEmbedded } from '../../deploy/run/embedded.js';
+import { observeAll } from '../../deploy/run/progress.js';
 import { VERSION } from '../../shared/config.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
 import { silentLogger } from '../../shared/logger.js';

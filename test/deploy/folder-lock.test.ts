@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { lockFolder } from '../../deploy/folder-lock.js';
+import { lockFolder } from '../../deploy/run/folder-lock.js';
 import { FileError } from '../../shared/errors.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { WITHOUT_PROC } from '../fixtures/processes.js';

@@ -7,7 +7,7 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { connect, type NatsConnection } from 'nats';
 import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator } from '../../coordinator/coordinator.js';
-import { findNatsServer } from '../../deploy/nats-server.js';
+import { findNatsServer } from '../../deploy/cluster/nats-server.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { digestOf } from '../../shared/config.js';
 import { ClusterError } from '../../shared/errors.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { findNatsServer, NatsServer } from '../../deploy/nats-server.js';
+import { findNatsServer, NatsServer } from '../../deploy/cluster/nats-server.js';
 import { ClusterError } from '../../shared/errors.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { WITHOUT_NATS } from '../fixtures/nats-server.js';

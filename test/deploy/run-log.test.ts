@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { EpisodeLoss } from '../../deploy/episode-loss.js';
-import { RunLog } from '../../deploy/run-log.js';
+import { EpisodeLoss } from '../../deploy/run/episode-loss.js';
+import { RunLog } from '../../deploy/run/run-log.js';
 import type { LogFields } from '../../shared/logger.js';
 import { recordOf } from '../fixtures/records.js';
 

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
 import { encodeJson } from '../../deploy/export/json.js';
 import { encodeNpz } from '../../deploy/export/npz.js';
-import { encodeTorch } from '../../deploy/export/torch.js';
 import { phiLength } from '../../shared/phi.js';
 import { readPhi, writePhi } from '../../shared/phi-file.js';
+import { encodeTorch } from '../../worker/architectures/lstm/torch.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { lopt, SMALL_FLAGS, SMALL_SHAPE, sha256OfFile, wordsOf } from './harness.js';
 

@@ -23,7 +23,7 @@ ${JSON.stringify({
   imports: {
     '@tensorflow/tfjs': TFJS,
     '@tensorflow/tfjs-core': TFJS,
-    lopt: '/dist/worker/optimizers/learned-optimizer.js',
+    lopt: '/dist/worker/learned/learned-optimizer.js',
   },
 })}
 </script>

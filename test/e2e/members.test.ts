@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { RunFolder } from '../../deploy/run-folder.js';
+import { RunFolder } from '../../deploy/run/run-folder.js';
 import type { Segment } from '../../deploy/sweep/segment.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import { hashesOf, runTrials, SWEEP_SEED, trialOf, withRunner } from '../fixtures/small-sweep.js';

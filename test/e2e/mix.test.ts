@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { configure } from '../../deploy/train-flags.js';
+import { configure } from '../../deploy/run/train-flags.js';
 import type { RunConfig } from '../../shared/config.js';
 import { deriveKey } from '../../shared/random.js';
 import type { Pool } from '../../worker/pool.js';

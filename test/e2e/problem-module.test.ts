@@ -3,9 +3,9 @@ import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { before, describe, it, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type EmbeddedOptions, trainEmbedded } from '../../deploy/embedded.js';
-import type { StoredRun } from '../../deploy/run-folder.js';
-import { configure } from '../../deploy/train-flags.js';
+import { type EmbeddedOptions, trainEmbedded } from '../../deploy/run/embedded.js';
+import type { StoredRun } from '../../deploy/run/run-folder.js';
+import { configure } from '../../deploy/run/train-flags.js';
 import { LoptError } from '../../shared/errors.js';
 import { silentLogger } from '../../shared/logger.js';
 import { encodePhi } from '../../shared/phi-format.js';
@@ -47,7 +47,7 @@ async function trainExample(folder: string, threads: number, options: Partial<Em
 
 describe('the example, as the README names it', () => {
   // from dist/test/e2e
-  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
   const named = ['--problem-module', 'worker/problems/examples/student-t-regression.ts', ...FLAGS];
   let expected = '';
 

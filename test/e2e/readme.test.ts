@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findNatsServer } from '../../deploy/nats-server.js';
+import { findNatsServer } from '../../deploy/cluster/nats-server.js';
 import { install, ROOT } from '../fixtures/application.js';
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
-import { findNatsServer } from '../../deploy/nats-server.js';
+import { findNatsServer } from '../../deploy/cluster/nats-server.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import { WITHOUT_NATS } from '../fixtures/nats-server.js';
 import { descendantsOf, isAlive, type SeenProcess, WITHOUT_PROC } from '../fixtures/processes.js';

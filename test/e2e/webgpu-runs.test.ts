@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { probeEngine } from '../../deploy/engine-probe.js';
+import { probeEngine } from '../../deploy/run/engine-probe.js';
 import { testEngineRuns } from '../contracts/engine-runs.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { swiftShaderEnvironment } from '../fixtures/swiftshader.js';

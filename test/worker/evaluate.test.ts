@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sgd } from '../../worker/baselines/sgd.js';
+import { type WalkRequest, walk } from '../../worker/engines/rollout.js';
 import { evaluateChunk } from '../../worker/evaluate.js';
-import { sgd } from '../../worker/optimizers/sgd.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
-import { type WalkRequest, walk } from '../../worker/walk.js';
 
 const family = familyNamed('quadratic');
 const problems = await family.configure(optionValues(family, { dimension: 1 }));

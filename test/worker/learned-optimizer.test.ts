@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { LearnedOptimizer } from 'lopt';
 import { PREPROCESSINGS } from '../../shared/phi.js';
-import { lstmStep, zeroLstmState } from '../../worker/optimizers/lstm.js';
+import { lstmStep, zeroLstmState } from '../../worker/architectures/lstm/definition.js';
 import { loadImages } from '../../worker/problems/images/load.js';
 import { networkOf, relativeError, somePhi } from '../contracts/engine.js';
 import {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Network, PREPROCESSINGS } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
-import { type LstmLayerState, lstmStep, zeroLstmState } from '../../worker/optimizers/lstm.js';
+import { type LstmLayerState, lstmStep, zeroLstmState } from '../../worker/architectures/lstm/definition.js';
 import { networkOf, relativeError } from '../contracts/engine.js';
 import { loadWindowFixtures, type WindowFixture } from '../fixtures/window.js';
 

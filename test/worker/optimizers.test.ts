@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { adam } from '../../worker/optimizers/adam.js';
-import { momentum } from '../../worker/optimizers/momentum.js';
-import type { LearningRate, Optimizer } from '../../worker/optimizers/optimizer.js';
-import { OPTIMIZERS, type OptimizerName } from '../../worker/optimizers/registry.js';
-import { rprop } from '../../worker/optimizers/rprop.js';
+import { adam } from '../../worker/baselines/adam.js';
+import { momentum } from '../../worker/baselines/momentum.js';
+import type { LearningRate, Optimizer } from '../../worker/baselines/optimizer.js';
+import { OPTIMIZERS, type OptimizerName } from '../../worker/baselines/registry.js';
+import { rprop } from '../../worker/baselines/rprop.js';
 
 /** What optimizers.py writes. */
 interface Fixture {

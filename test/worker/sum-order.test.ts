@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type * as tfjs from '@tensorflow/tfjs';
 import { fillNormal, seedKey } from '../../shared/random.js';
-import { useBackend } from '../../worker/engines/tensor/backend.js';
-import { loadWebGpu } from '../../worker/engines/tensor/webgpu/load.js';
+import { useBackend } from '../../worker/devices/backend.js';
+import { loadWebGpu } from '../../worker/devices/webgpu/load.js';
 import type { Tf } from '../../worker/problems/problem.js';
 import { webGpuMissing } from '../fixtures/swiftshader.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { configure } from '../../deploy/train-flags.js';
+import { configure } from '../../deploy/run/train-flags.js';
 import { MemoryBus } from '../../shared/bus/memory-bus.js';
 import { digestOf } from '../../shared/config.js';
 import { silentLogger } from '../../shared/logger.js';

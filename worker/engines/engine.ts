@@ -1,9 +1,9 @@
 /** What computes windows: the interface of every engine. */
 import { LoptError } from '../../shared/errors.js';
 import type { Key } from '../../shared/random.js';
-import type { AdamState } from '../optimizers/adam.js';
+import type { AdamState } from '../baselines/adam.js';
 import type { Split } from '../problems/problem.js';
-import type { WalkRequest } from '../walk.js';
+import type { WalkRequest } from './rollout.js';
 
 /** A shard's arrays on the device of the engine that computed it: the engine alone knows what they are. */
 export interface DeviceShard {

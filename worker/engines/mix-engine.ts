@@ -1,8 +1,8 @@
 /** The engine of a mix of problem families: one engine a family, of which a shard's key picks its own. */
 import type { Key } from '../../shared/random.js';
 import type { Split } from '../problems/problem.js';
-import type { WalkRequest } from '../walk.js';
 import type { Engine, ShardState, WindowRequest, WindowResult } from './engine.js';
+import type { WalkRequest } from './rollout.js';
 
 export class MixEngine implements Engine {
   readonly name: string;

@@ -56,7 +56,7 @@ const tensorflow: EngineEntry = {
   summary: "TensorFlow's fused LSTM, on an NVIDIA GPU with CUDA 11, else on the CPU",
   single: true,
   async device() {
-    const { loadTensorflow } = await import('./tensor/tensorflow/load.js');
+    const { loadTensorflow } = await import('../devices/tensorflow/load.js');
     const { device, gpu } = await loadTensorflow();
     return { name: device, gpu };
   },
@@ -71,7 +71,7 @@ const webgpu: EngineEntry = {
   summary: 'WGSL kernel on any GPU with a driver for Vulkan, Metal or Direct3D 12',
   single: true,
   async device() {
-    const { loadWebGpu } = await import('./tensor/webgpu/load.js');
+    const { loadWebGpu } = await import('../devices/webgpu/load.js');
     const { name, software } = await loadWebGpu();
     return { name, gpu: !software };
   },

@@ -1,7 +1,7 @@
 /** The closed-form gradient of dense networks: lays out the memory of assembly/dense.ts and runs its passes in order. */
 
-import { instantiate } from '../wasm-file.js';
-import type { WasmMemory } from '../web-assembly.js';
+import { instantiate } from '../devices/wasm-file.js';
+import type { WasmMemory } from '../devices/web-assembly.js';
 import { ACTIVATIONS, type Activation, denseLayers } from './dense.js';
 import type { ImageSet } from './images/image-set.js';
 import { fillMinibatch } from './images/minibatch.js';

@@ -4,11 +4,11 @@ import { create } from 'webgpu';
 import type { Network } from '../../../shared/phi.js';
 import { initialPhi } from '../../../shared/phi.js';
 import { fillNormal, seedKey } from '../../../shared/random.js';
-import { USAGE } from '../../../worker/engines/tensor/webgpu/device-buffers.js';
-import type { LstmWindow } from '../../../worker/engines/tensor/webgpu/lstm-window.js';
-import type { LstmPlan, LstmVariant } from '../../../worker/engines/tensor/webgpu/plan.js';
-import { stepFlops } from '../../../worker/engines/tensor/webgpu/small-shaders.js';
-import { WebGpuLstm } from '../../../worker/engines/tensor/webgpu/webgpu-lstm.js';
+import type { LstmWindow } from '../../../worker/architectures/lstm/webgpu/lstm-window.js';
+import type { LstmPlan, LstmVariant } from '../../../worker/architectures/lstm/webgpu/plan.js';
+import { stepFlops } from '../../../worker/architectures/lstm/webgpu/small-shaders.js';
+import { WebGpuLstm } from '../../../worker/architectures/lstm/webgpu/webgpu-lstm.js';
+import { USAGE } from '../../../worker/devices/webgpu/device-buffers.js';
 import { fixtureNetwork, repeatFixture, runFixture, tensorBuffer } from '../../fixtures/webgpu-window.js';
 import { loadWindowFixtures } from '../../fixtures/window.js';
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { NatsServer } from '../../../deploy/nats-server.js';
+import { NatsServer } from '../../../deploy/cluster/nats-server.js';
 import { cpuMsOf } from '../process-times.js';
 import type {
   CoordinatorFigures,

@@ -1,6 +1,6 @@
 /** What is measured, and what the processes of a measurement tell each other. */
 
-import { configure } from '../../../deploy/train-flags.js';
+import { configure } from '../../../deploy/run/train-flags.js';
 import type { RunConfig } from '../../../shared/config.js';
 import type { Logger } from '../../../shared/logger.js';
 import type { Part } from './profile.js';

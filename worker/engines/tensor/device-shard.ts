@@ -1,10 +1,10 @@
 /** A shard on the device of a tensor engine: how it comes there, and how it is left. */
 import type * as tfjs from '@tensorflow/tfjs';
+import type { LstmKernel, TensorState } from '../../architectures/tensor-kernel.js';
+import type { Arena } from '../../devices/arena.js';
 import type { Batch, Tf } from '../../problems/problem.js';
-import { batchOf } from '../../window.js';
 import type { DeviceShard, ShardState } from '../engine.js';
-import type { Arena } from './arena.js';
-import type { LstmKernel, TensorState } from './lstm-kernel.js';
+import { batchOf } from '../shard.js';
 
 /** A shard's arrays on the device. */
 export interface Shard {

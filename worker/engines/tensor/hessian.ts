@@ -1,9 +1,9 @@
 /** The second derivatives of a family's tensor loss, by differentiating the gradient once more. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { LoptError, messageOf } from '../../../shared/errors.js';
+import { useBackend } from '../../devices/backend.js';
 import { agreesWithDifferences, hessianCheck } from '../../problems/hessian-check.js';
 import type { Batch, HessianProduct, Problems, Tf } from '../../problems/problem.js';
-import { useBackend } from './backend.js';
 import { differentiate } from './tensor-gradient.js';
 import { makeTwiceDifferentiable } from './twice-differentiable.js';
 

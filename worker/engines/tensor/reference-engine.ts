@@ -1,7 +1,7 @@
 /** The reference engine: slow, plain and automatically differentiated; what other engines are compared with. */
 import { seedKey } from '../../../shared/random.js';
+import { useBackend } from '../../devices/backend.js';
 import type { Gradient, HessianProduct, Problems, Tf } from '../../problems/problem.js';
-import { useBackend } from './backend.js';
 import { speedUpFilterGradient } from './filter-gradient.js';
 import { checkHessian, createTensorHessian } from './hessian.js';
 import { TensorEngine, type TensorEngineOptions } from './tensor-engine.js';

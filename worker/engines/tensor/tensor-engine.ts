@@ -2,20 +2,20 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
+import { createPlainLstm } from '../../architectures/lstm/tensors.js';
+import type { LstmKernel, LstmPassage, WindowSignal } from '../../architectures/tensor-kernel.js';
+import { type ColumnState, selectState } from '../../architectures/tensors/column-state.js';
+import { unrolledPhiGradient } from '../../architectures/tensors/second-derivatives.js';
+import { Arena } from '../../devices/arena.js';
+import { useBackend } from '../../devices/backend.js';
+import { type DeviceWatch, watched } from '../../devices/device-watch.js';
 import type { Problems, Split, Tf } from '../../problems/problem.js';
-import type { WalkRequest } from '../../walk.js';
-import { batchOf, drawShard, markWhere, sumLosses, zeroBad } from '../../window.js';
 import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
-import { Arena } from './arena.js';
-import { useBackend } from './backend.js';
-import { type ColumnState, selectState } from './column-state.js';
+import type { WalkRequest } from '../rollout.js';
+import { batchOf, drawShard, markWhere, sumLosses, zeroBad } from '../shard.js';
 import { batchOn, type Shard, settleShard, takeShard, uploadData } from './device-shard.js';
-import { type DeviceWatch, watched } from './device-watch.js';
 import { healthOf, healthyCoordinates, selectRows } from './health.js';
 import { checkHessian, hessianVectorProduct } from './hessian.js';
-import type { LstmKernel, LstmPassage, WindowSignal } from './lstm-kernel.js';
-import { createPlainLstm } from './plain-lstm.js';
-import { unrolledPhiGradient } from './second-derivatives.js';
 import { differentiate, type TensorGradient } from './tensor-gradient.js';
 
 /** Options of a tensor engine. */

@@ -3,12 +3,7 @@ import { createHash } from 'node:crypto';
 import { LoptError } from '../../../shared/errors.js';
 import { hasMoments, type Network, phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
-import type { Optimizer } from '../../optimizers/optimizer.js';
-import type { Gradient, HessianProduct, Problems, Split } from '../../problems/problem.js';
-import { type WalkRequest, walk } from '../../walk.js';
-import { batchOf, beginShard, markBad, sumLosses, zeroBad } from '../../window.js';
-import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
-import { Kernel, kernelBytes } from './kernel-module.js';
+import { Kernel, kernelBytes } from '../../architectures/lstm/wasm/kernel-module.js';
 import {
   advanceBlock,
   type Block,
@@ -20,8 +15,13 @@ import {
   type StepPointers,
   stateOf,
   zeroLanes,
-} from './layout.js';
-import { backwardThroughProblems, keepCheckpoint } from './second-order.js';
+} from '../../architectures/lstm/wasm/layout.js';
+import { backwardThroughProblems, keepCheckpoint } from '../../architectures/lstm/wasm/second-order.js';
+import type { Optimizer } from '../../baselines/optimizer.js';
+import type { Gradient, HessianProduct, Problems, Split } from '../../problems/problem.js';
+import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
+import { type WalkRequest, walk } from '../rollout.js';
+import { batchOf, beginShard, markBad, sumLosses, zeroBad } from '../shard.js';
 
 /** Options of the wasm engine. */
 export interface WasmEngineOptions {

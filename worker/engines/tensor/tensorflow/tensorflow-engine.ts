@@ -1,9 +1,9 @@
 /** The tensorflow engine: windows by TensorFlow, on an NVIDIA GPU or on the CPU. */
 import { hasMoments } from '../../../../shared/phi.js';
-import { useBackend } from '../backend.js';
+import { createFusedLstm } from '../../../architectures/lstm/tensorflow/fused-lstm.js';
+import { useBackend } from '../../../devices/backend.js';
+import { loadTensorflow } from '../../../devices/tensorflow/load.js';
 import { TensorEngine, type TensorEngineOptions } from '../tensor-engine.js';
-import { createFusedLstm } from './fused-lstm.js';
-import { loadTensorflow } from './load.js';
 
 /** Loads TensorFlow, which takes seconds, and makes the engine. Throws LoptError where it cannot be loaded. */
 export async function createTensorflowEngine(

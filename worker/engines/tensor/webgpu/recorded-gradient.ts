@@ -1,14 +1,14 @@
 /** The gradient of stationary problems: their operations are taken down once a shape, and repeated at every step. */
 import type * as tfjs from '@tensorflow/tfjs';
+import { Arena } from '../../../devices/arena.js';
+import { DeviceBuffers } from '../../../devices/webgpu/device-buffers.js';
+import { Recent } from '../../../devices/webgpu/recent.js';
+import { TensorBuffers } from '../../../devices/webgpu/tensor-buffers.js';
 import type { Batch, Problems, Tf } from '../../../problems/problem.js';
 import { stationaryBatch } from '../../../problems/stationary.js';
-import { Arena } from '../arena.js';
 import type { TensorEngineOptions } from '../tensor-engine.js';
 import { differentiate, type TensorSlopes } from '../tensor-gradient.js';
-import { DeviceBuffers } from './device-buffers.js';
-import { Recent } from './recent.js';
 import { encodeDispatches, type Recording, record } from './recorder.js';
-import { TensorBuffers } from './tensor-buffers.js';
 
 /** Options of the gradient. */
 export interface RecordedGradientOptions {

@@ -1,5 +1,5 @@
 /** Takes down the dispatches of TensorFlow.js, to repeat them without it. */
-import type { DeviceBuffers } from './device-buffers.js';
+import type { DeviceBuffers } from '../../../devices/webgpu/device-buffers.js';
 
 /** As much of tfjs-backend-webgpu as is needed here. */
 interface RecordingBackend {

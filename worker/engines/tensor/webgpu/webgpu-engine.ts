@@ -1,11 +1,11 @@
 /** The webgpu engine: windows by our WGSL shaders, on any GPU that WebGPU finds. */
 import { hasMoments } from '../../../../shared/phi.js';
-import { useBackend } from '../backend.js';
+import { SOFTWARE_VARIANT } from '../../../architectures/lstm/webgpu/plan.js';
+import { WebGpuKernel } from '../../../architectures/lstm/webgpu/webgpu-kernel.js';
+import { useBackend } from '../../../devices/backend.js';
+import { loadWebGpu } from '../../../devices/webgpu/load.js';
 import { TensorEngine, type TensorEngineOptions } from '../tensor-engine.js';
-import { loadWebGpu } from './load.js';
-import { SOFTWARE_VARIANT } from './plan.js';
 import { recordedGradient } from './recorded-gradient.js';
-import { WebGpuKernel } from './webgpu-kernel.js';
 
 /** Opens the GPU and makes the engine. Throws LoptError where there is none. */
 export async function createWebGpuEngine(

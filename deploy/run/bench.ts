@@ -1,0 +1,177 @@
+/** Measures how fast windows are computed: the kernel alone, whole windows, and whole rounds. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { initialPhiOf, type RunConfig } from '../../shared/config.js';
+import { silentLogger } from '../../shared/logger.js';
+import { inputSize, type Network } from '../../shared/phi.js';
+import { deriveKey } from '../../shared/random.js';
+import type { Engine } from '../../worker/engines/engine.js';
+import { ENGINES } from '../../worker/engines/select.js';
+import type { Gradient, Problems } from '../../worker/problems/problem.js';
+import { gradientOf, hessianOf } from '../../worker/session.js';
+import { trainEmbedded } from './embedded.js';
+
+/** The row of whole windows. */
+export const WINDOW = 'window with gradients';
+
+/** One measured rate. */
+export interface BenchRow {
+  what: string;
+  threads: number;
+  /** One coordinate-step is the work for one coordinate and one inner step. */
+  coordinateStepsPerSecond: number;
+  gigaflopsPerSecond: number;
+}
+
+/** What is measured. */
+export interface BenchOptions {
+  config: RunConfig;
+  problems: Problems;
+  threads: number;
+  /** Seconds of each measurement. */
+  seconds: number;
+}
+
+/** The coordinator's share of the measured rounds, beside the rates. */
+export interface BenchReport {
+  rows: BenchRow[];
+  roundsPerSecond: number;
+  coordinatorShare: number;
+}
+
+/** Floating-point operations for one coordinate and step: a multiply-add counts as two. */
+export function flopsOf({ layers, preprocessing }: Pick<Network, 'layers' | 'preprocessing'>): {
+  forward: number;
+  backward: number;
+} {
+  let below = inputSize({ layers, preprocessing, outputScale: 1 });
+  let forward = 0;
+  let state = 0;
+  layers.forEach((units, layer) => {
+    forward += 2 * (below + units) * 4 * units;
+    // the gradient of the layer's input is not needed at the bottom
+    state += 2 * ((layer > 0 ? below : 0) + units) * 4 * units;
+    below = units;
+  });
+  forward += 2 * below;
+  return { forward, backward: forward + state };
+}
+
+/** Measures forward, backward and window in this thread, then rounds on the pool. */
+export async function measureBench(options: BenchOptions): Promise<BenchReport> {
+  const { config, problems, threads, seconds } = options;
+  const coordinates = config.problems * problems.coordinates;
+  const flops = flopsOf(config.network);
+  const both = flops.forward + flops.backward;
+  const row = (what: string, used: number, rate: number, flop: number): BenchRow => ({
+    what,
+    threads: used,
+    coordinateStepsPerSecond: rate,
+    gigaflopsPerSecond: (rate * flop) / 1e9,
+  });
+
+  // the kernel alone: gradients that cost nothing, but are never zeros
+  const pattern = new Float32Array(coordinates).map((_, i) => Math.sin(i + 1));
+  const idle: Gradient = (_theta, _batch, _step, gradient, losses) => {
+    gradient.set(pattern);
+    losses.fill(0);
+  };
+  // and on tensors one operation and its gradient
+  const idleProblems: Problems = { ...problems, loss: (tf, theta) => tf.sum(theta, 1) };
+  const kernel = await createEngine(config, idleProblems, idle);
+  const kinds = [{ forwardOnly: true }, { forwardOnly: false }];
+  const [forward, window] = (await ratesOf(kernel, config, coordinates, seconds, kinds)) as [number, number];
+  kernel.close();
+  const rows = [
+    row('kernel, forward', 1, forward, flops.forward),
+    row('kernel, backward', 1, 1 / (1 / window - 1 / forward), flops.backward),
+    row('kernel, window', 1, window, both),
+  ];
+  const whole = await createEngine(config, problems, await gradientOf(problems));
+  const [rate] = await ratesOf(whole, config, coordinates, seconds, [{ forwardOnly: false }]);
+  rows.push(row(WINDOW, 1, rate!, both));
+  whole.close();
+  const rounds = await measureRounds(options, coordinates);
+  rows.push(row(`rounds of ${config.shards} shards`, threads, rounds.rate, both));
+  return { rows, roundsPerSecond: rounds.roundsPerSecond, coordinatorShare: rounds.coordinatorShare };
+}
+
+async function createEngine(config: RunConfig, problems: Problems, gradient: Gradient): Promise<Engine> {
+  const engine = await ENGINES.get(config.engine)!.create(config, problems, {
+    gradient: async () => gradient,
+    hessian: () => hessianOf(problems),
+  });
+  engine.loadPhi(new Float32Array(initialPhiOf(config)));
+  return engine;
+}
+
+/**
+ * Coordinate-steps a second of each kind of window, forward only or whole: medians over windows of all kinds by turns, so
+ * that what else the machine does falls on all of them.
+ */
+async function ratesOf(
+  engine: Engine,
+  config: RunConfig,
+  coordinates: number,
+  seconds: number,
+  kinds: readonly { forwardOnly: boolean }[],
+): Promise<number[]> {
+  const key = deriveKey({ seed: config.seed, member: 0, shard: 0, episode: 0, purpose: 'train' });
+  let state = await engine.begin(key, config.problems, 'train', true);
+  const times = kinds.map((): number[] => []);
+  const until = performance.now() + 1000 * seconds * kinds.length;
+  while (performance.now() < until || times[0]!.length < 3) {
+    for (const [index, { forwardOnly }] of kinds.entries()) {
+      const start = performance.now();
+      state = (await engine.window({ state, steps: config.unroll, forwardOnly, resident: true })).state;
+      times[index]!.push(performance.now() - start);
+    }
+  }
+  return times.map((own) => (1000 * coordinates * config.unroll) / median(own));
+}
+
+async function measureRounds({ config, threads, seconds }: BenchOptions, coordinates: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'lopt-bench-'));
+  const stop = new AbortController();
+  const ends: number[] = [];
+  const coordinator: number[] = [];
+  let startedAt = 0;
+  try {
+    await trainEmbedded({
+      folder,
+      threads,
+      // no evaluation falls into the measured rounds
+      config: { ...config, evaluateEvery: 2 ** 30, evaluateFunctions: 1 },
+      phi: initialPhiOf(config),
+      goal: { rounds: 2 ** 30 },
+      logger: silentLogger,
+      signal: stop.signal,
+      observer: {
+        round(_record, { coordinatorSeconds }) {
+          const now = performance.now();
+          startedAt ||= now;
+          ends.push(now);
+          coordinator.push(coordinatorSeconds);
+          if (now - startedAt > 2000 * seconds && ends.length > 8) stop.abort();
+        },
+      },
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  // the first half warms up
+  const half = ends.length >> 1;
+  const elapsed = (ends.at(-1)! - ends[half]!) / 1000;
+  const rounds = ends.length - 1 - half;
+  const work = coordinator.slice(half + 1).reduce((sum, value) => sum + value, 0);
+  return {
+    roundsPerSecond: rounds / elapsed,
+    rate: (rounds * config.shards * coordinates * config.unroll) / elapsed,
+    coordinatorShare: work / elapsed,
+  };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}

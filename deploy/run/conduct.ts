@@ -1,0 +1,101 @@
+/** Conducts a run from its start to its report, whatever computes it: progress, files, signals, closing lines. */
+import type { CoordinatorOptions, RunEnd } from '../../coordinator/coordinator.js';
+import type { LearnerState } from '../../coordinator/learner.js';
+import { EventFiles } from '../../coordinator/report/event-files.js';
+import { MetricsFile } from '../../coordinator/report/metrics.js';
+import { RunReport } from '../../coordinator/report/report.js';
+import { initialPhiOf } from '../../shared/config.js';
+import type { Logger } from '../../shared/logger.js';
+import { EXIT } from './exit.js';
+import type { PreparedRun } from './prepare-run.js';
+import { observeAll, Progress } from './progress.js';
+import { repeatLines } from './repeat.js';
+import { RunLog } from './run-log.js';
+import { writeRunReport } from './run-report.js';
+import { untilStopped } from './stop-signal.js';
+
+/** What every way of computing a run is given. */
+export type LaunchOptions = Required<
+  Pick<CoordinatorOptions, 'config' | 'phi' | 'goal' | 'logger' | 'observer' | 'signal'>
+> &
+  Pick<CoordinatorOptions, 'fromRound'>;
+
+/** How a run is computed. */
+export interface Conduct {
+  /** What the first line says of it, as in `with 2 threads`. */
+  how: string;
+  launch(options: LaunchOptions): Promise<RunEnd>;
+  /** The command that goes on with the run when it is interrupted. */
+  resumeCommand: string;
+  /** Done after the run, before its report: a comparison. */
+  afterwards?(): Promise<void>;
+  /** Takes what is said instead of the screen: records for a program. */
+  logger?: Logger;
+  /** Told as the run goes, beside the screen and the files. */
+  observers?: readonly NonNullable<CoordinatorOptions['observer']>[];
+}
+
+/** Returns the exit code. */
+export async function conductRun(
+  { folder, stored, init }: PreparedRun,
+  { how, launch, resumeCommand, afterwards, logger, observers = [] }: Conduct,
+): Promise<number> {
+  const { config, goal, fromRound } = stored;
+  const screen = new Progress(process.stdout, config, goal);
+  const say = (line: string) => (logger ? logger.info(line) : screen.say(line));
+  const progress = logger ? new RunLog({ logger, config }) : screen;
+  const report = new RunReport([new MetricsFile(folder.metrics), new EventFiles(folder.path, config.network)]);
+  const saver = {
+    saved({ best, phi }: LearnerState): void {
+      const last = new Float32Array(phi);
+      folder.writePhis(config, best ?? { phi: last }, last);
+    },
+  };
+  // asked for once: a run that is killed before it has gone back does so when it is resumed
+  const goneBack = {
+    started(): void {
+      if (fromRound !== undefined) folder.store({ ...stored, fromRound: undefined });
+    },
+  };
+  say(`Training φ on ${config.problem} ${how}, into ${folder.path}`);
+  if (fromRound !== undefined) say(`Going back to round ${fromRound}.`);
+  let end: RunEnd;
+  try {
+    end = await untilStopped(
+      () => say('Finishing the round; press Ctrl-C again to stop at once.'),
+      (signal) =>
+        launch({
+          config,
+          phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
+          goal,
+          logger: logger ?? { info: say, warn: say, error: say },
+          observer: observeAll(progress, report, saver, goneBack, ...observers),
+          signal,
+          ...(fromRound === undefined ? {} : { fromRound }),
+        }),
+    );
+  } catch (error) {
+    // the command has failed, and whoever gave it was told: the next one does not try it again
+    goneBack.started();
+    throw error;
+  } finally {
+    report.close();
+  }
+  const { state, best } = end;
+  if (end.interrupted) {
+    await writeRunReport(folder, stored, state, say);
+    say(`Stopped after round ${state.round}; go on with: ${resumeCommand}`);
+    return EXIT.interrupted;
+  }
+  folder.writePhis(config, best, new Float32Array(state.phi));
+  say(`Trained ${state.round} rounds; the best φ is that of round ${best.round}: ${folder.best}`);
+  for (const line of repeatLines(stored, state, folder.path)) say(line);
+  // before the comparison, too: that may be interrupted
+  await writeRunReport(folder, stored, state, say);
+  if (afterwards) {
+    await afterwards();
+    await writeRunReport(folder, stored, state, say);
+  }
+  say(`Curves, table and configuration: ${folder.report}`);
+  return EXIT.done;
+}

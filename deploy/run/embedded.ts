@@ -1,0 +1,67 @@
+/** A whole cluster in one process: coordinator, one worker and its threads, over the memory bus. */
+import { join } from 'node:path';
+import { Checkpoints } from '../../coordinator/checkpoint.js';
+import { Coordinator, type CoordinatorOptions, type RunEnd } from '../../coordinator/coordinator.js';
+import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
+import { MemoryBus } from '../../shared/bus/memory-bus.js';
+import { digestOf } from '../../shared/config.js';
+import { FileJournal } from '../../shared/journal/file-journal.js';
+import { Pool } from '../../worker/pool.js';
+import { Worker } from '../../worker/worker.js';
+
+/** Options of a run in this process, on threads that are there already. */
+export interface PooledOptions
+  extends Pick<
+    CoordinatorOptions,
+    'config' | 'phi' | 'start' | 'goal' | 'fromRound' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'
+  > {
+  /** The run's folder: journal and checkpoints lie in it. */
+  folder: string;
+  /** Told of the coordinator before the run starts. */
+  onLeading?: (coordinator: Coordinator) => void;
+}
+
+/** Options of an embedded run. */
+export interface EmbeddedOptions extends PooledOptions {
+  threads: number;
+  /** Told of the pool before the run starts. */
+  onPool?: (pool: Pool) => void;
+}
+
+/** Trains until the goal, the signal or an error; nothing goes on after it. */
+export async function trainEmbedded({ threads, onPool, ...options }: EmbeddedOptions): Promise<RunEnd> {
+  const pool = new Pool(threads);
+  onPool?.(pool);
+  try {
+    return await trainOn(pool, options);
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Trains beside other runs on the same threads, which interleave their windows. */
+export async function trainOn(pool: Pool, { folder, onLeading, ...options }: PooledOptions): Promise<RunEnd> {
+  const digest = digestOf(options.config);
+  const bus = new MemoryBus();
+  const journal = new FileJournal(join(folder, 'journal'), { start: options.start?.round ?? 0 });
+  const worker = new Worker({ id: 'embedded', bus, pool, history: journal, logger: options.logger });
+  const checkpoints = new Checkpoints(new FolderBlobs(join(folder, 'checkpoints')));
+  const coordinator = new Coordinator({
+    run: 'embedded',
+    digest,
+    bus,
+    journal,
+    checkpoints,
+    failWithLastWorker: true,
+    ...options,
+  });
+  onLeading?.(coordinator);
+  try {
+    return await coordinator.run();
+  } finally {
+    await worker.close();
+    await bus.close();
+    pool.retire(digest);
+    await journal.close();
+  }
+}

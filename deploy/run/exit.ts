@@ -1,0 +1,2 @@
+/** How a command ends. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;

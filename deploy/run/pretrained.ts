@@ -1,0 +1,32 @@
+/** The φ's that come with lopt: by name wherever a command takes a φ file. */
+import { fileURLToPath } from 'node:url';
+import type { Flags } from './train-flags.js';
+
+/** A φ and the problems that it was trained on. */
+export interface Pretrained {
+  path: string;
+  problem: string;
+  /** Flags of the problem. */
+  options: Flags;
+}
+
+/** The φ of each name; how each was made stands in deploy/pretrained/README.md. */
+const TRAINED_ON: Readonly<Record<string, Omit<Pretrained, 'path'>>> = {
+  quadratic: { problem: 'quadratic', options: {} },
+  'quadratic-uniform': {
+    problem: 'quadratic',
+    options: { 'problem.distribution': 'uniform', 'problem.initial-scale': 0.01 },
+  },
+  mlp: { problem: 'mlp', options: {} },
+  'mlp-long': { problem: 'mlp', options: {} },
+};
+
+export const PRETRAINED_NAMES: readonly string[] = Object.keys(TRAINED_ON);
+
+/** The φ of this name; undefined where there is none, so that it must be a file. */
+export function pretrained(name: string): Pretrained | undefined {
+  const trainedOn = Object.hasOwn(TRAINED_ON, name) ? TRAINED_ON[name] : undefined;
+  if (!trainedOn) return undefined;
+  const path = fileURLToPath(new URL(`../../../deploy/pretrained/${name}.safetensors`, import.meta.url));
+  return { ...trainedOn, path };
+}

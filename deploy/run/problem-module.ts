@@ -1,0 +1,31 @@
+/** `--problem-module`: the flag by which a command takes a family of the user's own. */
+import { resolve } from 'node:path';
+import { show } from '../../shared/check.js';
+import { UsageError } from '../../shared/errors.js';
+import { loadProblemModule } from '../../worker/problems/modules.js';
+import type { Flags } from './train-flags.js';
+
+/** The flag, for the commands that have it. */
+export const MODULE_FLAG = {
+  'problem-module': 'a JavaScript or TypeScript file whose default export is a problem family',
+} as const;
+
+/**
+ * Loads the module that the flags name, if any, so that its family can be named like every other.
+ *
+ * @returns the problem that is meant: the one `named`, else the module's; undefined where there is neither
+ */
+export async function problemOf(task: string, flags: Flags, named: string | undefined): Promise<string | undefined> {
+  const { 'problem-module': path } = withModulePath(task, flags);
+  if (path === undefined) return named;
+  const family = await loadProblemModule(String(path));
+  return named ?? family.name;
+}
+
+/** The flags with the module's path absolute, from this folder: a run keeps it, and is resumed from wherever. */
+export function withModulePath(task: string, flags: Flags, folder = process.cwd()): Flags {
+  const path = flags['problem-module'];
+  if (path === undefined) return flags;
+  if (typeof path === 'string' && path !== '') return { ...flags, 'problem-module': resolve(folder, path) };
+  throw new UsageError(`${task}: "problem-module" must be the path of a file, got ${show(path)}`);
+}

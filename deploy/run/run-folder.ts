@@ -1,0 +1,117 @@
+/** The folder of a run: what lies in it, under which names. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ScoredPhi } from '../../coordinator/learner.js';
+import type { Goal } from '../../coordinator/pacer.js';
+import { digestOf, type RunConfig } from '../../shared/config.js';
+import { FileError, UsageError } from '../../shared/errors.js';
+import { makeFolder, readFileNamed, writeFileWhole } from '../../shared/files.js';
+import { type PhiFile, readPhi } from '../../shared/phi-file.js';
+import { encodePhi } from '../../shared/phi-format.js';
+import type { Flags } from './train-flags.js';
+
+/** config.json: how a run was started. */
+export interface StoredRun {
+  config: RunConfig;
+  digest: string;
+  goal: Goal;
+  /** The flags that the user gave and that configure the run. */
+  flags: Flags;
+  /** A round that the run is to go back to when it is resumed. */
+  fromRound?: number | undefined;
+}
+
+export class RunFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  get best(): string {
+    return join(this.path, 'phi.safetensors');
+  }
+
+  get last(): string {
+    return join(this.path, 'last.safetensors');
+  }
+
+  get metrics(): string {
+    return join(this.path, 'metrics.jsonl');
+  }
+
+  get checkpoints(): string {
+    return join(this.path, 'checkpoints');
+  }
+
+  /** The comparison of the run's φ with hand-designed optimizers. */
+  get evaluation(): string {
+    return join(this.path, 'evaluation.json');
+  }
+
+  get report(): string {
+    return join(this.path, 'report.html');
+  }
+
+  get #config(): string {
+    return join(this.path, 'config.json');
+  }
+
+  get #init(): string {
+    return join(this.path, 'init.safetensors');
+  }
+
+  /** Whether it holds a run. */
+  get begun(): boolean {
+    return existsSync(this.#config);
+  }
+
+  /** Starts the folder of a new run. Throws UsageError where it holds something. */
+  create(run: StoredRun, init: PhiFile | undefined): void {
+    makeFolder(this.path);
+    if (readdirSync(this.path).length > 0) {
+      const what = existsSync(this.#config)
+        ? 'it holds a run already; add --resume to go on with it, or'
+        : 'it must be empty;';
+      throw new UsageError(`Cannot train into ${this.path}: ${what} name another folder with --out`);
+    }
+    if (init) writeFileWhole(this.#init, encodePhi(init.network, init.phi));
+    this.store(run);
+  }
+
+  store(run: StoredRun): void {
+    writeFileWhole(this.#config, `${JSON.stringify(run, null, 2)}\n`);
+  }
+
+  /** How the run in this folder was started; throws, as `task` failed, where there is none, or its file is damaged. */
+  open(task = 'Cannot resume'): StoredRun {
+    if (!existsSync(this.#config)) {
+      throw new UsageError(`${task} ${this.path}: it must hold a run, and there is no config.json in it`);
+    }
+    const path = this.#config;
+    let stored: StoredRun;
+    try {
+      stored = JSON.parse(readFileNamed(path, 'the configuration').toString('utf8')) as StoredRun;
+    } catch (cause) {
+      throw new FileError(path, `Cannot read the configuration from ${path}: it must be JSON`, { cause });
+    }
+    if (!stored?.config || !stored.goal || digestOf(stored.config) !== stored.digest) {
+      throw new FileError(
+        path,
+        `Cannot read the configuration from ${path}: its digest must be that of its content, so it was changed`,
+      );
+    }
+    return stored;
+  }
+
+  /** The φ that the run was started from with --init. */
+  get init(): PhiFile | undefined {
+    return existsSync(this.#init) ? readPhi(this.#init) : undefined;
+  }
+
+  /** Writes the φ's of a round, each whole. */
+  writePhis(config: RunConfig, best: Pick<ScoredPhi, 'phi'>, last: Float32Array): void {
+    writeFileWhole(this.best, encodePhi(config.network, best.phi));
+    writeFileWhole(this.last, encodePhi(config.network, last));
+  }
+}

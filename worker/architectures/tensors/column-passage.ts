@@ -1,0 +1,83 @@
+/** A passage through a window by a step that takes h as columns and gives it back. */
+import type * as tfjs from '@tensorflow/tfjs-core';
+import type { LstmPassage, PassageOptions, TensorState, WindowSignal } from '../tensor-kernel.js';
+import { type ColumnState, selectState } from './column-state.js';
+
+/** What one step gives; disposed of by the passage. */
+export interface ColumnStep {
+  /** θ + g, [N]; the caller's. */
+  theta: tfjs.Tensor1D;
+  state: ColumnState;
+  /** What the backward pass wants to have again, which may be the state itself. */
+  record: readonly tfjs.Tensor[];
+}
+
+/** A window that has run forward, its bad coordinates as zeros. */
+export interface ColumnWindow {
+  /** h_0. */
+  initialState: ColumnState;
+  /** ∇_0…∇_K, each [N]. */
+  gradients: readonly tfjs.Tensor1D[];
+  /** w_1…w_K. */
+  lossWeights: Float32Array;
+  /** An additional dL/dg_0…dL/dg_{K−1}, each [N]; none where empty. */
+  updateGradient: readonly tfjs.Tensor1D[];
+  /** What every step recorded; none where h_0 or a gradient is not any more what it was then. */
+  records?: readonly (readonly tfjs.Tensor[])[];
+}
+
+/** What such a kernel computes. */
+export interface ColumnSteps {
+  step(gradient: tfjs.Tensor1D, state: ColumnState, theta: tfjs.Tensor1D, record: boolean): ColumnStep;
+  /** Whether a window of so many coordinates and steps is worth recording. */
+  records(coordinates: number, steps: number): boolean;
+  /** To be called within tf.tidy. */
+  phiGradient(window: ColumnWindow): tfjs.Tensor1D;
+}
+
+/** Begins a passage. */
+export function beginPassage(
+  tf: typeof tfjs,
+  kernel: ColumnSteps,
+  initial: TensorState,
+  { steps, backward }: PassageOptions,
+): LstmPassage {
+  const initialState = initial as ColumnState;
+  const record = backward && kernel.records(initialState[0]!.shape[0], steps);
+  const gradients: tfjs.Tensor1D[] = [];
+  const records: (readonly tfjs.Tensor[])[] = [];
+  let state = initialState;
+  /** Disposes of h_t, but for h_0, which is the caller's, and what is recorded. */
+  function leaveState(): void {
+    if (state !== initialState && !record) tf.dispose([...state]);
+  }
+  return {
+    step(gradient, theta) {
+      const next = kernel.step(gradient, state, theta, record);
+      leaveState();
+      state = next.state;
+      if (record) records.push([...next.record, ...next.state]);
+      if (backward) gradients.push(gradient);
+      return next.theta;
+    },
+    phiGradient({ last, lossWeights, updateGradient, healthy }: WindowSignal) {
+      return tf.tidy(() => {
+        const signal = { lossWeights, updateGradient };
+        if (!healthy) {
+          const window = { initialState, gradients: [...gradients, last], ...signal };
+          return kernel.phiGradient(record ? { ...window, records } : window);
+        }
+        const clean = gradients.map((row) => tf.where<tfjs.Tensor1D>(healthy, row, 0));
+        const start = selectState(tf, initialState, healthy);
+        return kernel.phiGradient({ initialState: start, gradients: [...clean, last], ...signal });
+      });
+    },
+    state: (healthy) => (healthy ? selectState(tf, state, healthy) : state.map((part) => tf.clone(part))),
+    dispose() {
+      leaveState();
+      tf.dispose(records.flat());
+      records.length = 0;
+      state = initialState;
+    },
+  };
+}

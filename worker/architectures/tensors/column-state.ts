@@ -1,0 +1,56 @@
+/**
+ * The state as h, then c, of each layer in turn, each [N, units], and with RNNProp's inputs at last p, m and v, [N, 3]: as plain
+ * operations and TensorFlow's take it.
+ */
+import type * as tfjs from '@tensorflow/tfjs-core';
+import { type Network, stateParts } from '../../../shared/phi.js';
+import type { LstmKernel } from '../tensor-kernel.js';
+
+export type ColumnState = readonly tfjs.Tensor2D[];
+
+/** Numbers of state for one coordinate. */
+function stateSize(network: Network): number {
+  return stateParts(network).reduce((sum, units) => sum + units);
+}
+
+/** What a kernel does with such a state outside of its passages. */
+export function columnState(
+  tf: typeof tfjs,
+  network: Network,
+): Pick<LstmKernel, 'zeroState' | 'stateLength' | 'upload' | 'download'> {
+  const columns = stateParts(network);
+  return {
+    zeroState: (coordinates) => columns.map((units) => tf.zeros([coordinates, units])),
+    stateLength: (coordinates) => coordinates * stateSize(network),
+    upload(hidden) {
+      const coordinates = hidden.length / stateSize(network);
+      let at = 0;
+      return columns.map((units) => {
+        const from = at;
+        at += coordinates * units;
+        // tensors keep the array they are made from, and the caller may write to his
+        return tf.tensor2d(hidden.slice(from, at), [coordinates, units]);
+      });
+    },
+    async download(state) {
+      const parts = await Promise.all(state.map((part) => part.data<'float32'>()));
+      const hidden = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+      let at = 0;
+      for (const part of parts) {
+        hidden.set(part, at);
+        at += part.length;
+      }
+      return hidden;
+    },
+  };
+}
+
+/** The state with zeros for the coordinates where the mask [N] is false. Selection, never multiplication: 0·NaN is NaN. */
+export function selectState(tf: typeof tfjs, state: ColumnState, mask: tfjs.Tensor1D): ColumnState {
+  return state.map((part) => tf.tidy(() => tf.where<tfjs.Tensor2D>(tf.reshape(mask, [mask.size, 1]), part, 0)));
+}
+
+/** The coordinates [first, first + length) of a state. */
+export function sliceState(tf: typeof tfjs, state: ColumnState, first: number, length: number): ColumnState {
+  return state.map((part) => tf.slice(part, [first, 0], [length, part.shape[1]]));
+}

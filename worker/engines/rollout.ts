@@ -1,0 +1,41 @@
+/** Runs an optimizer on optimizees from their start, without training anything. */
+import type { Key } from '../../shared/random.js';
+import type { Optimizer } from '../baselines/optimizer.js';
+import type { Gradient, Problems, Split } from '../problems/problem.js';
+
+/** Which functions are walked on, and for how long. */
+export interface WalkRequest {
+  /** What the functions are drawn from. */
+  key: Key;
+  /** P. */
+  count: number;
+  split: Split;
+  /** T, steps of the optimizer. */
+  horizon: number;
+}
+
+/**
+ * f_t(θ_t) of every function for t = 0…T, [(T + 1) × P]. f_t(θ_t) is taken on minibatch t, which is also the one whose
+ * gradient the optimizer sees at θ_t.
+ */
+export function walk<State>(
+  optimizer: Optimizer<State>,
+  problems: Problems,
+  gradientOf: Gradient,
+  { key, count, split, horizon }: WalkRequest,
+): Float64Array {
+  const { theta, data } = problems.draw(key, count, split);
+  const batch = { count, data, key, split };
+  const gradient = new Float32Array(theta.length);
+  const losses = new Float64Array((horizon + 1) * count);
+  const rowOf = (t: number) => losses.subarray(t * count, (t + 1) * count);
+  gradientOf(theta, batch, 0, gradient, rowOf(0));
+  let state = optimizer.init(theta.length);
+  for (let t = 1; t <= horizon; t++) {
+    const step = optimizer.update(gradient, state);
+    state = step.state;
+    for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + step.updates[i]!;
+    gradientOf(theta, batch, t, gradient, rowOf(t));
+  }
+  return losses;
+}

@@ -1,0 +1,84 @@
+/** Steps by plain tensor operations, on any backend of TensorFlow.js: data stay on its device. */
+import * as tf from '@tensorflow/tfjs-core';
+import { type Network, stateParts } from '../../shared/phi.js';
+import type { NetworkPhi } from '../../shared/phi-format.js';
+import { plainLstmStep, tensorsOfPhi } from '../architectures/lstm/tensors.js';
+import type { ColumnState } from '../architectures/tensors/column-state.js';
+import type { Stepper, VariableState } from './stepper.js';
+
+/** Coordinates that are computed together: their activations, some 300 numbers each, take up to 80 MB. */
+const CHUNK = 65_536;
+
+/** φ on the device. */
+export class TensorStepper implements Stepper {
+  readonly #network: Network;
+  readonly #phi: tf.Tensor[];
+
+  constructor({ network, phi }: NetworkPhi) {
+    this.#network = network;
+    this.#phi = tensorsOfPhi(tf, network, phi).map((tensor) => tf.keep(tensor));
+  }
+
+  begin(coordinates: number): VariableState {
+    const columns = stateParts(this.#network);
+    return this.#state(coordinates, (_, length) => columns.map((units) => tf.zeros([length, units])));
+  }
+
+  async restore(rows: tf.Tensor2D): Promise<VariableState> {
+    const columns = stateParts(this.#network);
+    return this.#state(rows.shape[0], (first, length) => tf.split(tf.slice(rows, first, length), columns, 1));
+  }
+
+  dispose(): void {
+    tf.dispose(this.#phi);
+  }
+
+  /** A state of chunks, each made by `make` from its first coordinate and its length. */
+  #state(coordinates: number, make: (first: number, length: number) => tf.Tensor2D[]): VariableState {
+    const chunks: ColumnState[] = [];
+    tf.tidy(() => {
+      for (let first = 0; first < coordinates; first += CHUNK) {
+        const parts = make(first, Math.min(CHUNK, coordinates - first));
+        chunks.push(parts.map((part) => tf.keep(part)));
+      }
+    });
+    return new ChunkedState(this.#network, this.#phi, coordinates, chunks);
+  }
+}
+
+class ChunkedState implements VariableState {
+  readonly coordinates: number;
+  readonly #network: Network;
+  readonly #phi: readonly tf.Tensor[];
+  #chunks: ColumnState[];
+
+  constructor(network: Network, phi: readonly tf.Tensor[], coordinates: number, chunks: ColumnState[]) {
+    this.#network = network;
+    this.#phi = phi;
+    this.coordinates = coordinates;
+    this.#chunks = chunks;
+  }
+
+  step(gradient: tf.Tensor, variable: tf.Variable): tf.Tensor {
+    return tf.tidy(() => {
+      const flat = tf.reshape(gradient, [this.coordinates]) as tf.Tensor1D;
+      const updates: tf.Tensor1D[] = [];
+      this.#chunks = this.#chunks.map((chunk, index) => {
+        const length = chunk[0]!.shape[0];
+        const step = plainLstmStep(tf, this.#network, this.#phi, tf.slice(flat, index * CHUNK, length), chunk);
+        tf.dispose([...chunk]);
+        updates.push(step.updates);
+        return step.state.map((part) => tf.keep(part));
+      });
+      return tf.add(variable, tf.reshape(tf.concat(updates), variable.shape));
+    });
+  }
+
+  read(): tf.Tensor2D {
+    return tf.tidy(() => tf.concat(this.#chunks.map((chunk) => tf.concat([...chunk], 1))));
+  }
+
+  dispose(): void {
+    tf.dispose(this.#chunks.flat());
+  }
+}

@@ -8,7 +8,7 @@ import type { Logger } from '../shared/logger.js';
 import type { PhiMessage, ResultMessage, ToCoordinator, VoteMessage } from '../shared/messages.js';
 import { SparingLogger } from '../shared/sparing-logger.js';
 import type { TreeNode } from '../shared/sum-tree.js';
-import { Timeline } from '../shared/timeline.js';
+import { timelineAt } from '../shared/timeline.js';
 import type { Checkpoints } from './checkpoint.js';
 import { CrossCheck } from './cross-check.js';
 import { growthAt, validationHorizon } from './curriculum.js';
@@ -70,9 +70,6 @@ const TICK_MS = 250;
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #membership: Membership;
-  readonly #timeline: Timeline;
-  /** For rounds of the past, which are asked for once in a while. */
-  readonly #pastTimeline: Timeline;
   readonly #strangers: SparingLogger;
   readonly #crossCheck: CrossCheck;
   readonly #evaluations: Evaluations;
@@ -90,14 +87,11 @@ export class Coordinator {
     this.#options = options;
     const { bus, logger, digest, config, patience, observer, doubledShare } = options;
     this.#strangers = new SparingLogger(logger);
-    this.#timeline = new Timeline(config);
-    this.#pastTimeline = new Timeline(config);
     this.#membership = new Membership({
       bus,
       logger,
       digest,
       config,
-      timeline: this.#timeline,
       doubledShare,
       ...patience,
       onReassigned: (worker, why) => observer?.reassigned?.(worker, why),
@@ -238,13 +232,12 @@ export class Coordinator {
   /** Opens the next round and sends φ. The promise gives the round's sum. */
   #startRound(): Promise<TreeNode | undefined> {
     const { config } = this.#options;
-    this.#timeline.grown = this.#state.grown;
     this.#open = new OpenRound(this.#state.round + 1, config.shards, this.#state.phi.length, performance.now());
     const sum = new Promise<TreeNode | undefined>((resolve) => {
       this.#summed = resolve;
     });
     this.#crossCheck.open(this.#open);
-    this.#membership.open(this.#open);
+    this.#membership.open(this.#open, timelineAt(config, this.#state.grown));
     this.#sendPhi();
     return sum;
   }
@@ -427,15 +420,14 @@ export class Coordinator {
   }
 
   async #save(): Promise<void> {
-    const { journal, checkpoints, digest, observer } = this.#options;
+    const { journal, checkpoints, config, digest, observer } = this.#options;
     const { round, grown } = this.#state;
     // a checkpoint is of use only with the records up to it
     await journal.sync();
     await checkpoints.write({ digest, term: this.#term, learner: this.#state });
     observer?.saved?.(this.#state);
     // what the checkpoint before this one needs is kept: this one may turn out to be damaged
-    this.#pastTimeline.grown = grown;
-    await journal.purge(this.#pastTimeline.oldestStart(this.#lastSaved + 1) - 1);
+    await journal.purge(timelineAt(config, grown).oldestStart(this.#lastSaved + 1) - 1);
     this.#lastSaved = round;
   }
 

@@ -2,7 +2,7 @@
 import type { RunConfig } from '../shared/config.js';
 import { UsageError } from '../shared/errors.js';
 import type { Journal } from '../shared/journal/journal.js';
-import { Timeline } from '../shared/timeline.js';
+import { timelineAt } from '../shared/timeline.js';
 import type { Checkpoint, Checkpoints } from './checkpoint.js';
 import { initialLearner } from './learner.js';
 import { pickStart } from './recovery.js';
@@ -50,12 +50,12 @@ export async function goBack(
 function lowestRound({ first, last }: Journal, found: readonly Checkpoint[], config: RunConfig): number {
   const starts = found.map(({ learner }) => learner.round).filter((round) => round >= first && round <= last);
   let round = first === 0 ? 0 : Math.min(...starts);
-  const timeline = new Timeline(config);
   // of the newest checkpoint: what grew after it changes no episode that was open before
-  timeline.grown = found.reduce<readonly number[]>(
+  const grown = found.reduce<readonly number[]>(
     (longest, { learner: { grown } }) => (grown.length > longest.length ? grown : longest),
     [],
   );
+  const timeline = timelineAt(config, grown);
   while (round <= last && timeline.oldestStart(round + 1) - 1 < first) round += 1;
   return round;
 }

@@ -31,7 +31,7 @@ export interface LearnerState {
 }
 
 /** What goes into round n. */
-export type RoundInput = Pick<TreeNode, 'gradient' | 'healthy' | 'problems' | 'loss' | 'finalLoss'> & {
+export type RoundInput = Pick<TreeNode, 'metaGradient' | 'healthy' | 'problems' | 'loss' | 'finalLoss'> & {
   decisions: readonly Decision[];
 };
 
@@ -63,7 +63,7 @@ export function firstRecord(state: LearnerState, term: number): JournalRecord {
     round: state.round,
     term,
     phi: new Float32Array(state.phi),
-    gradient: new Float32Array(0),
+    metaGradient: new Float32Array(0),
     healthy: 0,
     problems: 0,
     loss: 0,
@@ -84,7 +84,7 @@ export function learn(
   const round = state.round + 1;
   const decided = input.decisions.reduce(decide, state);
   const average = new Float64Array(state.phi.length);
-  const { gradient: sum } = input;
+  const { metaGradient: sum } = input;
   for (let i = 0; i < average.length; i++) average[i] = sum[i]! / input.healthy;
   const gradientNorm = globalNorm(average);
   const skipped = input.healthy === 0 || !Number.isFinite(gradientNorm);
@@ -97,14 +97,14 @@ export function learn(
   }
   const rounded = new Float32Array(phi);
   const candidate = round % config.evaluateEvery === 0 ? { round, phi: rounded } : decided.candidate;
-  const { gradient, healthy, problems, loss, finalLoss, decisions } = input;
+  const { metaGradient, healthy, problems, loss, finalLoss, decisions } = input;
   return {
     state: { ...decided, round, phi, outer, candidate },
     record: {
       round,
       term,
       phi: rounded,
-      gradient,
+      metaGradient,
       healthy,
       problems,
       loss,

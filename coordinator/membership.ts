@@ -17,7 +17,6 @@ export interface MembershipOptions {
   logger: Logger;
   digest: string;
   config: CopiesOptions['config'];
-  timeline: Timeline;
   /** Share of the shards that two workers compute. @default DOUBLED_SHARE */
   doubledShare?: number | undefined;
   deadlines?: DeadlineOptions;
@@ -54,6 +53,7 @@ export class Membership {
   readonly #outstanding = new Map<string, number>();
   #term = 0;
   #round: RoundInProgress | undefined;
+  #timeline: Timeline | undefined;
   #tickedAt: number | undefined;
   fingerprint: Fingerprint = null;
 
@@ -172,9 +172,9 @@ export class Membership {
    * A round begins. At the start of an episode the shards are shared out anew; where shards are staggered, at that of the
    * first one, and what moves then is replayed.
    */
-  open(round: RoundInProgress): void {
+  open(round: RoundInProgress, timeline: Timeline): void {
     this.#round = round;
-    const { timeline } = this.#options;
+    this.#timeline = timeline;
     const others = this.#copies.begin((shard) => timeline.placeOf(round.number, shard).episode);
     if (timeline.placeOf(round.number, 0).window === 0) {
       for (const member of this.members) member.weight = Math.min(member.threads, member.weight * REGAIN);
@@ -263,7 +263,7 @@ export class Membership {
 
   /** Windows before this one, of the shard that has the most. */
   #longestReplay(round: number, ranges: readonly ShardRange[]): number {
-    const windows = ranges.flatMap(shardsOf).map((shard) => this.#options.timeline.placeOf(round, shard).window);
+    const windows = ranges.flatMap(shardsOf).map((shard) => this.#timeline!.placeOf(round, shard).window);
     return Math.max(...windows);
   }
 

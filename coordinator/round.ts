@@ -44,18 +44,18 @@ export class OpenRound {
   }
 
   /** What is wrong with a node, if anything. */
-  checkNode({ level, index, gradient, healthy, problems, loss, finalLoss }: TreeNode): string | undefined {
+  checkNode({ level, index, metaGradient, healthy, problems, loss, finalLoss }: TreeNode): string | undefined {
     const task = `its result for round ${this.number}`;
     const { first, end } = coverage({ level, index }, this.#shards);
     const counts = [level, index, healthy, problems];
     if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0) || first >= end || healthy > problems) {
       return `${task} must be of a node over shards 0 to ${this.#shards - 1}, got level ${level}, index ${index}`;
     }
-    if (gradient.length !== this.#length) {
-      return `${task} must have ${this.#length} entries, got ${gradient.length}`;
+    if (metaGradient.length !== this.#length) {
+      return `${task} must have ${this.#length} entries, got ${metaGradient.length}`;
     }
     // a worker sends zeros for a shard that went bad, and keeps apart what overflows when it is added
-    if (![loss, finalLoss].every(Number.isFinite) || !allFinite(gradient)) {
+    if (![loss, finalLoss].every(Number.isFinite) || !allFinite(metaGradient)) {
       return `${task}, node ${level}/${index}, must be finite`;
     }
     return undefined;
@@ -143,6 +143,6 @@ function sameNode(a: TreeNode, b: TreeNode): boolean {
     a.finalLoss === b.finalLoss &&
     a.healthy === b.healthy &&
     a.problems === b.problems &&
-    a.gradient.every((value, i) => Object.is(value, b.gradient[i]))
+    a.metaGradient.every((value, i) => Object.is(value, b.metaGradient[i]))
   );
 }

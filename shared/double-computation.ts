@@ -28,14 +28,14 @@ export function isDoubled(
 
 /** SHA-256 of all bits of a sum but its place: a node without a right child has those of its left one. */
 export function hashOfNode({
-  gradient,
+  metaGradient,
   loss,
   finalLoss,
   healthy,
   problems,
 }: Omit<TreeNode, 'level' | 'index'>): string {
   return createHash('sha256')
-    .update(new Uint8Array(gradient.buffer, gradient.byteOffset, gradient.byteLength))
+    .update(new Uint8Array(metaGradient.buffer, metaGradient.byteOffset, metaGradient.byteLength))
     .update(new Uint8Array(Float64Array.of(loss, finalLoss, healthy, problems).buffer))
     .digest('hex');
 }

@@ -182,7 +182,7 @@ function copiesShape(sizes: Sizes): Shape<NodePlace[]> {
 function nodeShape({ phi, shards, problems }: Sizes): Shape<TreeNode> {
   const fields = object<TreeNode>({
     ...placeFields(shards),
-    gradient: finiteFloats(phi),
+    metaGradient: finiteFloats(phi),
     loss: finite,
     finalLoss: finite,
     healthy: count,

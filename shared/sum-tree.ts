@@ -15,7 +15,7 @@ export interface NodePlace {
 /** A sum over the shards of one node. */
 export interface TreeNode extends NodePlace {
   /** Σ dL/dφ, one float32 add for each inner node. */
-  gradient: Float32Array;
+  metaGradient: Float32Array;
   /** Σ L, in float64. */
   loss: number;
   /** Σ f(θ_K), in float64. */
@@ -33,13 +33,13 @@ export function coverage(node: NodePlace, shards: number): { first: number; end:
 }
 
 /** Left plus right, in this order, into an array that may be either's. */
-function addNodes(left: TreeNode, right: TreeNode, gradient: Float32Array): TreeNode {
+function addNodes(left: TreeNode, right: TreeNode, metaGradient: Float32Array): TreeNode {
   // two float32 values added in double and rounded once are the float32 sum
-  for (let i = 0; i < gradient.length; i++) gradient[i] = left.gradient[i]! + right.gradient[i]!;
+  for (let i = 0; i < metaGradient.length; i++) metaGradient[i] = left.metaGradient[i]! + right.metaGradient[i]!;
   return {
     level: left.level + 1,
     index: left.index >> 1,
-    gradient,
+    metaGradient,
     loss: left.loss + right.loss,
     finalLoss: left.finalLoss + right.finalLoss,
     healthy: left.healthy + right.healthy,
@@ -48,7 +48,7 @@ function addNodes(left: TreeNode, right: TreeNode, gradient: Float32Array): Tree
 }
 
 function isFiniteNode(node: TreeNode): boolean {
-  return allFinite(node.gradient) && Number.isFinite(node.loss) && Number.isFinite(node.finalLoss);
+  return allFinite(node.metaGradient) && Number.isFinite(node.loss) && Number.isFinite(node.finalLoss);
 }
 
 /** How a tree adds. */
@@ -92,7 +92,7 @@ export class SumTree {
       const siblingPlace = this.#placeOf(current.level, siblingIndex);
       const sibling = this.#nodes.get(siblingPlace);
       if (!sibling) break;
-      const into = this.#reusable(current) ?? this.#reusable(sibling) ?? new Float32Array(current.gradient.length);
+      const into = this.#reusable(current) ?? this.#reusable(sibling) ?? new Float32Array(current.metaGradient.length);
       const sum = isLeft ? addNodes(current, sibling, into) : addNodes(sibling, current, into);
       if (this.#finite && !isFiniteNode(sum)) break;
       this.#own.add(into);
@@ -119,9 +119,9 @@ export class SumTree {
   }
 
   /** An array to add into: a round's sums would else be as much garbage as all that came in. */
-  #reusable({ gradient }: TreeNode): Float32Array | undefined {
+  #reusable({ metaGradient }: TreeNode): Float32Array | undefined {
     // siblings whose sum overflows must be left as they are
-    return !this.#finite && this.#own.has(gradient) ? gradient : undefined;
+    return !this.#finite && this.#own.has(metaGradient) ? metaGradient : undefined;
   }
 
   #isCovered({ level, index }: NodePlace): boolean {

@@ -31,34 +31,51 @@ export function hasEqualEpisodes({ longestUnroll, horizons }: TrainingConfig): b
   return longestUnroll === 0 && horizons.length === 0;
 }
 
+/** Which window each shard computes in which round, for a configuration and the rounds after which its horizon grew. */
+export interface Timeline {
+  /** The window that a shard computes in round n, from 1. */
+  placeOf(round: number, shard: number): ShardPlace;
+  /** The first round of the oldest episode that is open in round n. */
+  oldestStart(round: number): number;
+}
+
+/** Timelines that were asked for, by the rounds of growth: each remembers how far it has walked. */
+const known = new WeakMap<TimelineConfig, Map<string, Timeline>>();
+
 /**
- * The timeline of a run. Without options all shards walk through their episodes together. Staggered (Metz et al. 2022,
+ * The timeline of a run. Without options all shards walk through their episodes together. If staggered (Metz et al. 2022,
  * arXiv 2203.11860; Vicol et al. 2021, arXiv 2112.13835), shard s of S has a first episode that is shorter by s/S of its
  * windows, so that from then on a round sees all parts of an episode. With drawn unrolls (Metz et al. 2019, arXiv
- * 1810.10180) every episode has a K of its own. Where a curriculum grows, episodes that are open keep their horizon.
+ * 1810.10180) every episode has a K of its own. When a curriculum grows, open episodes keep their horizon.
  *
- * Places are found by walking on from the last one that was asked for: ask in the order of the rounds.
+ * A place is found by walking on from the last one that was asked for, so it is cheapest to ask in the order of the rounds.
+ *
+ * @param grown the rounds after which the horizon grew, ascending: the first to `horizons[0]`, and so on
  */
-export class Timeline {
+export function timelineAt(config: TimelineConfig, grown: readonly number[]): Timeline {
+  const ofConfig = known.get(config) ?? new Map<string, Timeline>();
+  known.set(config, ofConfig);
+  const key = grown.join();
+  const timeline = ofConfig.get(key) ?? new WalkedTimeline(config, [...grown]);
+  ofConfig.set(key, timeline);
+  return timeline;
+}
+
+class WalkedTimeline implements Timeline {
   readonly #config: TimelineConfig;
+  readonly #grown: readonly number[];
   /** Whether all episodes but the first are alike. */
   readonly #regular: boolean;
-  readonly #current = new Map<number, Episode>();
-  #grown: readonly number[] = [];
+  /** By shard, the newest episode that was asked for, and the last one that was asked for behind it. */
+  readonly #newest = new Map<number, Episode>();
+  readonly #earlier = new Map<number, Episode>();
 
-  constructor(config: TimelineConfig) {
+  constructor(config: TimelineConfig, grown: readonly number[]) {
     this.#config = config;
+    this.#grown = grown;
     this.#regular = hasEqualEpisodes(config.training);
   }
 
-  /** The rounds after which the horizon grew, ascending: the first to `training.horizons[0]`, and so on. */
-  set grown(rounds: readonly number[]) {
-    if (rounds.join() === this.#grown.join()) return;
-    this.#grown = rounds;
-    this.#current.clear();
-  }
-
-  /** The window that a shard computes in round n, from 1. */
   placeOf(round: number, shard: number): ShardPlace {
     const { index, start, windows, horizon, unroll } = this.#episodeAt(round, shard);
     const window = (round - start) % windows;
@@ -66,7 +83,6 @@ export class Timeline {
     return { episode, window, steps: stepsOf(window, { horizon, unroll }), horizon, unroll };
   }
 
-  /** The first round of the oldest episode that is open in round n. */
   oldestStart(round: number): number {
     const shards = this.#together ? 1 : this.#config.shards;
     let oldest = round;
@@ -84,12 +100,14 @@ export class Timeline {
 
   /** The episode of a round; where all that follow are like it, one that is earlier. */
   #episodeAt(round: number, shard: number): Episode {
-    let episode = this.#current.get(shard);
+    const newest = this.#newest.get(shard);
+    const walked = newest && round < newest.start ? this.#earlier : this.#newest;
+    let episode = walked.get(shard);
     if (!episode || round < episode.start) episode = this.#begin(shard, 0, 1 + (this.#config.start?.round ?? 0));
     while (round >= episode.start + episode.windows && !(this.#regular && episode.index > 0)) {
       episode = this.#begin(shard, episode.index + 1, episode.start + episode.windows);
     }
-    this.#current.set(shard, episode);
+    walked.set(shard, episode);
     return episode;
   }
 

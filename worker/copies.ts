@@ -67,7 +67,7 @@ async function hashOf({ node, held }: Copy, order: CopiesOrder): Promise<string>
   const { nodes } = await held.compute({ ...order, shards });
   const [whole] = nodes;
   // sums that overflow are kept apart: whoever sent this node as one has added otherwise
-  if (nodes.length > 1) return hashOfNode({ ...whole!, gradient: new Float32Array(0) });
+  if (nodes.length > 1) return hashOfNode({ ...whole!, metaGradient: new Float32Array(0) });
   return hashOfNode(whole!);
 }
 

@@ -83,9 +83,9 @@ function beginEpisode(
 }
 
 /** A shard whose sums are not finite adds nothing. */
-function leafOf(shard: number, problems: number, { phiGradient, loss, finalLoss, healthy }: WindowResult): TreeNode {
+function leafOf(shard: number, problems: number, { metaGradient, loss, finalLoss, healthy }: WindowResult): TreeNode {
   const place = { level: 0, index: shard, problems };
-  if (Number.isFinite(loss) && allFinite(phiGradient))
-    return { ...place, gradient: phiGradient, loss, finalLoss, healthy };
-  return { ...place, gradient: new Float32Array(phiGradient.length), loss: 0, finalLoss: 0, healthy: 0 };
+  if (Number.isFinite(loss) && allFinite(metaGradient))
+    return { ...place, metaGradient: metaGradient, loss, finalLoss, healthy };
+  return { ...place, metaGradient: new Float32Array(metaGradient.length), loss: 0, finalLoss: 0, healthy: 0 };
 }

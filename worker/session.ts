@@ -145,8 +145,8 @@ export async function fingerprintOf(session: Session): Promise<string> {
   engine.loadPhi(new Float32Array(initialPhi(config.network, key)));
   for (const part of engine instanceof MixEngine ? engine.engines : [engine]) {
     const state = await part.begin(key, Math.min(2, config.problems), 'train');
-    const { phiGradient, state: after } = await part.window({ state, steps: Math.min(3, config.unroll) });
-    for (const array of [phiGradient, after.theta, after.gradient]) {
+    const { metaGradient, state: after } = await part.window({ state, steps: Math.min(3, config.unroll) });
+    for (const array of [metaGradient, after.theta, after.gradient]) {
       hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
     }
   }

@@ -135,7 +135,7 @@ export function fingerprint(task: Pooled<{ session: SessionId }>): Promise<Outco
 
 /** The buffers of an answer that move to the pool's thread; the states' are shared. */
 function buffersOf({ nodes }: WindowsAnswer): ArrayBuffer[] {
-  return nodes.map(({ gradient }) => gradient.buffer as ArrayBuffer);
+  return nodes.map(({ metaGradient }) => metaGradient.buffer as ArrayBuffer);
 }
 
 async function outcomeOf<Answer>(

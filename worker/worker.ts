@@ -17,7 +17,7 @@ import {
   type VoteMessage,
 } from '../shared/messages.js';
 import type { NodePlace } from '../shared/sum-tree.js';
-import { Timeline } from '../shared/timeline.js';
+import { timelineAt } from '../shared/timeline.js';
 import { Copies, type CopiesOrder } from './copies.js';
 import { HeldShards, type WindowsOrder } from './held-shards.js';
 import type { WorkerObserver } from './observer.js';
@@ -55,7 +55,6 @@ export class Worker {
   #shards: HeldShards;
   #copies: Copies;
   #run: AnnounceMessage | undefined;
-  #timeline: Timeline | undefined;
   #fingerprint = '';
   /** The newest term that was heard of. */
   #term = 0;
@@ -202,7 +201,6 @@ export class Worker {
     this.#followTerm(run);
     const config = { ...run.config, folders: { ...run.config.folders, ...folders } };
     this.#run = { ...run, config };
-    if (!sameRun) this.#timeline = new Timeline(config);
     if (!sameRun) this.#fingerprint = await pool.fingerprint({ digest: run.digest, config });
     if (this.#fingerprint !== '') this.#sayHello();
   }
@@ -255,8 +253,7 @@ export class Worker {
     const shards = this.#orderedShards().filter((shard) => !begun.has(shard));
     for (const shard of shards) begun.add(shard);
     const { digest, config } = run;
-    const timeline = this.#timeline!;
-    timeline.grown = grown;
+    const timeline = timelineAt(config, grown);
     const order = { session: { digest, config }, timeline, round, phi: sharedCopy(phi) };
     const own = shards.length === 0 ? undefined : this.#computeShards({ ...order, shards });
     // after its own shards, so that no round waits for a copy

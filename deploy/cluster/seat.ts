@@ -18,7 +18,7 @@ import { ObjectBlobs } from '../../shared/nats/object-blobs.js';
 import type { NatsOptions } from '../../shared/nats/options.js';
 import { RunRegistry } from '../../shared/nats/run-registry.js';
 import { runSubjects } from '../../shared/subjects.js';
-import { Timeline } from '../../shared/timeline.js';
+import { timelineAt } from '../../shared/timeline.js';
 import type { BusFigures } from '../operations/registry.js';
 
 /** Where and as whom a run is led. */
@@ -144,9 +144,7 @@ export class Seat {
       const end = await beforeAbort(this.#lease.lost, coordinator.run());
       // a checkpoint of the last round is there
       const { round, grown } = end.state;
-      const timeline = new Timeline(config);
-      timeline.grown = grown;
-      if (lean && !end.interrupted) await journal.purge(timeline.oldestStart(round + 1) - 1);
+      if (lean && !end.interrupted) await journal.purge(timelineAt(config, grown).oldestStart(round + 1) - 1);
       return end;
     } finally {
       await bus.close();

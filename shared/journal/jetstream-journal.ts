@@ -234,7 +234,7 @@ export class JetStreamJournal implements Journal {
 }
 
 function bytesOf({ record, parts }: PreparedRecord): number {
-  return record.phi.byteLength + record.gradient.byteLength + parts.reduce((sum, { length }) => sum + length, 0);
+  return record.phi.byteLength + record.metaGradient.byteLength + parts.reduce((sum, { length }) => sum + length, 0);
 }
 
 function takenOver(mine: JournalRecord, stored: JournalRecord): JournalError {
@@ -247,7 +247,7 @@ function takenOver(mine: JournalRecord, stored: JournalRecord): JournalError {
 function bitsOf({
   round,
   phi,
-  gradient,
+  metaGradient,
   healthy,
   problems,
   loss,
@@ -256,7 +256,7 @@ function bitsOf({
   skipped,
   decisions,
 }: JournalRecord) {
-  return encode([round, phi, gradient, healthy, problems, loss, finalLoss, learningRate, skipped, decisions]);
+  return encode([round, phi, metaGradient, healthy, problems, loss, finalLoss, learningRate, skipped, decisions]);
 }
 
 function assertSame(mine: JournalRecord, stored: JournalRecord): void {

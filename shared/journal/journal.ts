@@ -19,7 +19,7 @@ export interface JournalRecord {
   /** φ_n as the workers get it. */
   phi: Float32Array;
   /** The root of the round's sum, [φ]; empty in record 0. */
-  gradient: Float32Array;
+  metaGradient: Float32Array;
   healthy: number;
   problems: number;
   /** Σ L and Σ f(θ_K) over the healthy problems. */

@@ -9,7 +9,7 @@ import { digestOf, initialPhiOf, type RunConfig } from '../../shared/config.js';
 import type { Decision } from '../../shared/journal/journal.js';
 import type { ChunkScores } from '../../shared/messages.js';
 import { SumTree, type TreeNode } from '../../shared/sum-tree.js';
-import { Timeline } from '../../shared/timeline.js';
+import { type Timeline, timelineAt } from '../../shared/timeline.js';
 import type { ShardState } from '../../worker/engines/engine.js';
 import { advanceShard } from '../../worker/episode.js';
 import { evaluateChunk } from '../../worker/evaluate.js';
@@ -18,13 +18,11 @@ import { type Session, sessionOf } from '../../worker/session.js';
 /** Trains so many rounds, which are planned from the start. */
 export async function trainAlone(config: RunConfig, rounds: number): Promise<LearnerState> {
   const session = await sessionOf({ config, digest: digestOf(config) });
-  const timeline = new Timeline(config);
   const held = new Map<number, ShardState>();
   let state = initialLearner(initialPhiOf(config), config);
   for (let round = 1; round <= rounds; round++) {
     const decisions = await decide(state, session, rounds);
-    timeline.grown = state.grown;
-    const root = await computeRound(session, timeline, held, new Float32Array(state.phi), round);
+    const root = await computeRound(session, timelineAt(config, state.grown), held, new Float32Array(state.phi), round);
     state = learn(state, { ...root, decisions }, config, 1).state;
   }
   return state;

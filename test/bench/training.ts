@@ -14,7 +14,7 @@ import { checkNumber } from '../../shared/check.js';
 import type { RunConfig } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
 import { encodePhi } from '../../shared/phi-format.js';
-import { Timeline } from '../../shared/timeline.js';
+import { timelineAt } from '../../shared/timeline.js';
 import { Pool } from '../../worker/pool.js';
 import { trainAlone } from './train-alone.js';
 
@@ -59,8 +59,10 @@ const out = values.out ?? mkdtempSync(join(tmpdir(), 'lopt-training-'));
 
 /** The rounds in which the first `budget` coordinate-steps are done; a curriculum is taken to grow at once. */
 function roundsOf(config: RunConfig, coordinates: number): number {
-  const timeline = new Timeline(config);
-  timeline.grown = config.training.horizons.map(() => 0);
+  const timeline = timelineAt(
+    config,
+    config.training.horizons.map(() => 0),
+  );
   let steps = 0;
   for (let round = 1; ; round++) {
     for (let shard = 0; shard < config.shards; shard++) steps += timeline.placeOf(round, shard).steps;

@@ -83,7 +83,8 @@ export function testBus(under: BusUnderTest): void {
       }
       await settle();
       assert.deepEqual(received, sent);
-      const bits = (message: ToCoordinator) => new Uint32Array((message as ResultMessage).node.gradient.slice().buffer);
+      const bits = (message: ToCoordinator) =>
+        new Uint32Array((message as ResultMessage).node.metaGradient.slice().buffer);
       assert.deepEqual(bits(received[0]!), bits(sent[0]!));
     });
 
@@ -98,14 +99,14 @@ export function testBus(under: BusUnderTest): void {
       const lengths = [1, 100_000, 131_000, 300_000, 3, 1_500_000, 2];
       const results = lengths.map((length, i) => resultOf('a', i + 1, 0, length));
       const phis = lengths.map((length, i): PhiMessage => {
-        const { gradient } = resultOf('a', i + 1, 1, length).node;
+        const { metaGradient: gradient } = resultOf('a', i + 1, 1, length).node;
         return { type: 'phi', term: 1, round: i, phi: gradient };
       });
       for (const result of results) workers.toCoordinator(result);
       for (const each of phis) coordinator.toAllWorkers(each);
       await settle();
       assert.deepEqual(
-        received.map((message) => message.type === 'result' && message.node.gradient.length),
+        received.map((message) => message.type === 'result' && message.node.metaGradient.length),
         lengths,
       );
       assert.deepEqual(received, results);

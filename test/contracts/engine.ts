@@ -6,7 +6,7 @@ import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import type { Engine, ShardState, WindowResult } from '../../worker/engines/engine.js';
 import type { Gradient, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
-import { frozenPhiGradient, unrollFrozen } from '../fixtures/frozen-loss.js';
+import { frozenMetaGradient, unrollFrozen } from '../fixtures/frozen-loss.js';
 import { SPOILS, type Spoiling, targetProblems, type WatchedGradient, watch } from '../fixtures/target-problems.js';
 import { type LayerState, loadWindowFixtures, type WindowFixture } from '../fixtures/window.js';
 
@@ -92,8 +92,8 @@ export function testEngine(under: EngineUnderTest): void {
           theta[i % coordinates] = theta[i % coordinates]! + expected.updates[i]!;
         assert.ok(relativeError(result.state.theta, theta) < 1e-5, 'updates');
         assert.ok(
-          relativeError(result.phiGradient, expected.phiGradient) < 1e-5,
-          `dphi ${relativeError(result.phiGradient, expected.phiGradient)}`,
+          relativeError(result.metaGradient, expected.metaGradient) < 1e-5,
+          `dphi ${relativeError(result.metaGradient, expected.metaGradient)}`,
         );
         under.decode(result.state.hidden, networkOf(fixture), coordinates).forEach(({ hidden, cell }, layer) => {
           assert.ok(relativeError(hidden, expected.finalState[layer]!.hidden) < 1e-5, `h of layer ${layer}`);
@@ -175,7 +175,7 @@ function testWindows(under: EngineUnderTest): void {
         const result = await engine.window({ state, steps: 5, lossWeights, updateGradient });
         const gradients = Array.from({ length: 6 }, (_, s) => watched.rows.get(first + s)!);
         const frozen = { network, initialState, gradients, lossWeights, updateGradient };
-        const error = relativeError(result.phiGradient, frozenPhiGradient(frozen, Float64Array.from(phi)));
+        const error = relativeError(result.metaGradient, frozenMetaGradient(frozen, Float64Array.from(phi)));
         assert.ok(error < 1e-5, `window from step ${first}: ${error}`);
         let loss = 0;
         lossWeights.forEach((weight, s) => {
@@ -202,7 +202,7 @@ function testWindows(under: EngineUnderTest): void {
       engine.loadPhi(phi);
       const state = await engine.begin(KEY, 1, 'train');
       const initialState = decodeExactly(under, state, network);
-      const { phiGradient } = await engine.window({ state, steps: 3 });
+      const { metaGradient } = await engine.window({ state, steps: 3 });
       const gradients = [0, 1, 2, 3].map((s) => rows.subarray(s * coordinates, (s + 1) * coordinates));
       const frozen = { network, initialState, gradients, lossWeights: [1, 1, 1] };
       const exact = unrollFrozen(frozen, Float64Array.from(phi));
@@ -213,7 +213,7 @@ function testWindows(under: EngineUnderTest): void {
         // RNNProp's moments are an entry without cells
         if (layer < network.layers.length) assert.ok(relativeError(cell, exact.state[layer]!.cell) < 1e-5, 'c');
       });
-      const error = relativeError(phiGradient, frozenPhiGradient(frozen, Float64Array.from(phi)));
+      const error = relativeError(metaGradient, frozenMetaGradient(frozen, Float64Array.from(phi)));
       assert.ok(error < 1e-5, `dphi ${error}`);
       engine.close();
     });
@@ -233,7 +233,7 @@ function testWindows(under: EngineUnderTest): void {
     await engine.window({ state: await engine.begin(seedKey(7), 5, 'train'), steps: 4 });
     engine.loadPhi(somePhi(NETWORK));
     assert.deepEqual(await engine.window(request()), first);
-    assert.ok(first.phiGradient.some((value) => value !== 0));
+    assert.ok(first.metaGradient.some((value) => value !== 0));
     engine.close();
   });
 
@@ -265,8 +265,8 @@ function testWindows(under: EngineUnderTest): void {
     const both = await engine.window({ state, steps: 3 });
     assert.deepEqual(forward.state, both.state);
     assert.deepEqual([forward.loss, forward.finalLoss, forward.healthy], [both.loss, both.finalLoss, both.healthy]);
-    assert.deepEqual(forward.phiGradient, new Float32Array(phiLength(NETWORK)));
-    assert.ok(both.phiGradient.some((value) => value !== 0));
+    assert.deepEqual(forward.metaGradient, new Float32Array(phiLength(NETWORK)));
+    assert.ok(both.metaGradient.some((value) => value !== 0));
     engine.close();
   });
 
@@ -278,7 +278,7 @@ function testWindows(under: EngineUnderTest): void {
     const without = updateGradient.map((value, i) => (Math.floor((i % 20) / 5) === 1 ? 0 : value));
     const result = await engine.window({ state: cloneState(state), steps: 3, updateGradient });
     const expected = await engine.window({ state, steps: 3, updateGradient: without });
-    assert.deepEqual(result.phiGradient, expected.phiGradient);
+    assert.deepEqual(result.metaGradient, expected.metaGradient);
     engine.close();
   });
 
@@ -379,7 +379,7 @@ function testBadProblems(under: EngineUnderTest): void {
       const losses = [3, 4, 5].map((t) => watched.losses.get(t)!);
       for (let bad = 0; bad < count; bad++) {
         const [expected, expectedNext] = await twoWindows(engine, withBad(under, state, bad));
-        assert.ok(relativeError(expected.phiGradient, healthy.phiGradient) > 1e-2, 'the problem must matter');
+        assert.ok(relativeError(expected.metaGradient, healthy.metaGradient) > 1e-2, 'the problem must matter');
         const others = losses.map((row) => row.filter((_, p) => p !== bad).reduce((sum, loss) => sum + loss, 0));
         for (const [how, spoil] of Object.entries(SPOILS)) {
           for (const step of [3, 4, 5]) {
@@ -387,13 +387,13 @@ function testBadProblems(under: EngineUnderTest): void {
             const name = `problem ${bad} with ${how} at step ${step}`;
             const [result, next] = await twoWindows(engine, state);
             assertOnlyOneBad(under, result.state, healthy.state, bad, name);
-            assert.deepEqual(result.phiGradient, expected.phiGradient, name);
+            assert.deepEqual(result.metaGradient, expected.metaGradient, name);
             assert.equal(result.healthy, count - 1, name);
             const loss = others.reduce((sum, value) => sum + value);
             assert.ok(Math.abs(result.loss - loss) < 1e-12 * loss, name);
             assert.ok(Math.abs(result.finalLoss - others[2]!) < 1e-12 * others[2]!, name);
             assertOnlyOneBad(under, next.state, healthyNext.state, bad, name);
-            assert.deepEqual(next.phiGradient, expectedNext.phiGradient, name);
+            assert.deepEqual(next.metaGradient, expectedNext.metaGradient, name);
             assert.equal(next.healthy, count - 1, name);
           }
         }
@@ -410,7 +410,7 @@ function testBadProblems(under: EngineUnderTest): void {
       const result = await engine.window({ state, steps: 3 });
       const without = await beginTargets(under, { count: 3, rows: [0, 1, 2, 3].filter((row) => row !== bad) });
       const expected = await without.engine.window({ state: without.state, steps: 3 });
-      assert.ok(relativeError(result.phiGradient, expected.phiGradient) < 1e-5);
+      assert.ok(relativeError(result.metaGradient, expected.metaGradient) < 1e-5);
       assert.equal(result.healthy, expected.healthy);
       assert.ok(Math.abs(result.loss - expected.loss) < 1e-12 * expected.loss);
       engine.close();
@@ -429,7 +429,7 @@ function testBadProblems(under: EngineUnderTest): void {
       const [expected] = await twoWindows(engine, withBad(under, healthyStart, 1));
       const [result] = await twoWindows(engine, state);
       assertOnlyOneBad(under, result.state, healthy.state, 1, how);
-      assert.deepEqual(result.phiGradient, expected.phiGradient, how);
+      assert.deepEqual(result.metaGradient, expected.metaGradient, how);
       assert.equal(result.healthy, 3, how);
     }
     engine.close();
@@ -443,7 +443,7 @@ function testBadProblems(under: EngineUnderTest): void {
     );
     for (const result of await twoWindows(engine, state)) {
       assert.deepEqual([result.healthy, result.loss, result.finalLoss], [0, 0, 0]);
-      assert.ok(result.phiGradient.every((value) => value === 0));
+      assert.ok(result.metaGradient.every((value) => value === 0));
       for (const values of [0, 1, 2, 3].flatMap((problem) => problemOf(under, result.state, problem))) {
         assert.ok(values.every((value) => value === 0));
       }
@@ -475,7 +475,7 @@ function testBadProblems(under: EngineUnderTest): void {
     watched.spoilings = [{ problem: 1, step: 3, spoil: SPOILS['a NaN loss']! }];
     const result = await engine.window({ state: cloneState(state), steps: 3, updateGradient });
     const expected = await engine.window({ state, steps: 3, updateGradient: without });
-    assert.deepEqual(result.phiGradient, expected.phiGradient);
+    assert.deepEqual(result.metaGradient, expected.metaGradient);
     engine.close();
   });
 }

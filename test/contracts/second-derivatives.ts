@@ -75,7 +75,7 @@ export function testTrueGradient(makeEngine: MakeEngine): void {
         const state = await engine.begin(KEY, 2, 'train');
         start = cloneState(state);
         const result = await engine.window({ state, steps, lossWeights, updateGradient });
-        gradients.set(secondDerivatives, result.phiGradient);
+        gradients.set(secondDerivatives, result.metaGradient);
         engine.close();
       }
       const expected = Float64Array.from(phi, (_, i) => {

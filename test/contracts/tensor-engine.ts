@@ -154,8 +154,8 @@ function testDevice(under: TensorEngineUnderTest): void {
       }
       const [handed, stayed] = results as [WindowResult[], WindowResult[]];
       assert.deepEqual(
-        stayed.map(({ phiGradient, loss, finalLoss, healthy }) => ({ phiGradient, loss, finalLoss, healthy })),
-        handed.map(({ phiGradient, loss, finalLoss, healthy }) => ({ phiGradient, loss, finalLoss, healthy })),
+        stayed.map(({ metaGradient, loss, finalLoss, healthy }) => ({ metaGradient, loss, finalLoss, healthy })),
+        handed.map(({ metaGradient, loss, finalLoss, healthy }) => ({ metaGradient, loss, finalLoss, healthy })),
         family,
       );
       assert.deepEqual(stayed[2]!.state, handed[2]!.state, family);
@@ -180,9 +180,9 @@ function testDevice(under: TensorEngineUnderTest): void {
     bad.healthy[0] = 0;
     const expected = await engine.window({ state: bad, steps: 3 });
     assert.equal(result.healthy, 3);
-    assert.deepEqual(result.phiGradient, expected.phiGradient);
+    assert.deepEqual(result.metaGradient, expected.metaGradient);
     assert.deepEqual(result.state, { ...expected.state, initialLosses: result.state.initialLosses });
-    assert.ok(result.phiGradient.some((value) => value !== 0));
+    assert.ok(result.metaGradient.some((value) => value !== 0));
     engine.close();
   });
 

@@ -15,7 +15,7 @@ after(() => server?.remove());
 function checkpointOf(round: number, term = 1, digest = 'mine'): Checkpoint {
   const phi = Float64Array.of(round / 3, -0, 1e-300, Math.PI);
   const start = { ...initialLearner(phi, CONFIG), best: { round: 0, score: null, phi: Float32Array.of(1, 2, 3, 4) } };
-  const sum = { gradient: Float32Array.of(1, 2, 3, 4), healthy: 3, problems: 4, loss: 1, finalLoss: 1 };
+  const sum = { metaGradient: Float32Array.of(1, 2, 3, 4), healthy: 3, problems: 4, loss: 1, finalLoss: 1 };
   const decisions = [{ type: 'plan', rounds: 9 } as const];
   const { state } = learn({ ...start, round: round - 1 }, { ...sum, decisions }, CONFIG, term);
   return { digest, term, learner: state };

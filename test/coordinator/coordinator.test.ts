@@ -75,7 +75,7 @@ class ScriptedWorker {
     const node: TreeNode = {
       level: 0,
       index: shard,
-      gradient: new Float32Array(length).fill(this.value(shard, round)),
+      metaGradient: new Float32Array(length).fill(this.value(shard, round)),
       loss: 1,
       finalLoss: 1,
       healthy: this.healthyAt(round),

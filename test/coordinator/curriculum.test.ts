@@ -55,7 +55,7 @@ describe('learn() with a horizon decision', () => {
   it('notes the round, and forgets the best φ under the horizon before', () => {
     const length = phiLength(CONFIG.network);
     const start = initialLearner(new Float64Array(length), CONFIG);
-    const input = { gradient: new Float32Array(length).fill(1), healthy: 2, problems: 2, loss: 1, finalLoss: 1 };
+    const input = { metaGradient: new Float32Array(length).fill(1), healthy: 2, problems: 2, loss: 1, finalLoss: 1 };
     const state = { ...start, round: 19, best: scored(5, 8), candidate: { round: 15, phi: PHI } };
     const decisions = [
       { type: 'evaluation', round: 15, score: 9 },

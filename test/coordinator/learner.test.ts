@@ -19,7 +19,7 @@ function start(): LearnerState {
 }
 
 function input(gradient: number[], healthy = 4, decisions: Decision[] = []): RoundInput {
-  return { gradient: Float32Array.from(gradient), healthy, problems: 8, loss: 12, finalLoss: 3, decisions };
+  return { metaGradient: Float32Array.from(gradient), healthy, problems: 8, loss: 12, finalLoss: 3, decisions };
 }
 
 function scored(round: number, score: number | null): ScoredPhi {
@@ -53,7 +53,7 @@ describe('learn()', () => {
       round: 1,
       term: 3,
       phi: Float32Array.from(state.phi),
-      gradient: Float32Array.of(8, -4, 0),
+      metaGradient: Float32Array.of(8, -4, 0),
       healthy: 4,
       problems: 8,
       loss: 12,
@@ -88,7 +88,7 @@ describe('learn()', () => {
       const skipped = learn(state, bad, CONFIG, 1);
       assert.equal(skipped.record.skipped, true);
       assert.deepEqual(skipped.record.phi, Float32Array.from(state.phi));
-      assert.deepEqual(skipped.record.gradient, bad.gradient);
+      assert.deepEqual(skipped.record.metaGradient, bad.metaGradient);
       assert.deepEqual(skipped.state, { ...state, round: 2 });
       // the next step is the one that would have been taken in its place
       assert.deepEqual(

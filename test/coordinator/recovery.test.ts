@@ -32,7 +32,14 @@ function sumOf(round: number) {
   if (round % CONFIG.evaluateEvery === 0) {
     decisions.push({ type: 'evaluation', round: round - CONFIG.evaluateEvery, score: 100 / round });
   }
-  return { gradient, healthy: round === 6 ? 0 : 7, problems: 8, loss: round, finalLoss: 1 / round, decisions };
+  return {
+    metaGradient: gradient,
+    healthy: round === 6 ? 0 : 7,
+    problems: 8,
+    loss: round,
+    finalLoss: 1 / round,
+    decisions,
+  };
 }
 
 /** What an undisturbed run holds after each round, and its records. */

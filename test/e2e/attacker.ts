@@ -119,7 +119,7 @@ export class Attacker {
     const node = {
       level: 0,
       index: 1,
-      gradient: new Float32Array(length).fill(1),
+      metaGradient: new Float32Array(length).fill(1),
       loss: 1,
       finalLoss: 1,
       healthy: config.problems,
@@ -129,9 +129,9 @@ export class Attacker {
     const phi = { type: 'phi', term: 1, round: this.#below(50), phi: new Float32Array(length) };
     const order = { type: 'order', term: 1, round: 1, ranges: [], copies: [] };
     const bad: unknown[] = [
-      { ...result, node: { ...node, gradient: new Float32Array(length).fill(Number.NaN) } },
-      { ...result, node: { ...node, gradient: new Float32Array(length + 1) } },
-      { ...result, node: { ...node, gradient: Array.from({ length }, () => 0) } },
+      { ...result, node: { ...node, metaGradient: new Float32Array(length).fill(Number.NaN) } },
+      { ...result, node: { ...node, metaGradient: new Float32Array(length + 1) } },
+      { ...result, node: { ...node, metaGradient: Array.from({ length }, () => 0) } },
       { ...result, node: { ...node, loss: Number.NaN } },
       { ...result, node: { ...node, index: config.shards } },
       { ...result, node: { ...node, level: 60 } },

@@ -12,7 +12,7 @@ import { InconsistencyError } from '../../shared/errors.js';
 import { FileJournal } from '../../shared/journal/file-journal.js';
 import type { ToCoordinator } from '../../shared/messages.js';
 import { encodePhi } from '../../shared/phi-format.js';
-import { Timeline } from '../../shared/timeline.js';
+import { timelineAt } from '../../shared/timeline.js';
 import { Pool } from '../../worker/pool.js';
 import type { WindowsAnswer, WindowsTask } from '../../worker/thread.js';
 import { Worker } from '../../worker/worker.js';
@@ -26,7 +26,7 @@ const FAULTY_FROM = 17;
 
 /** The round in which a shard computes a window. */
 function roundOf(config: RunConfig, shard: number, { episode, window }: WindowPlace): number {
-  const timeline = new Timeline(config);
+  const timeline = timelineAt(config, []);
   for (let round = 1; ; round++) {
     const place = timeline.placeOf(round, shard);
     if (place.episode === episode && place.window === window) return round;

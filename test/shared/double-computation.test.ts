@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { verdictOf } from '../../coordinator/votes.js';
 import { hashOfNode, isDoubled } from '../../shared/double-computation.js';
 
-const NODE = { gradient: Float32Array.of(1, -0.5), loss: 2, finalLoss: 3, healthy: 4, problems: 5 };
+const NODE = { metaGradient: Float32Array.of(1, -0.5), loss: 2, finalLoss: 3, healthy: 4, problems: 5 };
 
 describe('isDoubled()', () => {
   it('draws 1 % of the shards of every episode, others for another seed and member', () => {
@@ -39,16 +39,16 @@ describe('hashOfNode()', () => {
   it('differs with every bit, and not with the place', () => {
     const hash = hashOfNode(NODE);
     assert.equal(hashOfNode({ ...NODE, ...{ level: 3, index: 1 } }), hash);
-    assert.equal(hashOfNode({ ...NODE, gradient: new Float32Array([9, 1, -0.5]).subarray(1) }), hash);
-    const flipped = new Float32Array(NODE.gradient);
+    assert.equal(hashOfNode({ ...NODE, metaGradient: new Float32Array([9, 1, -0.5]).subarray(1) }), hash);
+    const flipped = new Float32Array(NODE.metaGradient);
     new Uint32Array(flipped.buffer)[1]! ^= 1;
     const others = [
-      { gradient: flipped },
+      { metaGradient: flipped },
       { loss: 2 + 2 ** -51 },
       { loss: 3, finalLoss: 2 },
       { healthy: 3 },
       { problems: 6 },
-      { gradient: Float32Array.of(1, -0.5, 0) },
+      { metaGradient: Float32Array.of(1, -0.5, 0) },
     ];
     const hashes = others.map((other) => hashOfNode({ ...NODE, ...other }));
     assert.equal(new Set([hash, ...hashes]).size, 1 + others.length);

@@ -120,7 +120,7 @@ describe('JetStreamJournal of two coordinators', { skip: WITHOUT_NATS }, () => {
       const { old, young } = await two(test);
       await old.append(recordUnder(1, 3));
       const other = recordUnder(term, 3);
-      other.gradient[2] = other.gradient[2]! + 1;
+      other.metaGradient[2] = other.metaGradient[2]! + 1;
       await assert.rejects(young.append(other), (error) => {
         assert.ok(error instanceof InconsistencyError);
         assert.match(error.message, new RegExp(`round 3, this one under term ${term} and another under term 1$`));

@@ -25,7 +25,7 @@ function vector(): Float32Array {
   return Float32Array.from({ length: LENGTH }, (_, i) => i - 3.5);
 }
 
-const NODE = { level: 1, index: 1, gradient: vector(), loss: 1.5, finalLoss: -2, healthy: 3, problems: 4 };
+const NODE = { level: 1, index: 1, metaGradient: vector(), loss: 1.5, finalLoss: -2, healthy: 3, problems: 4 };
 
 /** One of every message, all fields set. */
 const TO_COORDINATOR: ToCoordinator[] = [
@@ -159,9 +159,9 @@ describe('MessageChecker', () => {
     const spoilt = vector();
     spoilt[LENGTH - 1] = Number.POSITIVE_INFINITY;
     const wrong = [
-      changed(result, 'node.gradient', new Float32Array(LENGTH + 1)),
-      changed(result, 'node.gradient', new Float64Array(LENGTH)),
-      changed(result, 'node.gradient', spoilt),
+      changed(result, 'node.metaGradient', new Float32Array(LENGTH + 1)),
+      changed(result, 'node.metaGradient', new Float64Array(LENGTH)),
+      changed(result, 'node.metaGradient', spoilt),
       changed(result, 'node.loss', Number.NaN),
       changed(result, 'node.level', 4),
       changed(result, 'node.index', 3), // shards 6 and 7

@@ -198,7 +198,7 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
     const good = packet({ type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [], copies: [] });
     const targets = [subjects.mail, subjects.bulk, subjects.all, subjects.announcement, subjects.worker('a')];
     let bad = 0;
-    const { gradient } = resultOf('a', 1, 0).node;
+    const { metaGradient: gradient } = resultOf('a', 1, 0).node;
     const strange: unknown[] = [
       null,
       {},
@@ -207,7 +207,7 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
       { type: 'phi', term: 1, round: 1, phi: Float32Array.of(1, Number.NaN) },
       {
         ...resultOf('a', 1, 0),
-        node: { ...resultOf('a', 1, 0).node, gradient: gradient.fill(Number.POSITIVE_INFINITY) },
+        node: { ...resultOf('a', 1, 0).node, metaGradient: gradient.fill(Number.POSITIVE_INFINITY) },
       },
       { type: 'hello', worker: 'a b', incarnation: 1 },
       { type: '__proto__' },

@@ -18,7 +18,7 @@ function leavesOf(shards: number): TreeNode[] {
     return {
       level: 0,
       index,
-      gradient: gradient.map((value, i) => value * 10 ** scales[i]!),
+      metaGradient: gradient.map((value, i) => value * 10 ** scales[i]!),
       loss: losses[0]! / 3,
       finalLoss: losses[1]! / 7,
       healthy: 1 + (index % 4),
@@ -34,7 +34,7 @@ function sumOf(leaves: TreeNode[], level: number, index: number): Omit<TreeNode,
   const right = sumOf(leaves, level - 1, 2 * index + 1);
   if (!left || !right) return left;
   return {
-    gradient: left.gradient.map((value, i) => Math.fround(value + right.gradient[i]!)),
+    metaGradient: left.metaGradient.map((value, i) => Math.fround(value + right.metaGradient[i]!)),
     loss: left.loss + right.loss,
     finalLoss: left.finalLoss + right.finalLoss,
     healthy: left.healthy + right.healthy,
@@ -87,8 +87,8 @@ describe('SumTree', () => {
     const leaves = leavesOf(13);
     const gradient = leaves
       .slice(1)
-      .reduce((sum, leaf) => sum.map((value, i) => value + leaf.gradient[i]!), leaves[0]!.gradient);
-    assert.notDeepEqual(rootOf(leaves).gradient, gradient);
+      .reduce((sum, leaf) => sum.map((value, i) => value + leaf.metaGradient[i]!), leaves[0]!.metaGradient);
+    assert.notDeepEqual(rootOf(leaves).metaGradient, gradient);
   });
 
   it('add() ignores duplicates and what a larger node covers, and lets a larger node replace its parts', () => {
@@ -182,9 +182,9 @@ describe('SumTree({ finite: true })', () => {
     return leavesOf(shards).map((leaf, index) => {
       const sign = index % 3 === 2 ? -1 : 1;
       if (changed === 'loss') return { ...leaf, loss: sign * Number.MAX_VALUE };
-      const gradient = leaf.gradient.slice();
+      const gradient = leaf.metaGradient.slice();
       gradient[5] = sign * 3e38;
-      return { ...leaf, gradient };
+      return { ...leaf, metaGradient: gradient };
     });
   }
 
@@ -200,13 +200,17 @@ describe('SumTree({ finite: true })', () => {
             const sender = new SumTree(shards, { finite: true });
             for (const leaf of host) sender.add(leaf);
             const sent = sender.nodes();
-            assert.ok(sent.every(({ gradient, loss }) => gradient.every(Number.isFinite) && Number.isFinite(loss)));
+            assert.ok(
+              sent.every(
+                ({ metaGradient: gradient, loss }) => gradient.every(Number.isFinite) && Number.isFinite(loss),
+              ),
+            );
             for (const node of sent) assert.equal(receiver.add(node), true);
           }
           assert.deepEqual(receiver.root, expected.root);
         }
         assert.ok(
-          !expected.root!.gradient.every(Number.isFinite) || !Number.isFinite(expected.root!.loss),
+          !expected.root!.metaGradient.every(Number.isFinite) || !Number.isFinite(expected.root!.loss),
           'it must overflow',
         );
       }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunConfig } from '../../shared/config.js';
 import { windowOf } from '../../shared/episodes.js';
-import { type ShardPlace, Timeline } from '../../shared/timeline.js';
+import { type ShardPlace, type Timeline, timelineAt } from '../../shared/timeline.js';
 import { PLAIN_TRAINING, type TrainingConfig } from '../../shared/training.js';
 import { shuffled } from '../fixtures/draws.js';
 import { runConfig } from '../fixtures/run-config.js';
@@ -45,10 +45,10 @@ const OPTIONS: [name: string, training: Partial<TrainingConfig>, grown: number[]
   ['all options', { stagger: true, longestUnroll: 17, horizons: [31, 60] }, [7, 40]],
 ];
 
-describe('Timeline', () => {
+describe('timelineAt()', () => {
   it('places all shards where windowOf() does, without options', () => {
     const config = configOf({});
-    const timeline = new Timeline(config);
+    const timeline = timelineAt(config, []);
     for (let round = 1; round <= 40; round++) {
       const { horizon, unroll } = config;
       const expected = { ...windowOf(round, config), horizon, unroll };
@@ -58,18 +58,16 @@ describe('Timeline', () => {
 
   for (const [name, training, grown] of OPTIONS) {
     it(`takes every inner step of every episode once, with ${name}`, () => {
-      const timeline = new Timeline(configOf(training));
-      timeline.grown = grown;
+      const timeline = timelineAt(configOf(training), grown);
       for (let shard = 0; shard < 4; shard++) assert.ok(episodesOf(walk(timeline, shard, 90)).length > 5);
     });
 
     it(`gives the same places in whatever order it is asked, with ${name}`, () => {
       const config = configOf(training);
-      const inOrder = new Timeline(config);
-      inOrder.grown = grown;
+      const inOrder = timelineAt(config, grown);
       const expected = [0, 1, 2, 3].map((shard) => walk(inOrder, shard, 90));
-      const anyOrder = new Timeline(config);
-      anyOrder.grown = grown;
+      // a configuration of its own, since a timeline remembers how far it has walked
+      const anyOrder = timelineAt({ ...config }, grown);
       for (const index of shuffled(360, 3)) {
         const round = 1 + (index % 90);
         const shard = Math.floor(index / 90);
@@ -79,7 +77,7 @@ describe('Timeline', () => {
   }
 
   it('shows every round all windows of an episode, one to a shard, where they are staggered and as many', () => {
-    const timeline = new Timeline(configOf({ stagger: true }, { horizon: 100, unroll: 5, shards: 20 }));
+    const timeline = timelineAt(configOf({ stagger: true }, { horizon: 100, unroll: 5, shards: 20 }), []);
     for (const round of [1, 2, 19]) assert.ok(timeline.placeOf(round, 0).window === round - 1);
     for (const round of [21, 22, 57, 1000]) {
       const windows = Array.from({ length: 20 }, (_, shard) => timeline.placeOf(round, shard).window);
@@ -93,7 +91,7 @@ describe('Timeline', () => {
   it('draws unrolls log-uniformly, another for every seed, member, shard and episode', () => {
     const config = configOf({ longestUnroll: 32 }, { unroll: 2, horizon: 64 });
     const unrollsOf = (changes: Partial<RunConfig>, shard = 0) => {
-      const episodes = episodesOf(walk(new Timeline({ ...config, ...changes }), shard, 20_000));
+      const episodes = episodesOf(walk(timelineAt({ ...config, ...changes }, []), shard, 20_000));
       return episodes.map(([first]) => first!.unroll);
     };
     const unrolls = unrollsOf({});
@@ -109,24 +107,21 @@ describe('Timeline', () => {
   });
 
   it('begins episodes with the horizon that has grown by then, and lets open ones end with theirs', () => {
-    const timeline = new Timeline(configOf({ horizons: [31, 60] }, { horizon: 20 }));
-    const horizons = () => walk(timeline, 0, 24).map(({ horizon }) => horizon);
-    assert.deepEqual(horizons(), Array(24).fill(20));
+    const config = configOf({ horizons: [31, 60] }, { horizon: 20 });
+    const horizons = (grown: number[]) => walk(timelineAt(config, grown), 0, 24).map(({ horizon }) => horizon);
+    assert.deepEqual(horizons([]), Array(24).fill(20));
     // after round 8 an episode begins, so it is long; after round 15 a window of it is left
-    timeline.grown = [8, 14];
-    assert.deepEqual(horizons(), [...Array(8).fill(20), ...Array(7).fill(31), ...Array(9).fill(60)]);
+    assert.deepEqual(horizons([8, 14]), [...Array(8).fill(20), ...Array(7).fill(31), ...Array(9).fill(60)]);
     // another history of the run
-    timeline.grown = [9];
-    assert.deepEqual(horizons(), [...Array(12).fill(20), ...Array(12).fill(31)]);
+    assert.deepEqual(horizons([9]), [...Array(12).fill(20), ...Array(12).fill(31)]);
   });
 
   it('oldestStart() is the first round of the oldest episode that is open', () => {
     const config = configOf({ stagger: true, longestUnroll: 17, horizons: [31, 60] });
-    const timeline = new Timeline(config);
-    timeline.grown = [7, 40];
+    const timeline = timelineAt(config, [7, 40]);
     for (const round of [1, 5, 30, 31, 70]) {
       const starts = [0, 1, 2, 3].map((shard) => round - timeline.placeOf(round, shard).window);
-      assert.equal(new Timeline(config).oldestStart(1), 1);
+      assert.equal(timelineAt(config, []).oldestStart(1), 1);
       assert.equal(timeline.oldestStart(round), Math.min(...starts));
     }
   });

@@ -66,21 +66,21 @@ describe('lstmStep()', () => {
     });
 
     it(`has the finite differences of the frozen-gradient loss that the fixture's dφ says: ${fixture.name}`, () => {
-      const { phiGradient } = fixture.expected;
+      const { metaGradient } = fixture.expected;
       const directions = [1, 2, 3, 4].map((seed) => {
         const direction = new Float32Array(phi.length);
         fillNormal(seedKey(seed), direction);
         return direction;
       });
       const slopes = directions.map((direction) => slope(fixture, phi, direction));
-      const expected = directions.map((direction) => phiGradient.reduce((sum, x, i) => sum + x * direction[i]!, 0));
+      const expected = directions.map((direction) => metaGradient.reduce((sum, x, i) => sum + x * direction[i]!, 0));
       assert.ok(relativeError(slopes, expected) < 2e-7, `${relativeError(slopes, expected)}`);
     });
 
     if (fixture.layers.length > 1 || fixture.layers[0] !== 8) continue;
     it(`has finite differences in every entry of φ that agree with the fixture's dφ: ${fixture.name}`, () => {
       const slopes = phi.map((_, i) => slope(fixture, phi, new Float64Array(phi.length).fill(1, i, i + 1)));
-      const error = relativeError(slopes, fixture.expected.phiGradient);
+      const error = relativeError(slopes, fixture.expected.metaGradient);
       assert.ok(error < 2e-7, `${error}`);
     });
   }

@@ -29,7 +29,7 @@ testTensorEngine({
 });
 
 describe('createFusedLstm()', { skip: skip ?? false }, () => {
-  it('phiGradient() is the same up to rounding whether activations are kept, replayed whole or in slices', async () => {
+  it('metaGradient() is the same up to rounding whether activations are kept, replayed whole or in slices', async () => {
     const network: Network = { layers: [5, 4], preprocessing: 'log-and-sign', outputScale: 0.1 };
     const family = familyNamed('quadratic');
     const problems = await family.configure(optionValues(family, { dimension: 13, 'initial-scale': 1 }));
@@ -41,7 +41,7 @@ describe('createFusedLstm()', { skip: skip ?? false }, () => {
       const engine = new TensorEngine({ tf, name: 'tensorflow', problems, network, kernel });
       engine.loadPhi(somePhi(network));
       const state = await engine.begin(seedKey(2), 3, 'train');
-      gradients.push((await engine.window({ state, steps: 4 })).phiGradient);
+      gradients.push((await engine.window({ state, steps: 4 })).metaGradient);
       engine.close();
     }
     for (const gradient of gradients.slice(1)) assert.ok(relativeError(gradient, gradients[0]!) < 1e-6);

@@ -141,7 +141,7 @@ for (const engine of ['wasm', 'reference'] as const) {
         const expected = slopesOf(window, (updates) =>
           weightedLoss(updates, window.gradients as Float32Array[], weights),
         );
-        const error = relativeError(windows[1]!.phiGradient, expected);
+        const error = relativeError(windows[1]!.metaGradient, expected);
         assert.ok(error < 1e-4, `${error}`);
       });
     }
@@ -158,7 +158,7 @@ for (const engine of ['wasm', 'reference'] as const) {
         window,
         (updates) => weightedLoss(updates, window.gradients as Float32Array[], LINEAR) + 300 * distance(updates),
       );
-      assert.ok(relativeError(windows[1]!.phiGradient, all) < 1e-4, `${relativeError(windows[1]!.phiGradient, all)}`);
+      assert.ok(relativeError(windows[1]!.metaGradient, all) < 1e-4, `${relativeError(windows[1]!.metaGradient, all)}`);
       // the imitation is a part of it that matters
       assert.ok(relativeError(own, all) > 0.05, `${relativeError(own, all)}`);
     });

@@ -119,9 +119,9 @@ describe('second derivatives on the wasm engine', () => {
       results.push(await engine.window({ state, steps: 12 }));
     }
     const [kept, replayed] = results as [WindowResult, WindowResult];
-    assert.deepEqual(replayed.phiGradient, kept.phiGradient);
+    assert.deepEqual(replayed.metaGradient, kept.metaGradient);
     assert.deepEqual(replayed.state.hidden, kept.state.hidden);
-    assert.ok(kept.phiGradient.some((slope) => slope !== 0));
+    assert.ok(kept.metaGradient.some((slope) => slope !== 0));
   });
 
   for (const [name, spoil] of Object.entries(SPOILS)) {
@@ -149,10 +149,10 @@ describe('second derivatives on the wasm engine', () => {
         }
         const [late, early] = results as [WindowResult, WindowResult];
         assert.equal(late.healthy, 3);
-        assert.deepEqual(late.phiGradient, early.phiGradient);
+        assert.deepEqual(late.metaGradient, early.metaGradient);
         assert.deepEqual(late.state.theta, early.state.theta);
         assert.deepEqual(late.state.hidden, early.state.hidden);
-        assert.ok(late.phiGradient.every(Number.isFinite) && late.phiGradient.some((slope) => slope !== 0));
+        assert.ok(late.metaGradient.every(Number.isFinite) && late.metaGradient.some((slope) => slope !== 0));
       });
     }
   }
@@ -167,18 +167,18 @@ describe('second derivatives on the wasm engine', () => {
 
   it('slopes of LogAndSign are limited as the reference engine limits them', async () => {
     const problems = await family('quadratic', { dimension: 5, 'initial-scale': 1 });
-    const phiGradientOf = async (engine: Engine) => {
+    const metaGradientOf = async (engine: Engine) => {
       engine.loadPhi(somePhi(network));
       const state = await engine.begin(seedKey(4), 4, 'train');
-      return (await engine.window({ state, steps: 9 })).phiGradient;
+      return (await engine.window({ state, steps: 9 })).metaGradient;
     };
     // ln |∇|/10 is steeper than this where |∇| is below 5
     const slopeLimit = 0.02;
-    const limited = await phiGradientOf(await secondOrder(problems, network, { slopeLimit }));
+    const limited = await metaGradientOf(await secondOrder(problems, network, { slopeLimit }));
     const options = { problems, network, secondDerivatives: true, slopeLimit };
-    const expected = await phiGradientOf(await createReferenceEngine(options));
+    const expected = await metaGradientOf(await createReferenceEngine(options));
     assert.ok(relativeError(limited, expected) < 1e-5, `${relativeError(limited, expected)}`);
-    const unlimited = await phiGradientOf(await secondOrder(problems, network));
+    const unlimited = await metaGradientOf(await secondOrder(problems, network));
     assert.ok(relativeError(limited, unlimited) > 1e-3);
   });
 
@@ -194,7 +194,7 @@ describe('second derivatives on the wasm engine', () => {
       [engine, reference].map(async (each) => {
         each.loadPhi(somePhi(network));
         const state = await each.begin(seedKey(3), 1, 'train');
-        return (await each.window({ state, steps: 4 })).phiGradient;
+        return (await each.window({ state, steps: 4 })).metaGradient;
       }),
     );
     assert.ok(relativeError(own!, expected!) < 1e-4);
@@ -265,9 +265,9 @@ describe('WasmEngine', () => {
     engine.loadPhi(somePhi(network));
     const state = await engine.begin(seedKey(5), 2, 'train');
     // not because the engine's memory is fresh
-    assert.ok((await engine.window({ state, steps: 2 })).phiGradient.some((value) => value !== 0));
-    const { phiGradient } = await engine.window({ state, steps: 2, forwardOnly: true });
-    assert.ok(phiGradient.every((value) => value === 0));
+    assert.ok((await engine.window({ state, steps: 2 })).metaGradient.some((value) => value !== 0));
+    const { metaGradient } = await engine.window({ state, steps: 2, forwardOnly: true });
+    assert.ok(metaGradient.every((value) => value === 0));
     engine.close();
   });
 
@@ -283,7 +283,7 @@ describe('WasmEngine', () => {
         engine.close();
       }
       const [relaxed, exact] = results as [WindowResult, WindowResult];
-      assert.ok(relativeError(relaxed.phiGradient, exact.phiGradient) < 1e-5, fixture.name);
+      assert.ok(relativeError(relaxed.metaGradient, exact.metaGradient) < 1e-5, fixture.name);
       assert.ok(relativeError(relaxed.state.theta, exact.state.theta) < 1e-5, fixture.name);
       assert.ok(relativeError(relaxed.state.hidden, exact.state.hidden) < 1e-5, fixture.name);
     }

@@ -89,6 +89,6 @@ describe('createWebGpuEngine()', { skip: skip ?? false }, () => {
       }
       engine.close();
     }
-    assert.deepEqual(results[1]!.phiGradient, results[0]!.phiGradient);
+    assert.deepEqual(results[1]!.metaGradient, results[0]!.metaGradient);
   });
 });

@@ -8,7 +8,7 @@ import { type LstmVariant, planLstm, SOFTWARE_VARIANT } from '../../worker/archi
 import { WebGpuLstm } from '../../worker/architectures/lstm/webgpu/webgpu-lstm.js';
 import { readFloats } from '../../worker/devices/webgpu/device-buffers.js';
 import { relativeError } from '../contracts/engine.js';
-import { type FrozenWindow, frozenPhiGradient, unrollFrozen } from '../fixtures/frozen-loss.js';
+import { type FrozenWindow, frozenMetaGradient, unrollFrozen } from '../fixtures/frozen-loss.js';
 import { deployPath } from '../fixtures/shipped.js';
 import { releaseGpu, webGpuDevice } from '../fixtures/webgpu.js';
 import {
@@ -68,13 +68,13 @@ async function outcomeOf(
   return outcome;
 }
 
-function assertAgrees({ updates, finalState, phiGradient }: WindowOutcome, { name, expected }: WindowFixture): void {
+function assertAgrees({ updates, finalState, metaGradient }: WindowOutcome, { name, expected }: WindowFixture): void {
   assert.ok(relativeError(updates, expected.updates) < 1e-5, `${name}: updates`);
   finalState.forEach(({ hidden, cell }, layer) => {
     assert.ok(relativeError(hidden, expected.finalState[layer]!.hidden) < 1e-5, `${name}: h of layer ${layer}`);
     assert.ok(relativeError(cell, expected.finalState[layer]!.cell) < 1e-5, `${name}: c of layer ${layer}`);
   });
-  const error = relativeError(phiGradient, expected.phiGradient);
+  const error = relativeError(metaGradient, expected.metaGradient);
   assert.ok(error < 1e-5, `${name}: dφ ${error}`);
 }
 
@@ -167,7 +167,7 @@ describe('WebGpuLstm', () => {
       const gradient = tensorBuffer(device, rowsOf(fixture)[0]!);
       const theta = tensorBuffer(device, updateGradient.subarray(0, coordinates));
       const moved = tensorBuffer(device, new Float32Array(coordinates));
-      const { phiGradient } = await runFixture(device, lstm, window, fixture, {
+      const { metaGradient } = await runFixture(device, lstm, window, fixture, {
         backward: (encoder) => {
           for (let s = 0; s < steps; s++) {
             const row = updateGradient.slice(s * coordinates, (s + 1) * coordinates);
@@ -186,7 +186,7 @@ describe('WebGpuLstm', () => {
         updateGradient,
       };
       const phi = Float64Array.from(fixture.phi);
-      assert.ok(relativeError(phiGradient, frozenPhiGradient(frozen, phi)) < 1e-5, 'dφ');
+      assert.ok(relativeError(metaGradient, frozenMetaGradient(frozen, phi)) < 1e-5, 'dφ');
       const update = unrollFrozen(frozen, phi).updates[0]!;
       const expected = update.map((g, n) => g + updateGradient[n]!);
       assert.ok(relativeError(await readFloats(device, moved, coordinates), expected) < 1e-6, 'θ');
@@ -243,18 +243,18 @@ describe('WebGpuLstm', () => {
       for (const how of [(value: number) => value, () => Number.NaN, () => Number.POSITIVE_INFINITY, () => 1e30]) {
         outcomes.push(await outcomeOf(opened, { ...fixture, gradients: cut(fixture.gradients, how) }, options));
       }
-      for (const { finalState, phiGradient } of outcomes) {
-        assert.deepEqual([finalState, phiGradient], [outcomes[0]!.finalState, outcomes[0]!.phiGradient]);
+      for (const { finalState, metaGradient } of outcomes) {
+        assert.deepEqual([finalState, metaGradient], [outcomes[0]!.finalState, outcomes[0]!.metaGradient]);
         assert.ok(finalState[0]!.cell.every((c, i) => mask[Math.floor(i / 8)] === 1 || c === 0));
       }
       const good = { ...fixture, gradients: cut(fixture.gradients, () => 0) };
-      const { finalState, phiGradient } = await outcomeOf(opened, good);
-      assert.deepEqual(outcomes[0]!.phiGradient, phiGradient);
+      const { finalState, metaGradient } = await outcomeOf(opened, good);
+      assert.deepEqual(outcomes[0]!.metaGradient, metaGradient);
       finalState[0]!.hidden.forEach((h, i) => {
         if (mask[Math.floor(i / 8)] === 1) assert.equal(outcomes[0]!.finalState[0]!.hidden[i], h);
       });
       assert.ok(
-        relativeError(phiGradient, fixture.expected.phiGradient) > 1e-2,
+        relativeError(metaGradient, fixture.expected.metaGradient) > 1e-2,
         `the coordinates must matter in ${steps}`,
       );
     });
@@ -305,7 +305,7 @@ describe('WebGpuLstm', () => {
 /** Holds a window against the definition in float64: the updates, and dφ by its slopes in some directions. */
 async function assertExact(opened: Opened, fixture: WindowFixture): Promise<void> {
   const { name, phi, steps } = fixture;
-  const { updates, phiGradient } = await outcomeOf(opened, fixture);
+  const { updates, metaGradient } = await outcomeOf(opened, fixture);
   const frozen: FrozenWindow = {
     network: opened.lstm.plan.network,
     initialState: exactState(fixture),
@@ -314,16 +314,16 @@ async function assertExact(opened: Opened, fixture: WindowFixture): Promise<void
   };
   const exact = unrollFrozen(frozen, Float64Array.from(phi)).updates;
   assert.ok(relativeError(updates, Float64Array.from(exact.flatMap((row) => [...row]))) < 1e-5, `${name}: updates`);
-  const norm = Math.hypot(...phiGradient);
+  const norm = Math.hypot(...metaGradient);
   const directions = [1, 2, 3, 4].map((seed) => {
     const direction = new Float32Array(phi.length);
     fillNormal(seedKey(seed), direction, 0, 1 / Math.sqrt(phi.length));
     return direction;
   });
   // its own direction is one of them
-  for (const direction of [phiGradient.map((value) => value / norm), ...directions]) {
+  for (const direction of [metaGradient.map((value) => value / norm), ...directions]) {
     const slope = directionalSlope(frozen, phi, direction);
-    const own = phiGradient.reduce((sum, value, i) => sum + value * direction[i]!, 0);
+    const own = metaGradient.reduce((sum, value, i) => sum + value * direction[i]!, 0);
     assert.ok(Math.abs(own - slope) < 1e-5 * norm, `${name}: ${own} against ${slope}, norm ${norm}`);
   }
 }

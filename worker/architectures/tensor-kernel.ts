@@ -29,7 +29,7 @@ export interface LstmPassage {
    * d/dφ of Σ_s <g_s, dL/dg_s> with all gradients as constants, dL/dg_s = Σ_{t>s} w_t ∇_t: [phiLength]. The coordinates
    * of bad problems add exactly nothing, whatever their steps gave.
    */
-  phiGradient(signal: WindowSignal): tfjs.Tensor1D;
+  metaGradient(signal: WindowSignal): tfjs.Tensor1D;
   /** h after the last step, with zeros for the coordinates of bad problems; the caller's. */
   state(healthy: tfjs.Tensor1D | undefined): TensorState;
   dispose(): void;
@@ -39,7 +39,7 @@ export interface LstmPassage {
 export interface PassageOptions {
   /** How many steps it has. */
   steps: number;
-  /** Whether `phiGradient` is wanted. */
+  /** Whether `metaGradient` is wanted. */
   backward: boolean;
 }
 

@@ -50,7 +50,7 @@ export interface WindowRequest {
   lossWeights?: Float32Array;
   /** An additional dL/dg of every step, [K × N]. */
   updateGradient?: Float32Array;
-  /** Only advance the state, for a replay: `phiGradient` stays zero. @default false */
+  /** Only advance the state, for a replay: `metaGradient` stays zero. @default false */
   forwardOnly?: boolean;
   /** Leave the state on the engine's device, if it has one: only this engine can go on with it. @default false */
   resident?: boolean;
@@ -61,7 +61,7 @@ export interface WindowResult {
   /** The shard after the window. */
   state: ShardState;
   /** dL/dφ of L = Σ_p Σ_t w_t f_t(θ_t), summed over the healthy problems, [φ]. */
-  phiGradient: Float32Array;
+  metaGradient: Float32Array;
   /** L, over the healthy problems. */
   loss: number;
   /** Σ_p f(θ_K), over the healthy problems. */

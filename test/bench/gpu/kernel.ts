@@ -141,11 +141,11 @@ async function checkErrors(
     const repeated = repeatFixture(fixture, copies);
     const lstm = same ? timed : new WebGpuLstm({ device, network, variant });
     const window = lstm.createWindow(repeated.coordinates, fixture.steps);
-    const { phiGradient } = await runFixture(device, lstm, window, repeated);
+    const { metaGradient } = await runFixture(device, lstm, window, repeated);
     let difference = 0;
     let norm = 0;
-    repeated.expected.phiGradient.forEach((slope, i) => {
-      difference += (phiGradient[i]! - slope) ** 2;
+    repeated.expected.metaGradient.forEach((slope, i) => {
+      difference += (metaGradient[i]! - slope) ** 2;
       norm += slope ** 2;
     });
     errors[fixture.name] = Math.sqrt(difference / norm);

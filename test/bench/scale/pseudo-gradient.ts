@@ -10,7 +10,15 @@ export function pseudoLeaf(shard: number, round: number, length: number, problem
   const gradient = new Float32Array(length);
   fillUniform(keyOf(shard, round), gradient.subarray(0, DRAWS), -1, 1);
   for (let filled = DRAWS; filled < length; filled *= 2) gradient.copyWithin(filled, 0, filled);
-  return { level: 0, index: shard, gradient, loss: gradient[0]!, finalLoss: gradient[1]!, healthy: problems, problems };
+  return {
+    level: 0,
+    index: shard,
+    metaGradient: gradient,
+    loss: gradient[0]!,
+    finalLoss: gradient[1]!,
+    healthy: problems,
+    problems,
+  };
 }
 
 /** A draw from [0, 1) of its own for a shard in a round. */

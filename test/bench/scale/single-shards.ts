@@ -19,7 +19,7 @@ export function withSingleShards(bus: Bus, shards: number, part: number): Bus {
       }
       const { node, round, replayed } = message;
       for (let shard = first; shard < end; shard++) {
-        const leaf = pseudoLeaf(shard, round, node.gradient.length, node.problems / (end - first));
+        const leaf = pseudoLeaf(shard, round, node.metaGradient.length, node.problems / (end - first));
         bus.toCoordinator({ ...message, node: leaf, replayed: shard === first ? replayed : 0 });
       }
     },

@@ -23,7 +23,7 @@ export function createPlainLstm(tf: Tf, network: Network): LstmKernel {
       }) as [tfjs.Tensor1D, ...tfjs.Tensor2D[]];
       return { theta: next, state: rest, record: [] };
     },
-    phiGradient(window) {
+    metaGradient(window) {
       const slopes = updateGradients(tf, window);
       return flatten(tf, tf.grads((...tensors) => frozenLoss(tf, network, tensors, window, slopes))(phi));
     },

@@ -32,7 +32,7 @@ export interface ColumnSteps {
   /** Whether a window of so many coordinates and steps is worth recording. */
   records(coordinates: number, steps: number): boolean;
   /** To be called within tf.tidy. */
-  phiGradient(window: ColumnWindow): tfjs.Tensor1D;
+  metaGradient(window: ColumnWindow): tfjs.Tensor1D;
 }
 
 /** Begins a passage. */
@@ -60,16 +60,16 @@ export function beginPassage(
       if (backward) gradients.push(gradient);
       return next.theta;
     },
-    phiGradient({ last, lossWeights, updateGradient, healthy }: WindowSignal) {
+    metaGradient({ last, lossWeights, updateGradient, healthy }: WindowSignal) {
       return tf.tidy(() => {
         const signal = { lossWeights, updateGradient };
         if (!healthy) {
           const window = { initialState, gradients: [...gradients, last], ...signal };
-          return kernel.phiGradient(record ? { ...window, records } : window);
+          return kernel.metaGradient(record ? { ...window, records } : window);
         }
         const clean = gradients.map((row) => tf.where<tfjs.Tensor1D>(healthy, row, 0));
         const start = selectState(tf, initialState, healthy);
-        return kernel.phiGradient({ initialState: start, gradients: [...clean, last], ...signal });
+        return kernel.metaGradient({ initialState: start, gradients: [...clean, last], ...signal });
       });
     },
     state: (healthy) => (healthy ? selectState(tf, state, healthy) : state.map((part) => tf.clone(part))),

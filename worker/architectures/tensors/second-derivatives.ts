@@ -23,7 +23,7 @@ export interface UnrolledWindow extends Omit<ColumnWindow, 'records'> {
  *     dL/dθ_t = dL/dθ_{t+1} + w_t ∇_t + H_t·(dL/d∇_t)
  *     (dL/d∇_{t−1}, dL/dh_{t−1}, dφ) from (dL/dg_{t−1} = dL/dθ_t, dL/dh_t) through the LSTM's step
  */
-export function unrolledPhiGradient(tf: Tf, network: Network, window: UnrolledWindow): tfjs.Tensor1D {
+export function unrolledMetaGradient(tf: Tf, network: Network, window: UnrolledWindow): tfjs.Tensor1D {
   return tf.tidy(() => {
     const { gradients, lossWeights } = window;
     const steps = lossWeights.length;
@@ -31,7 +31,7 @@ export function unrolledPhiGradient(tf: Tf, network: Network, window: UnrolledWi
     const states = [window.initialState];
     for (let s = 0; s + 1 < steps; s++) states.push(plainLstmStep(tf, network, phi, gradients[s]!, states[s]!).state);
 
-    let phiGradient: tfjs.Tensor1D = tf.zeros([window.phi.length]);
+    let metaGradient: tfjs.Tensor1D = tf.zeros([window.phi.length]);
     let thetaGradient: tfjs.Tensor1D = tf.zerosLike(gradients[0]!);
     let stateGradient: ColumnState = window.initialState.map((part) => tf.zerosLike(part));
     for (let t = steps; t >= 1; t--) {
@@ -40,11 +40,11 @@ export function unrolledPhiGradient(tf: Tf, network: Network, window: UnrolledWi
       const slope = extra ? tf.add<tfjs.Tensor1D>(thetaGradient, extra) : thetaGradient;
       const step = { input: gradients[t - 1]!, state: states[t - 1]!, slopeLimit: window.slopeLimit };
       const back = stepBackward(tf, network, phi, step, slope, stateGradient);
-      phiGradient = tf.add(phiGradient, flatten(tf, back.phi));
+      metaGradient = tf.add(metaGradient, flatten(tf, back.phi));
       if (t > 1) thetaGradient = tf.add(thetaGradient, window.hessian(t - 1, back.input));
       stateGradient = back.state;
     }
-    return phiGradient;
+    return metaGradient;
   });
 }
 

@@ -5,7 +5,7 @@ import type { Key } from '../../../shared/random.js';
 import { createPlainLstm } from '../../architectures/lstm/tensors.js';
 import type { LstmKernel, LstmPassage, WindowSignal } from '../../architectures/tensor-kernel.js';
 import { type ColumnState, selectState } from '../../architectures/tensors/column-state.js';
-import { unrolledPhiGradient } from '../../architectures/tensors/second-derivatives.js';
+import { unrolledMetaGradient } from '../../architectures/tensors/second-derivatives.js';
 import { Arena } from '../../devices/arena.js';
 import { useBackend } from '../../devices/backend.js';
 import { type DeviceWatch, watched } from '../../devices/device-watch.js';
@@ -161,19 +161,19 @@ export class TensorEngine implements Engine {
         const signal = { lossWeights, updateGradient: clean(extra), healthy };
         const slopes = this.#secondDerivatives
           ? this.#secondOrder(start, state, clean(gradients), clean(thetas), signal)
-          : passage.phiGradient({ last: clean([gradients[steps]!])[0]!, ...signal });
+          : passage.metaGradient({ last: clean([gradients[steps]!])[0]!, ...signal });
         return new Float32Array(await arena.hold(slopes).data<'float32'>());
       };
       // problems seldom go bad: the device goes backwards while the host judges, and once more where one did
       const [judged, early] = await Promise.all([this.#judge(state, passage, record, lossWeights, arena), backwards()]);
       if (judged.worse) healthy = this.#maskOf(state, arena);
-      const phiGradient = judged.worse ? await backwards() : early;
+      const metaGradient = judged.worse ? await backwards() : early;
       const [last, theta] = clean([gradients[steps]!, thetas.at(-1)!]) as [tfjs.Tensor1D, tfjs.Tensor1D];
       const hidden = arena.hold(passage.state(healthy));
       const shard = { theta, gradient: last, hidden, data: start.data };
       await settleShard(this.#tf, this.#kernel, { state, shard, arena, resident });
       state.step += steps;
-      return { state, phiGradient, ...judged.sums };
+      return { state, metaGradient, ...judged.sums };
     } finally {
       arena.dispose();
     }
@@ -260,7 +260,7 @@ export class TensorEngine implements Engine {
     const batch = batchOn(state, start.data);
     const columns = start.hidden as ColumnState;
     return tf.tidy(() =>
-      unrolledPhiGradient(tf, this.#network, {
+      unrolledMetaGradient(tf, this.#network, {
         ...signal,
         phi: this.#phi,
         slopeLimit: this.#slopeLimit,

@@ -99,7 +99,7 @@ export class WasmEngine implements Engine {
     const { stepLosses, thetas } = this.#forward(layout, state);
     // without a gradient a problem's dL/dg is zero, and zero times the finite activations of its records stays so
     for (const row of [...views.gradients, ...views.updateGradient]) zeroBad(state, row);
-    views.phiGradient.fill(0);
+    views.metaGradient.fill(0);
     if (!request.forwardOnly) {
       if (layout.secondOrder) this.#backwardThroughProblems(layout, layout.secondOrder, state, thetas);
       else this.#backward(layout);
@@ -112,7 +112,7 @@ export class WasmEngine implements Engine {
       zeroLanes(state.hidden, this.#kernel.stateRows, layout.blocks, first, end);
     }
     state.step += steps;
-    return { state, phiGradient: views.phiGradient.slice(), ...sumLosses(state, stepLosses, views.lossWeights) };
+    return { state, metaGradient: views.metaGradient.slice(), ...sumLosses(state, stepLosses, views.lossWeights) };
   }
 
   async walk(request: WalkRequest): Promise<Float64Array> {
@@ -224,7 +224,7 @@ export class WasmEngine implements Engine {
         layout.lossWeights,
         layout.updateGradient === 0 ? 0 : layout.updateGradient + 4 * first,
         layout.scratch,
-        layout.phiGradient,
+        layout.metaGradient,
         width,
       );
     }

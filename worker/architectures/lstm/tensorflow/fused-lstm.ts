@@ -82,7 +82,7 @@ class FusedSteps implements ColumnSteps {
     return { theta: moved, state: rest.slice(0, end), record: rest.slice(end) };
   }
 
-  phiGradient(window: ColumnWindow): tfjs.Tensor1D {
+  metaGradient(window: ColumnWindow): tfjs.Tensor1D {
     const tf = this.#tf;
     const slopes = updateGradients(tf, window);
     const { initialState, gradients, records } = window;

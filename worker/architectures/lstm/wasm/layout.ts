@@ -79,7 +79,7 @@ export interface Layout {
   /** Records, of all blocks or of one. */
   readonly records: number;
   readonly scratch: number;
-  readonly phiGradient: number;
+  readonly metaGradient: number;
   readonly lossWeights: number;
   /** An additional dL/dg, [K][N̂]; 0 where there is none. */
   readonly updateGradient: number;
@@ -91,7 +91,7 @@ export interface Layout {
     readonly updates: Float32Array;
     readonly initialState: Float32Array;
     readonly state: Float32Array;
-    readonly phiGradient: Float32Array;
+    readonly metaGradient: Float32Array;
     readonly lossWeights: Float32Array;
     /** Rows [N]. */
     readonly updateGradient: readonly Float32Array[];
@@ -153,7 +153,7 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
   const state = keep ? initialState : kernel.allocate(4 * stateLength);
   const records = kernel.allocate(together ? recordBytes(segment + 1, padded) : recordBytes(steps + 1, widest));
   const scratch = kernel.allocate(4 * (kernel.stateRows + 1) * widest);
-  const phiGradient = kernel.allocate(4 * phiLength);
+  const metaGradient = kernel.allocate(4 * phiLength);
   const lossWeights = kernel.allocate(4 * steps);
   const updateGradient = withUpdateGradient ? kernel.allocate(steps * rowBytes) : 0;
   const checkpoints = secondDerivatives && !keep ? kernel.allocate(4 * stateLength * Math.ceil(steps / segment)) : 0;
@@ -179,7 +179,7 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
     state,
     records,
     scratch,
-    phiGradient,
+    metaGradient,
     lossWeights,
     updateGradient,
     secondOrder: secondDerivatives
@@ -201,7 +201,7 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
       updates: kernel.floats(updates, coordinates),
       initialState: kernel.floats(initialState, stateLength),
       state: kernel.floats(state, stateLength),
-      phiGradient: kernel.floats(phiGradient, phiLength),
+      metaGradient: kernel.floats(metaGradient, phiLength),
       lossWeights: kernel.floats(lossWeights, steps),
       updateGradient: withUpdateGradient ? rows(updateGradient, steps) : [],
     },

@@ -62,7 +62,7 @@ function addScaled(sum: Float64Array, factor: number, row: Float32Array): void {
 /** The weights' share of so many steps, from record `before` on. */
 function takeWeights(kernel: Kernel, layout: Layout, before: number, steps: number): void {
   for (const block of layout.blocks) {
-    kernel.exports.weightGradients(recordOf(kernel, layout, block, before), steps, layout.phiGradient, block.width);
+    kernel.exports.weightGradients(recordOf(kernel, layout, block, before), steps, layout.metaGradient, block.width);
   }
 }
 

@@ -70,7 +70,7 @@ export class LstmWindow {
   /** Bytes of a state of all coordinates: [tiles][stateRows][tile], as `packState` makes it. */
   readonly stateBytes: number;
   /** dφ, [phiLength], once the commands of `backward` were executed. */
-  readonly phiGradient: GPUBuffer;
+  readonly metaGradient: GPUBuffer;
   /** For θ, [N] each: `forward` from one to the other finds its bind groups made, as with any buffers that come again. */
   readonly points: readonly [GPUBuffer, GPUBuffer];
   /** Whether the states of all steps are kept. */
@@ -120,7 +120,7 @@ export class LstmWindow {
     this.#lossWeights = buffers.storage('loss weights', 4 * steps);
     this.#partials = buffers.storage('partial dφ', 4 * this.#groups * plan.partialLength);
     this.#partialSums = buffers.storage('sums of partial dφ', 4 * SUM_ROWS * plan.partialLength);
-    this.phiGradient = buffers.storage('dφ', 4 * shared.phiLength);
+    this.metaGradient = buffers.storage('dφ', 4 * shared.phiLength);
     this.#nothing = buffers.storage('nothing', 16);
     this.points = [buffers.storage('θ', 4 * coordinates), buffers.storage('θ', 4 * coordinates)];
     this.setLossWeights(new Float32Array(steps).fill(1));
@@ -226,7 +226,7 @@ export class LstmWindow {
   }
 
   /**
-   * dφ = d/dφ Σ_s <g_s, Σ_{t>s} w_t ∇_t + extra_s> into `phiGradient`, with all gradients as constants. Three dispatches
+   * dφ = d/dφ Σ_s <g_s, Σ_{t>s} w_t ∇_t + extra_s> into `metaGradient`, with all gradients as constants. Three dispatches
    * where there is one slab and its states are kept; a replay adds one, and slices have theirs.
    */
   backward(encoder: GPUCommandEncoder, options: BackwardOptions = {}): void {
@@ -361,7 +361,7 @@ export class LstmWindow {
     pass.setPipeline(pipelines.sum);
     this.#bind(pass, pipelines.sum, [this.#partials, everyEntry, this.#partialSums, first]);
     pass.dispatchWorkgroups(Math.ceil(length / SMALL_WORKGROUP), runs);
-    this.#bind(pass, pipelines.sum, [this.#partialSums, phiEntries, this.phiGradient, second]);
+    this.#bind(pass, pipelines.sum, [this.#partialSums, phiEntries, this.metaGradient, second]);
     pass.dispatchWorkgroups(Math.ceil(phiLength / SMALL_WORKGROUP));
     pass.end();
   }

@@ -156,7 +156,7 @@ class Passage implements LstmPassage {
     return tensor;
   }
 
-  phiGradient({ last, lossWeights, updateGradient, healthy }: WindowSignal): tfjs.Tensor1D {
+  metaGradient({ last, lossWeights, updateGradient, healthy }: WindowSignal): tfjs.Tensor1D {
     const window = this.#windowOf(last.size);
     const steps = this.#step;
     this.#buffers.submit();
@@ -173,7 +173,7 @@ class Passage implements LstmPassage {
     if (healthy) this.#zeroBad(window, healthy);
     this.#buffers.encode((encoder) => {
       window.backward(encoder, { steps, replay: healthy !== undefined, extra: extra.length > 0 });
-      encoder.copyBufferToBuffer(window.phiGradient, 0, buffer, 0, 4 * this.#phiLength);
+      encoder.copyBufferToBuffer(window.metaGradient, 0, buffer, 0, 4 * this.#phiLength);
     });
     return tensor;
   }

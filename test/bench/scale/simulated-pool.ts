@@ -68,7 +68,7 @@ const EMPTY: ShardState = {
   split: 'train',
   count: 0,
   theta: new Float32Array(0),
-  metaGradient: new Float32Array(0),
+  gradient: new Float32Array(0),
   hidden: new Float32Array(0),
   data: new Float32Array(0),
   initialLosses: new Float64Array(0),

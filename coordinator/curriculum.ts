@@ -11,8 +11,8 @@ import { better, type LearnerState } from './learner.js';
 type Evaluated = Extract<Decision, { type: 'evaluation' }>;
 
 /** T of held-out evaluations after the horizon has grown so many times: the horizon after that of training. */
-export function validationHorizon(config: Pick<RunConfig, 'horizon' | 'training'>, grown: number): number {
-  return horizonAfter(config, Math.min(grown + 1, config.training.horizons.length));
+export function validationHorizon(config: Pick<RunConfig, 'horizon' | 'curriculum'>, grown: number): number {
+  return horizonAfter(config, Math.min(grown + 1, config.curriculum.horizons.length));
 }
 
 /**
@@ -22,11 +22,11 @@ export function validationHorizon(config: Pick<RunConfig, 'horizon' | 'training'
 export function growthAt(
   { best, candidate, grown }: Pick<LearnerState, 'best' | 'candidate' | 'grown'>,
   { round, score }: Evaluated,
-  { training, evaluateEvery }: Pick<RunConfig, 'training' | 'evaluateEvery'>,
+  { curriculum, evaluateEvery }: Pick<RunConfig, 'curriculum' | 'evaluateEvery'>,
 ): Decision | undefined {
-  const horizon = training.horizons[grown.length];
+  const horizon = curriculum.horizons[grown.length];
   if (horizon === undefined || candidate?.round !== round) return undefined;
   const { round: bestRound } = better(best, { ...candidate, score });
-  if (round - bestRound < training.patience * evaluateEvery) return undefined;
+  if (round - bestRound < curriculum.patience * evaluateEvery) return undefined;
   return { type: 'horizon', horizon };
 }

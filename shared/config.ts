@@ -1,8 +1,11 @@
 /** The configuration of a run: everything that its numbers depend on. */
 import { createHash } from 'node:crypto';
-import { initialPhi, type Network } from './phi.js';
+import type { ArchitectureConfig } from './architectures/architecture.js';
+import { canonicalJson } from './canonical-json.js';
+import type { EstimatorConfig } from './estimators/estimator.js';
+import { initialPhi } from './phi.js';
 import { deriveKey } from './random.js';
-import type { TrainingConfig } from './training.js';
+import type { AugmentationConfig, CurriculumConfig } from './training.js';
 
 /** lopt's version: part of every configuration. */
 export const VERSION = '0.1.0';
@@ -50,7 +53,12 @@ export interface RunConfig {
    * `dataHashes` says what lies there. Outside the digest.
    */
   folders: Readonly<Record<string, string>>;
-  network: Network;
+  /** What the learned optimizer is. */
+  architecture: ArchitectureConfig;
+  /** How its meta-gradient is made. */
+  estimator: EstimatorConfig;
+  augmentation: AugmentationConfig;
+  curriculum: CurriculumConfig;
   /** Non-negative integer. */
   seed: number;
   /** Which member of a population; 0 for a run of its own. */
@@ -63,9 +71,11 @@ export interface RunConfig {
   horizon: number;
   /** K. */
   unroll: number;
+  /** Largest K: every episode draws its own, log-uniformly from `unroll` on; 0 if all have `unroll`. */
+  longestUnroll: number;
+  /** Whether shards begin their episodes at different rounds. */
+  stagger: boolean;
   outer: OuterConfig;
-  /** What is done beyond plain truncated back-propagation. */
-  training: TrainingConfig;
   /** Rounds between two held-out evaluations. */
   evaluateEvery: number;
   /** Functions of a held-out evaluation. */
@@ -73,22 +83,12 @@ export interface RunConfig {
   engine: string;
   /** No fused multiply-add. */
   strict: boolean;
-  /** Keep the dotted edges: back-propagate through the optimizee gradients too. */
-  secondDerivatives: boolean;
   /** sha256 of the φ that the run starts from; null for a random one. */
   initialPhi: string | null;
   /** Another run's state, where the run begins with one. */
   start?: ForkPoint;
   /** Hashes of the data files behind the problems. */
   dataHashes: Readonly<Record<string, string>>;
-}
-
-/** JSON with sorted keys: equal values have equal texts. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner;
-    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
 }
 
 /** The configuration digest, 64 hexadecimal digits: what may be summed together has the same one. */
@@ -111,6 +111,6 @@ export function dataDifference(
 }
 
 /** The random φ_0 of a configuration. */
-export function initialPhiOf({ network, seed, member }: RunConfig): Float64Array {
-  return initialPhi(network, deriveKey({ seed, member, shard: 0, episode: 0, purpose: 'initialPhi' }));
+export function initialPhiOf({ architecture, seed, member }: RunConfig): Float64Array {
+  return initialPhi(architecture, deriveKey({ seed, member, shard: 0, episode: 0, purpose: 'initialPhi' }));
 }

@@ -1,5 +1,9 @@
 /** Checks every message that comes from outside the process: its shape, its sizes, and that it belongs to the run. */
-import { canonicalJson, digestOf, type ForkPoint, type OuterConfig, type RunConfig } from './config.js';
+import { architectureShape } from './architectures/registry.js';
+import { canonicalJson } from './canonical-json.js';
+import { combinationFault } from './combination.js';
+import { digestOf, type ForkPoint, type OuterConfig, type RunConfig } from './config.js';
+import { estimatorShape } from './estimators/registry.js';
 import type {
   AnnounceMessage,
   ChunkScores,
@@ -10,7 +14,7 @@ import type {
   ToWorker,
   VoteMessage,
 } from './messages.js';
-import { hasMoments, type Network, PREPROCESSINGS, phiLength } from './phi.js';
+import { phiLength } from './phi.js';
 import {
   boolean,
   doubles,
@@ -28,10 +32,9 @@ import {
   shapeError,
   tagged,
   text,
-  word,
 } from './shape.js';
 import { coverage, type NodePlace, type TreeNode } from './sum-tree.js';
-import { type Imitation, LOSS_WEIGHTS, type TrainingConfig } from './training.js';
+import type { AugmentationConfig, CurriculumConfig } from './training.js';
 
 /** The most entries of a φ, shards of a run, and functions of a chunk that are believed before the run is known. */
 const MOST_ENTRIES = 2 ** 24;
@@ -46,12 +49,6 @@ const sentence = text(4096);
 const count = integer(0);
 const counting = integer(1);
 
-const network = object<Network>({
-  layers: list(integer(1, 65536), 64),
-  preprocessing: word(...PREPROCESSINGS),
-  outputScale: finite,
-});
-
 const outer = object<OuterConfig>({
   learningRate: finite,
   finalRate: finite,
@@ -60,17 +57,6 @@ const outer = object<OuterConfig>({
   beta1: finite,
   beta2: finite,
   epsilon: finite,
-});
-
-const training = object<TrainingConfig>({
-  lossWeights: word(...LOSS_WEIGHTS),
-  coordinateScale: finite,
-  slopeLimit: finite,
-  imitation: object<Imitation>({ share: finite, learningRate: finite, weight: finite }),
-  stagger: boolean,
-  longestUnroll: count,
-  horizons: list(counting, MOST_STAGES),
-  patience: counting,
 });
 
 const optionValue = either<number | string | number[]>(
@@ -85,20 +71,23 @@ const configFields = object<RunConfig>(
     version: text(64),
     problem: text(256),
     problemOptions: record(optionValue, 256),
-    network,
+    architecture: architectureShape,
+    estimator: estimatorShape,
+    augmentation: object<AugmentationConfig>({ coordinateScale: finite }),
+    curriculum: object<CurriculumConfig>({ horizons: list(counting, MOST_STAGES), patience: counting }),
     seed: count,
     member: count,
     shards: integer(1, MOST_SHARDS),
     problems: counting,
     horizon: counting,
     unroll: counting,
+    longestUnroll: count,
+    stagger: boolean,
     outer,
-    training,
     evaluateEvery: counting,
     evaluateFunctions: counting,
     engine: text(64),
     strict: boolean,
-    secondDerivatives: boolean,
     initialPhi: nullable(digest),
     start: object<ForkPoint>({ digest, round: count, state: digest }),
     dataHashes: record(text(256), 256),
@@ -110,15 +99,12 @@ const configFields = object<RunConfig>(
 /** The configuration of a run. */
 export const configShape: Shape<RunConfig> = (value, at) => {
   const config = configFields(value, at);
-  const { unroll, training } = config;
-  const { longestUnroll } = training;
+  const { unroll, longestUnroll } = config;
   if (longestUnroll !== 0 && longestUnroll < unroll) {
-    throw shapeError(`${at}.training.longestUnroll`, `0, or at least ${unroll}`, longestUnroll);
+    throw shapeError(`${at}.longestUnroll`, `0, or at least ${unroll}`, longestUnroll);
   }
-  if (training.slopeLimit < 0) throw shapeError(`${at}.training.slopeLimit`, 'at least 0', training.slopeLimit);
-  if (config.secondDerivatives && hasMoments(config.network)) {
-    throw shapeError(`${at}.secondDerivatives`, 'false with such inputs', config.network.preprocessing);
-  }
+  const fault = combinationFault(config);
+  if (fault !== undefined) throw new ShapeError(`"${at}" cannot be combined so: ${fault}`);
   return config;
 };
 
@@ -143,8 +129,8 @@ const ANY_SIZES: Sizes = {
   problems: undefined,
 };
 
-function sizesOf({ network, shards, problems, horizon, training: { horizons } }: RunConfig): Sizes {
-  const length = phiLength(network);
+function sizesOf({ architecture, shards, problems, horizon, curriculum: { horizons } }: RunConfig): Sizes {
+  const length = phiLength(architecture);
   return {
     horizon: Math.max(horizon, ...horizons),
     growths: horizons.length,

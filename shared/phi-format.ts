@@ -1,17 +1,19 @@
-/** φ as the bytes of a safetensors file: its tensors by name, and its network as metadata. Works in browsers too. */
-import { FileError } from './errors.js';
-import { MAXIMUM_LAYERS, type Network, PREPROCESSINGS, phiLength, phiTensors } from './phi.js';
+/** φ as the bytes of a safetensors file: its tensors by name, and its architecture as metadata. Works in browsers too. */
+import type { ArchitectureConfig } from './architectures/architecture.js';
+import { architectureOf, DEFAULT_ARCHITECTURE } from './architectures/registry.js';
+import { FileError, LoptError, messageOf } from './errors.js';
+import { type LearnedPhi, phiLength, phiTensors } from './phi.js';
 import { decodeSafeTensors, encodeSafeTensors } from './safetensors.js';
 
-/** The bytes of a φ file: a function of φ and its network alone. */
-export function encodePhi(network: Network, phi: Float32Array): Uint8Array {
+/** The bytes of a φ file: a function of φ and its architecture alone. */
+export function encodePhi(architecture: ArchitectureConfig, phi: Float32Array): Uint8Array {
+  const { type } = architecture;
   const metadata = {
     format: 'lopt',
-    layers: network.layers.join(','),
-    preprocessing: network.preprocessing,
-    output_scale: String(network.outputScale),
+    ...(type === DEFAULT_ARCHITECTURE ? {} : { architecture: type }),
+    ...architectureOf(architecture).toMetadata(architecture),
   };
-  const tensors = phiTensors(network).map(({ name, shape, offset, length }) => ({
+  const tensors = phiTensors(architecture).map(({ name, shape, offset, length }) => ({
     name,
     shape,
     values: phi.slice(offset, offset + length),
@@ -19,37 +21,15 @@ export function encodePhi(network: Network, phi: Float32Array): Uint8Array {
   return encodeSafeTensors({ metadata, tensors });
 }
 
-/** φ with the network that it is for. */
-export interface NetworkPhi {
-  network: Network;
-  /** [phiLength]. */
-  phi: Float32Array;
-}
-
-/** φ from the bytes of the file `path`; throws FileError where they are damaged, or hold what is not a number. */
-export function decodePhi(path: string, bytes: Uint8Array): NetworkPhi {
+/** φ from the bytes of the file `path`; throws FileError if they are damaged, or hold what is not a number. */
+export function decodePhi(path: string, bytes: Uint8Array): LearnedPhi {
   const { metadata, tensors } = decodeSafeTensors(path, bytes);
-  const fail = (why: string) => new FileError(path, `Cannot read φ from ${path}: ${why}`);
+  const fail = (why: string, cause?: unknown) => new FileError(path, `Cannot read φ from ${path}: ${why}`, { cause });
   if (metadata['format'] !== 'lopt')
     throw fail(`its metadata must say format "lopt", got ${JSON.stringify(metadata['format'])}`);
-  const layers = (metadata['layers'] ?? '').split(',').map(Number);
-  if (!layers.every((units) => Number.isSafeInteger(units) && units > 0)) {
-    throw fail(`its metadata must list the layers' units, got ${JSON.stringify(metadata['layers'])}`);
-  }
-  if (layers.length > MAXIMUM_LAYERS) throw fail(`it must have at most ${MAXIMUM_LAYERS} layers, got ${layers.length}`);
-  const preprocessing = PREPROCESSINGS.find((name) => name === metadata['preprocessing']);
-  if (!preprocessing) {
-    throw fail(
-      `its preprocessing must be one of ${PREPROCESSINGS.join(', ')}, got ${JSON.stringify(metadata['preprocessing'])}`,
-    );
-  }
-  const outputScale = Number(metadata['output_scale']);
-  if (!(outputScale > 0 && Number.isFinite(outputScale)))
-    throw fail(`its output scale must be positive, got ${JSON.stringify(metadata['output_scale'])}`);
-
-  const network: Network = { layers, preprocessing, outputScale };
+  const architecture = architectureIn(metadata, fail);
   // every tensor is checked before φ is made: a header may promise what the file does not hold
-  const checked = phiTensors(network).map(({ name, shape, offset }) => {
+  const checked = phiTensors(architecture).map(({ name, shape, offset }) => {
     const tensor = tensors.find((candidate) => candidate.name === name);
     if (!tensor) throw fail(`tensor "${name}" is missing`);
     if (tensor.shape.join() !== shape.join()) {
@@ -58,7 +38,19 @@ export function decodePhi(path: string, bytes: Uint8Array): NetworkPhi {
     if (!tensor.values.every(Number.isFinite)) throw fail(`tensor "${name}" must hold finite numbers, and does not`);
     return { values: tensor.values, offset };
   });
-  const phi = new Float32Array(phiLength(network));
+  const phi = new Float32Array(phiLength(architecture));
   for (const { values, offset } of checked) phi.set(values, offset);
-  return { network, phi };
+  return { architecture, phi };
+}
+
+function architectureIn(
+  metadata: Readonly<Record<string, string>>,
+  fail: (why: string, cause?: unknown) => FileError,
+): ArchitectureConfig {
+  try {
+    return architectureOf({ type: metadata['architecture'] ?? DEFAULT_ARCHITECTURE }).fromMetadata(metadata);
+  } catch (cause) {
+    if (cause instanceof LoptError) throw fail(messageOf(cause), cause);
+    throw cause;
+  }
 }

@@ -3,10 +3,12 @@ import type { RunConfig } from './config.js';
 import { exp, log } from './elementary.js';
 import { type EpisodeShape, stepsOf, type WindowPlace, windowsPerEpisode } from './episodes.js';
 import { deriveKey, uniform } from './random.js';
-import type { TrainingConfig } from './training.js';
 
 /** What of a configuration decides it. */
-export type TimelineConfig = Pick<RunConfig, 'seed' | 'member' | 'shards' | 'horizon' | 'unroll' | 'training'> &
+export type TimelineConfig = Pick<
+  RunConfig,
+  'seed' | 'member' | 'shards' | 'horizon' | 'unroll' | 'longestUnroll' | 'stagger' | 'curriculum'
+> &
   Pick<EpisodeShape, 'start'>;
 
 /** A window's place, and the shape of its episode. */
@@ -21,14 +23,19 @@ interface Episode extends Omit<EpisodeShape, 'start'> {
 }
 
 /** The horizon of episodes that begin after a curriculum's horizon has grown so many times, at most to the last one. */
-export function horizonAfter({ horizon, training }: Pick<RunConfig, 'horizon' | 'training'>, grown: number): number {
-  const { horizons } = training;
+export function horizonAfter(
+  { horizon, curriculum: { horizons } }: Pick<RunConfig, 'horizon' | 'curriculum'>,
+  grown: number,
+): number {
   return grown === 0 ? horizon : (horizons[Math.min(grown, horizons.length) - 1] ?? horizon);
 }
 
+/** What may make episodes differ. */
+export type EpisodeVariety = Pick<RunConfig, 'longestUnroll' | 'curriculum'>;
+
 /** Whether all episodes have the same windows, but for first ones that are cut short. */
-export function hasEqualEpisodes({ longestUnroll, horizons }: TrainingConfig): boolean {
-  return longestUnroll === 0 && horizons.length === 0;
+export function hasEqualEpisodes({ longestUnroll = 0, curriculum }: Partial<EpisodeVariety>): boolean {
+  return longestUnroll === 0 && (curriculum?.horizons.length ?? 0) === 0;
 }
 
 /** Which window each shard computes in which round, for a configuration and the rounds after which its horizon grew. */
@@ -73,7 +80,7 @@ class WalkedTimeline implements Timeline {
   constructor(config: TimelineConfig, grown: readonly number[]) {
     this.#config = config;
     this.#grown = grown;
-    this.#regular = hasEqualEpisodes(config.training);
+    this.#regular = hasEqualEpisodes(config);
   }
 
   placeOf(round: number, shard: number): ShardPlace {
@@ -94,7 +101,7 @@ class WalkedTimeline implements Timeline {
 
   /** Whether all shards are always where the first one is. */
   get #together(): boolean {
-    const { stagger, longestUnroll } = this.#config.training;
+    const { stagger, longestUnroll } = this.#config;
     return !stagger && longestUnroll === 0;
   }
 
@@ -112,20 +119,20 @@ class WalkedTimeline implements Timeline {
   }
 
   #begin(shard: number, index: number, start: number): Episode {
-    const { shards, training } = this.#config;
+    const { shards, stagger } = this.#config;
     const unroll = this.#unrollOf(shard, index);
     const full = horizonAfter(this.#config, this.#grown.filter((round) => round < start).length);
     const windows = windowsPerEpisode({ horizon: full, unroll });
-    const cut = training.stagger && index === 0 ? Math.floor((shard * windows) / shards) : 0;
+    const cut = stagger && index === 0 ? Math.floor((shard * windows) / shards) : 0;
     const horizon = full - cut * unroll;
     return { index, start, windows: windows - cut, horizon, unroll };
   }
 
   /** K of an episode: unroll·(longest/unroll)^U(0, 1), rounded. */
   #unrollOf(shard: number, episode: number): number {
-    const { seed, member, unroll, training } = this.#config;
-    if (training.longestUnroll === 0) return unroll;
+    const { seed, member, unroll, longestUnroll } = this.#config;
+    if (longestUnroll === 0) return unroll;
     const key = deriveKey({ seed, member, shard, episode, purpose: 'unroll' });
-    return Math.round(unroll * exp(uniform(key) * log(training.longestUnroll / unroll)));
+    return Math.round(unroll * exp(uniform(key) * log(longestUnroll / unroll)));
   }
 }

@@ -47,7 +47,7 @@ export async function advanceShard(
   const { shard, place } = job;
   const { episode } = place;
   // a lesson is taken where the shard is at hand
-  const resident = residents !== undefined && !imitates({ ...config, shard, episode }, config.training.imitation);
+  const resident = residents !== undefined && !imitates({ ...config, shard, episode }, config.estimator.imitation);
   let state = stateOf(job, residents) ?? (await beginEpisode(engine, config, job, resident));
   for (const [window, missedPhi] of job.missed.entries()) {
     engine.loadPhi(missedPhi);

@@ -101,7 +101,7 @@ function openEngine(
   problems: Problems,
   derivatives: Derivatives,
 ): Promise<Engine> {
-  const { coordinateScale } = config.training;
+  const { coordinateScale } = config.augmentation;
   if (coordinateScale === 0) return entry.create(config, problems, derivatives);
   return entry.create(config, scaleProblems(problems, coordinateScale), {
     gradient: async () => scaleGradient(await derivatives.gradient()),
@@ -142,7 +142,7 @@ export async function fingerprintOf(session: Session): Promise<string> {
   const id = { seed: 0, member: 0, shard: 0, episode: 0, purpose: 'probe' } as const;
   const key = deriveKey(id);
   const hash = createHash('sha256');
-  engine.loadPhi(new Float32Array(initialPhi(config.network, key)));
+  engine.loadPhi(new Float32Array(initialPhi(config.architecture, key)));
   for (const part of engine instanceof MixEngine ? engine.engines : [engine]) {
     const state = await part.begin(key, Math.min(2, config.problems), 'train');
     const { metaGradient, state: after } = await part.window({ state, steps: Math.min(3, config.unroll) });

@@ -4,8 +4,9 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import { GrowingFile } from '../../shared/files.js';
-import { type Network, phiTensors } from '../../shared/phi.js';
+import { phiTensors } from '../../shared/phi.js';
 import { cutBack, type StoredRow } from './cut-back.js';
 import { type Histogram, histogramOf } from './histogram.js';
 import { double, doubles, fieldsOf, float, integer, message, text } from './protobuf.js';
@@ -23,14 +24,14 @@ const HELD_OUT = 'held-out/';
 /** The event files of one run's folder: a new one whenever the run starts or goes on, as is TensorBoard's custom. */
 export class EventFiles implements ReportFile {
   readonly #folder: string;
-  readonly #network: Network;
+  readonly #architecture: ArchitectureConfig;
   readonly #now: () => number;
   #file: GrowingFile | undefined;
 
   /** @param now the clock that events are stamped by, in milliseconds since 1970 */
-  constructor(folder: string, network: Network, now: () => number = Date.now) {
+  constructor(folder: string, architecture: ArchitectureConfig, now: () => number = Date.now) {
     this.#folder = folder;
-    this.#network = network;
+    this.#architecture = architecture;
     this.#now = now;
   }
 
@@ -72,7 +73,7 @@ export class EventFiles implements ReportFile {
         scalar(`${HELD_OUT}sum`, sum.mean),
         scalar(`${HELD_OUT}final`, final.mean),
         scalar(`${HELD_OUT}divergence-rate`, divergenceRate),
-        ...phiTensors(this.#network).map(({ name, offset, length }) =>
+        ...phiTensors(this.#architecture).map(({ name, offset, length }) =>
           value(`phi/${name}`, histogram(histogramOf(phi.subarray(offset, offset + length)))),
         ),
       ),

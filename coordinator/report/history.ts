@@ -3,8 +3,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type EpisodeShape, windowOf, windowsPerEpisode } from '../../shared/episodes.js';
 import { FileError, messageOf } from '../../shared/errors.js';
-import { hasEqualEpisodes } from '../../shared/timeline.js';
-import type { TrainingConfig } from '../../shared/training.js';
+import { type EpisodeVariety, hasEqualEpisodes } from '../../shared/timeline.js';
 import type { Scores, Statistics } from '../evaluation.js';
 
 /** What became of one number, by round. */
@@ -57,7 +56,7 @@ interface RoundLine {
 }
 
 /** How the run's episodes are cut. */
-type TrainedShape = EpisodeShape & { training?: TrainingConfig };
+type TrainedShape = EpisodeShape & Partial<EpisodeVariety>;
 
 /** Reads metrics.jsonl line by line; a file that is not there yet is an empty history. */
 export async function readHistory(path: string, shape: TrainedShape): Promise<RunHistory> {
@@ -96,7 +95,7 @@ export class HistoryReader {
 
   constructor(shape: TrainedShape) {
     this.#shape = shape;
-    this.#equalEpisodes = !shape.training || hasEqualEpisodes(shape.training);
+    this.#equalEpisodes = hasEqualEpisodes(shape);
   }
 
   add(line: string): void {

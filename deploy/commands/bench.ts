@@ -1,8 +1,9 @@
 /** `lopt bench`: how fast this machine computes windows. */
+
+import { PREPROCESSINGS } from '../../shared/architectures/lstm.js';
 import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
-import { PREPROCESSINGS } from '../../shared/phi.js';
 import { measureBench, WINDOW } from '../run/bench.js';
 import { EXIT } from '../run/exit.js';
 import { MODULE_FLAG, problemOf } from '../run/problem-module.js';
@@ -21,7 +22,7 @@ export const bench: Command = {
     problems: 'problems in a shard',
     unroll: 'inner steps of a window (default 20)',
     layers: 'units of the LSTM layers',
-    preprocessing: `input of the network: ${PREPROCESSINGS.join(', ')}`,
+    preprocessing: `input of the architecture: ${PREPROCESSINGS.join(', ')}`,
     engine: 'what computes windows',
     seconds: 'seconds of each measurement (default 2)',
     json: 'write the figures to this file',

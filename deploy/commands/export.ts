@@ -1,9 +1,9 @@
 /** `lopt export`: φ in the formats of other programs. */
 import { resolve } from 'node:path';
+import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import { checkChoice } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
-import type { Network } from '../../shared/phi.js';
 import { readPhi } from '../../shared/phi-file.js';
 import { encodeTorch } from '../../worker/architectures/lstm/torch.js';
 import { encodeJson } from '../export/json.js';
@@ -17,7 +17,10 @@ const TASK = 'Cannot export';
 
 /** What φ can be made into. */
 const FORMATS: Readonly<
-  Record<string, { extension: string; encode: (network: Network, phi: Float32Array) => Uint8Array | string }>
+  Record<
+    string,
+    { extension: string; encode: (architecture: ArchitectureConfig, phi: Float32Array) => Uint8Array | string }
+  >
 > = {
   npz: { extension: '.npz', encode: encodeNpz },
   json: { extension: '.json', encode: encodeJson },
@@ -46,8 +49,8 @@ async function runExport(positionals: Readonly<Record<string, string | undefined
   if (resolve(out) === resolve(path)) {
     throw new UsageError(`${TASK}: "out" must be another file than that of φ, got ${JSON.stringify(out)}`);
   }
-  const { network, phi } = readPhi(pretrained(path)?.path ?? path);
-  writeFileWhole(out, encode(network, phi));
+  const { architecture, phi } = readPhi(pretrained(path)?.path ?? path);
+  writeFileWhole(out, encode(architecture, phi));
   process.stdout.write(`Wrote the ${phi.length} numbers of φ to ${out}\n`);
   return EXIT.done;
 }

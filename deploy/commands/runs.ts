@@ -67,13 +67,13 @@ async function list(named: string | undefined, flags: Flags, { jetStream, regist
     const member = run.beat?.sweep?.best?.member ?? run.config.member;
     const newest = await new JetStreamHistory({ jetStream, subjects: runSubjects(named, prefix), member }).latest();
     if (!newest) throw new UsageError(`Cannot fetch φ: run ${named} has not begun`);
-    const { network } = run.config;
-    if (phiLength(network) !== newest.phi.length) {
+    const { architecture } = run.config;
+    if (phiLength(architecture) !== newest.phi.length) {
       throw new UsageError(
-        `Cannot fetch φ: the network of the sweep's best trial must be that of its plan, and it is another one`,
+        `Cannot fetch φ: the architecture of the sweep's best trial must be that of its plan, and it is another one`,
       );
     }
-    writePhi(String(flags['phi']), network, newest.phi);
+    writePhi(String(flags['phi']), architecture, newest.phi);
     process.stdout.write(`φ of round ${newest.round}: ${String(flags['phi'])}\n`);
     return;
   }

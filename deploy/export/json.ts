@@ -1,16 +1,18 @@
 /** φ as JSON: a line a tensor, its values by rows. */
-import { type Network, phiTensors } from '../../shared/phi.js';
+
+import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
+import { phiTensors } from '../../shared/phi.js';
 
 /** The text: a function of φ and its network alone. Every value is the float32 to the last bit. */
-export function encodeJson(network: Network, phi: Float32Array): string {
+export function encodeJson(architecture: ArchitectureConfig, phi: Float32Array): string {
   const properties = {
     format: 'lopt',
-    layers: network.layers,
-    preprocessing: network.preprocessing,
-    output_scale: network.outputScale,
+    layers: architecture.layers,
+    preprocessing: architecture.preprocessing,
+    output_scale: architecture.outputScale,
   };
   const lines = Object.entries(properties).map(([name, value]) => `  "${name}": ${JSON.stringify(value)},\n`);
-  const tensors = phiTensors(network).map(({ name, shape, offset, length }) => {
+  const tensors = phiTensors(architecture).map(({ name, shape, offset, length }) => {
     const values = [...phi.subarray(offset, offset + length)].map(textOf);
     return `    "${name}": {"shape":${JSON.stringify(shape)},"values":[${values.join(',')}]}`;
   });

@@ -1,5 +1,7 @@
 /** φ for numpy: an archive of arrays, one a tensor and one a property of the network, that `numpy.load` reads by name. */
-import { type Network, phiTensors } from '../../shared/phi.js';
+
+import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
+import { phiTensors } from '../../shared/phi.js';
 import { encodeZip } from './zip.js';
 
 /** An array of one of numpy's types, as `dtype.str` names them. */
@@ -10,10 +12,10 @@ interface NumpyArray {
 }
 
 /** The archive's bytes: a function of φ and its network alone. */
-export function encodeNpz(network: Network, phi: Float32Array): Buffer {
-  const { layers, preprocessing, outputScale } = network;
+export function encodeNpz(architecture: ArchitectureConfig, phi: Float32Array): Buffer {
+  const { layers, preprocessing, outputScale } = architecture;
   const arrays: Record<string, NumpyArray> = {};
-  for (const { name, shape, offset, length } of phiTensors(network)) {
+  for (const { name, shape, offset, length } of phiTensors(architecture)) {
     arrays[name] = { type: '<f4', shape, bytes: bytesOf(phi.slice(offset, offset + length)) };
   }
   arrays['layers'] = { type: '<i8', shape: [layers.length], bytes: bytesOf(BigInt64Array.from(layers, BigInt)) };

@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { architectureOf } from '../../shared/architectures/registry.js';
 import { initialPhiOf, type RunConfig } from '../../shared/config.js';
 import { silentLogger } from '../../shared/logger.js';
-import { inputSize, type Network } from '../../shared/phi.js';
 import { deriveKey } from '../../shared/random.js';
 import type { Engine } from '../../worker/engines/engine.js';
 import { ENGINES } from '../../worker/engines/select.js';
@@ -40,29 +40,11 @@ export interface BenchReport {
   coordinatorShare: number;
 }
 
-/** Floating-point operations for one coordinate and step: a multiply-add counts as two. */
-export function flopsOf({ layers, preprocessing }: Pick<Network, 'layers' | 'preprocessing'>): {
-  forward: number;
-  backward: number;
-} {
-  let below = inputSize({ layers, preprocessing, outputScale: 1 });
-  let forward = 0;
-  let state = 0;
-  layers.forEach((units, layer) => {
-    forward += 2 * (below + units) * 4 * units;
-    // the gradient of the layer's input is not needed at the bottom
-    state += 2 * ((layer > 0 ? below : 0) + units) * 4 * units;
-    below = units;
-  });
-  forward += 2 * below;
-  return { forward, backward: forward + state };
-}
-
 /** Measures forward, backward and window in this thread, then rounds on the pool. */
 export async function measureBench(options: BenchOptions): Promise<BenchReport> {
   const { config, problems, threads, seconds } = options;
   const coordinates = config.problems * problems.coordinates;
-  const flops = flopsOf(config.network);
+  const flops = architectureOf(config.architecture).flops(config.architecture);
   const both = flops.forward + flops.backward;
   const row = (what: string, used: number, rate: number, flop: number): BenchRow => ({
     what,

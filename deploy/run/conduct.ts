@@ -44,7 +44,7 @@ export async function conductRun(
   const screen = new Progress(process.stdout, config, goal);
   const say = (line: string) => (logger ? logger.info(line) : screen.say(line));
   const progress = logger ? new RunLog({ logger, config }) : screen;
-  const report = new RunReport([new MetricsFile(folder.metrics), new EventFiles(folder.path, config.network)]);
+  const report = new RunReport([new MetricsFile(folder.metrics), new EventFiles(folder.path, config.architecture)]);
   const saver = {
     saved({ best, phi }: LearnerState): void {
       const last = new Float32Array(phi);

@@ -1,8 +1,7 @@
 /** The meta-loss of a whole episode, from the losses of its rounds. */
 import { type EpisodeShape, windowOf, windowsPerEpisode } from '../../shared/episodes.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
-import { hasEqualEpisodes } from '../../shared/timeline.js';
-import type { TrainingConfig } from '../../shared/training.js';
+import { type EpisodeVariety, hasEqualEpisodes } from '../../shared/timeline.js';
 
 /**
  * Adds Σ_t w_t f_t(θ_t), the mean over healthy problems, through as many rounds as an episode has windows: where shards are
@@ -16,9 +15,9 @@ export class EpisodeLoss {
   #sum: number | undefined;
   #last: number | undefined;
 
-  constructor(shape: EpisodeShape & { training?: TrainingConfig }) {
+  constructor(shape: EpisodeShape & Partial<EpisodeVariety>) {
     this.#shape = shape;
-    this.#equal = !shape.training || hasEqualEpisodes(shape.training);
+    this.#equal = hasEqualEpisodes(shape);
   }
 
   /** Takes the next round. */

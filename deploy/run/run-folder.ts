@@ -75,7 +75,7 @@ export class RunFolder {
         : 'it must be empty;';
       throw new UsageError(`Cannot train into ${this.path}: ${what} name another folder with --out`);
     }
-    if (init) writeFileWhole(this.#init, encodePhi(init.network, init.phi));
+    if (init) writeFileWhole(this.#init, encodePhi(init.architecture, init.phi));
     this.store(run);
   }
 
@@ -111,7 +111,7 @@ export class RunFolder {
 
   /** Writes the φ's of a round, each whole. */
   writePhis(config: RunConfig, best: Pick<ScoredPhi, 'phi'>, last: Float32Array): void {
-    writeFileWhole(this.best, encodePhi(config.network, best.phi));
-    writeFileWhole(this.last, encodePhi(config.network, last));
+    writeFileWhole(this.best, encodePhi(config.architecture, best.phi));
+    writeFileWhole(this.last, encodePhi(config.architecture, last));
   }
 }

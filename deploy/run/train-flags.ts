@@ -1,10 +1,11 @@
 /** The flags of `lopt train`, and the configuration that they make. */
 import { availableParallelism } from 'node:os';
+import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
+import { hasMoments, MAXIMUM_LAYERS, PREPROCESSINGS } from '../../shared/architectures/lstm.js';
 import { checkChoice, checkNumber, checkNumbers, type NumberRule } from '../../shared/check.js';
 import type { OuterConfig } from '../../shared/config.js';
 import { type RunConfig, VERSION } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
-import { hasMoments, MAXIMUM_LAYERS, type Network, PREPROCESSINGS } from '../../shared/phi.js';
 import type { PhiFile } from '../../shared/phi-file.js';
 import { ENGINES } from '../../worker/engines/select.js';
 import type { ProblemFamily, Problems, TrainingNumbers } from '../../worker/problems/problem.js';
@@ -78,7 +79,7 @@ export const NUMBER_FLAGS = {
 /** The other flags that configure the run. */
 export const WORD_FLAGS = {
   layers: 'units of the LSTM layers, as in 20,20',
-  preprocessing: `input of the network: ${PREPROCESSINGS.join(', ')}`,
+  preprocessing: `input of the architecture: ${PREPROCESSINGS.join(', ')}`,
   engine: `what computes windows: auto, ${[...ENGINES.keys()].join(', ')}`,
   ...TRAINING_WORD_FLAGS,
 } as const;
@@ -131,8 +132,8 @@ export async function configure(task: string, problem: string, flags: Flags, ini
   const given = problemFlags(flags);
   const family = familyFor(problem, given);
   const outputScale = numberFlag(task, 'output-scale', flags, family.training);
-  const network = networkOf(task, flags, outputScale, init);
-  const secondDerivatives = keepsSecondDerivatives(task, flags, family, network);
+  const architecture = networkOf(task, flags, outputScale, init);
+  const secondDerivatives = keepsSecondDerivatives(task, flags, family, architecture);
   const advice = { ...family.training, ...(secondDerivatives ? {} : family.training.firstOrder) };
   const number = (name: keyof typeof NUMBER_FLAGS) => numberFlag(task, name, flags, advice);
   const outer: OuterConfig = {
@@ -154,20 +155,21 @@ export async function configure(task: string, problem: string, flags: Flags, ini
     unroll: number('unroll'),
     evaluateEvery: number('evaluate-every'),
     evaluateFunctions: number('evaluate-functions'),
-    engine: await engineOf(task, flags['engine'], secondDerivatives, network),
+    engine: await engineOf(task, flags['engine'], secondDerivatives, architecture),
   };
   const problems = await family.configure(values);
   const { options, folders } = separateFolders(family, values);
+  const { estimator, ...training } = trainingOptions(task, flags, number, rest);
   const config: RunConfig = {
     version: VERSION,
     problem,
     problemOptions: options,
     folders,
-    network,
+    architecture,
     outer,
-    training: trainingOptions(task, flags, number, rest),
+    estimator: { type: 'bptt', secondDerivatives, ...estimator },
+    ...training,
     strict: flags['strict'] === true,
-    secondDerivatives,
     initialPhi: init?.hash ?? null,
     dataHashes: problems.dataHashes ?? {},
     ...rest,
@@ -175,12 +177,17 @@ export async function configure(task: string, problem: string, flags: Flags, ini
   return { family, problems, config };
 }
 
-function keepsSecondDerivatives(task: string, flags: Flags, { training }: ProblemFamily, network: Network): boolean {
+function keepsSecondDerivatives(
+  task: string,
+  flags: Flags,
+  { training }: ProblemFamily,
+  architecture: ArchitectureConfig,
+): boolean {
   const given = flags['second-derivatives'];
-  if (given === undefined) return training.secondDerivatives === true && !hasMoments(network);
-  if (given === true && hasMoments(network)) {
+  if (given === undefined) return training.secondDerivatives === true && !hasMoments(architecture);
+  if (given === true && hasMoments(architecture)) {
     // the root of the running mean square has no slope where gradients are 0
-    throw new UsageError(`${task}: "preprocessing" must not be ${network.preprocessing} with second derivatives`);
+    throw new UsageError(`${task}: "preprocessing" must not be ${architecture.preprocessing} with second derivatives`);
   }
   return given === true;
 }
@@ -192,24 +199,26 @@ function numberFlag(task: string, name: keyof typeof NUMBER_FLAGS, flags: Flags,
   return (flag.advice && advice[flag.advice]) ?? flag.default;
 }
 
-function networkOf(task: string, flags: Flags, outputScale: number, init: PhiFile | undefined): Network {
-  const base: Network = init?.network ?? { layers: [20, 20], preprocessing: 'log-and-sign', outputScale };
+function networkOf(task: string, flags: Flags, outputScale: number, init: PhiFile | undefined): ArchitectureConfig {
+  const fresh: ArchitectureConfig = { type: 'lstm', layers: [20, 20], preprocessing: 'log-and-sign', outputScale };
+  const base = init?.architecture ?? fresh;
   const given = (name: string) => flags[name] !== undefined;
-  const network: Network = {
+  const architecture: ArchitectureConfig = {
+    type: 'lstm',
     layers: given('layers') ? checkLayers(task, flags['layers']) : base.layers,
     preprocessing: given('preprocessing') ? checkPreprocessing(task, flags['preprocessing']) : base.preprocessing,
     outputScale: given('output-scale') ? outputScale : base.outputScale,
   };
-  if (init && JSON.stringify(network) !== JSON.stringify(base)) {
+  if (init && JSON.stringify(architecture) !== JSON.stringify(base)) {
     throw new UsageError(
-      `${task}: the network must be the one of the φ it starts from (layers ${base.layers.join(',')}, ` +
+      `${task}: the architecture must be the one of the φ it starts from (layers ${base.layers.join(',')}, ` +
         `preprocessing ${base.preprocessing}, output scale ${base.outputScale})`,
     );
   }
-  return network;
+  return architecture;
 }
 
-function checkPreprocessing(task: string, value: unknown): Network['preprocessing'] {
+function checkPreprocessing(task: string, value: unknown): ArchitectureConfig['preprocessing'] {
   return checkChoice(task, 'preprocessing', value, PREPROCESSINGS);
 }
 
@@ -237,9 +246,14 @@ function checkLayers(task: string, value: unknown): number[] {
   return layers;
 }
 
-async function engineOf(task: string, value: unknown, secondDerivatives: boolean, network: Network): Promise<string> {
+async function engineOf(
+  task: string,
+  value: unknown,
+  secondDerivatives: boolean,
+  architecture: ArchitectureConfig,
+): Promise<string> {
   const engine = checkEngine(task, value ?? 'auto');
   if (engine !== 'auto') return engine;
   // the engines of a GPU do not know RNNProp's inputs, and keep second derivatives by plain operations alone
-  return hasMoments(network) || secondDerivatives ? 'wasm' : autoEngine('wasm');
+  return hasMoments(architecture) || secondDerivatives ? 'wasm' : autoEngine('wasm');
 }

@@ -1,7 +1,8 @@
 /** The flags of how φ is trained beyond plain truncated back-propagation, and the options that they make. */
 import { checkChoice, checkNumbers } from '../../shared/check.js';
+import type { RunConfig } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
-import { LOSS_WEIGHTS, type TrainingConfig } from '../../shared/training.js';
+import { type BpttConfig, LOSS_WEIGHTS } from '../../shared/estimators/bptt.js';
 
 /** The numbers among them. */
 export const TRAINING_NUMBER_FLAGS = {
@@ -65,7 +66,9 @@ export function trainingOptions(
   flags: Readonly<Record<string, unknown>>,
   number: (name: keyof typeof TRAINING_NUMBER_FLAGS) => number,
   { horizon, unroll }: { horizon: number; unroll: number },
-): TrainingConfig {
+): Pick<RunConfig, 'augmentation' | 'curriculum' | 'longestUnroll' | 'stagger'> & {
+  estimator: Omit<BpttConfig, 'type' | 'secondDerivatives'>;
+} {
   const longestUnroll = number('longest-unroll');
   if (longestUnroll !== 0 && longestUnroll < unroll) {
     throw new UsageError(
@@ -73,18 +76,22 @@ export function trainingOptions(
     );
   }
   return {
-    lossWeights: TRAINING_WORD_CHECKS['loss-weights'](task, flags['loss-weights'] ?? 'uniform'),
-    coordinateScale: number('scale-coordinates'),
-    slopeLimit: number('slope-limit'),
-    imitation: {
-      share: number('imitate'),
-      learningRate: number('imitation-rate'),
-      weight: number('imitation-weight'),
+    estimator: {
+      lossWeights: TRAINING_WORD_CHECKS['loss-weights'](task, flags['loss-weights'] ?? 'uniform'),
+      slopeLimit: number('slope-limit'),
+      imitation: {
+        share: number('imitate'),
+        learningRate: number('imitation-rate'),
+        weight: number('imitation-weight'),
+      },
+    },
+    augmentation: { coordinateScale: number('scale-coordinates') },
+    curriculum: {
+      horizons: flags['horizons'] === undefined ? [] : horizonsOf(task, flags['horizons'], horizon),
+      patience: number('patience'),
     },
     stagger: TRAINING_WORD_CHECKS.episodes(task, flags['episodes'] ?? 'staggered') === 'staggered',
     longestUnroll,
-    horizons: flags['horizons'] === undefined ? [] : horizonsOf(task, flags['horizons'], horizon),
-    patience: number('patience'),
   };
 }
 

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { basename, extname } from 'node:path';
 import type { SweepPlan } from '../../coordinator/population/plan.js';
+import { canonicalJson } from '../../shared/canonical-json.js';
 import { checkNumber } from '../../shared/check.js';
-import { canonicalJson, VERSION } from '../../shared/config.js';
+import { VERSION } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
 import { type LockOptions, lockFolder } from '../run/folder-lock.js';
 import { problemOf } from '../run/problem-module.js';

@@ -84,10 +84,15 @@ export class TrialRunner {
     const stored = this.#store(segment, runFolder, config);
     if (folder.pauses.includes(round)) return { round, interrupted: false, rows: rowsUpTo(round, folder) };
     const start = segment.from ? forkedLearner(this.#parentOf(segment.from).learner) : undefined;
-    if (start && start.phi.length !== phiLength(config.network)) {
-      throw new UsageError(`${TASK}, trial ${segment.trial}: it must have the network of trial ${segment.from!.trial}`);
+    if (start && start.phi.length !== phiLength(config.architecture)) {
+      throw new UsageError(
+        `${TASK}, trial ${segment.trial}: it must have the architecture of trial ${segment.from!.trial}`,
+      );
     }
-    const report = new RunReport([new MetricsFile(runFolder.metrics), new EventFiles(folder.path, config.network)]);
+    const report = new RunReport([
+      new MetricsFile(runFolder.metrics),
+      new EventFiles(folder.path, config.architecture),
+    ]);
     const saver: RunObserver = {
       saved({ best, phi }: LearnerState): void {
         const last = new Float32Array(phi);

@@ -4,18 +4,19 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { LearnedOptimizer } from 'lopt';
-import { initialPhi, type Network } from '../../shared/phi.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
+import { initialPhi } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 
 const SHAPES = [[784, 20], [20], [20, 10], [10]];
-const NETWORK: Network = { layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = { type: 'lstm', layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 };
 const BACKENDS: Readonly<Record<string, string>> = {
   cpu: '@tensorflow/tfjs',
   wasm: '@tensorflow/tfjs-backend-wasm',
   tensorflow: '@tensorflow/tfjs-node',
 };
 
-const phi = { network: NETWORK, phi: Float32Array.from(initialPhi(NETWORK, seedKey(0))) };
+const phi = { architecture: NETWORK, phi: Float32Array.from(initialPhi(NETWORK, seedKey(0))) };
 const OPTIMIZERS: [name: string, steps: number, make: () => tf.Optimizer][] = [
   ['LearnedOptimizer, kernel', 200, () => new LearnedOptimizer(phi, { compute: 'kernel' })],
   ['LearnedOptimizer, tensors', 5, () => new LearnedOptimizer(phi, { compute: 'tensors' })],

@@ -55,7 +55,8 @@ async function decide(state: LearnerState, session: Session, rounds: number): Pr
   const { config } = session;
   const { candidate, round } = state;
   const decisions: Decision[] = state.plannedRounds === null ? [{ type: 'plan', rounds }] : [];
-  if (config.training.horizons.length === 0 || candidate?.round !== round + 1 - config.evaluateEvery) return decisions;
+  if (config.curriculum.horizons.length === 0 || candidate?.round !== round + 1 - config.evaluateEvery)
+    return decisions;
   const evaluation = {
     type: 'evaluation',
     round: candidate.round,

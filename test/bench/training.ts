@@ -61,7 +61,7 @@ const out = values.out ?? mkdtempSync(join(tmpdir(), 'lopt-training-'));
 function roundsOf(config: RunConfig, coordinates: number): number {
   const timeline = timelineAt(
     config,
-    config.training.horizons.map(() => 0),
+    config.curriculum.horizons.map(() => 0),
   );
   let steps = 0;
   for (let round = 1; ; round++) {
@@ -76,7 +76,7 @@ async function measure(name: string, flags: Flags): Promise<string> {
   const cpu = process.cpuUsage();
   const phi = new Float32Array((await trainAlone(config, rounds)).phi);
   const seconds = process.cpuUsage(cpu).user / 1e6;
-  writeFileSync(join(out, `${name}.safetensors`), encodePhi(config.network, phi));
+  writeFileSync(join(out, `${name}.safetensors`), encodePhi(config.architecture, phi));
   const [short, long] = [await curvesOf(config, phi, 100, FUNCTIONS), await curvesOf(config, phi, 1000, 1000)];
   const figures = [
     `${short.sum.mean?.toFixed(2)} ± ${short.sum.standardError?.toFixed(2)}`,

@@ -1,7 +1,8 @@
 /** What every engine must do; run on each implementation. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hasMoments, type Network, phiLength } from '../../shared/phi.js';
+import { hasMoments, type LstmConfig } from '../../shared/architectures/lstm.js';
+import { phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import type { Engine, ShardState, WindowResult } from '../../worker/engines/engine.js';
 import type { Gradient, Problems } from '../../worker/problems/problem.js';
@@ -11,19 +12,19 @@ import { SPOILS, type Spoiling, targetProblems, type WatchedGradient, watch } fr
 import { type LayerState, loadWindowFixtures, type WindowFixture } from '../fixtures/window.js';
 
 const KEY: Key = seedKey(1606);
-const NETWORK: Network = { layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
 
 /** What the suite needs to know of an engine. */
 export interface EngineUnderTest {
   name: string;
-  create(problems: Problems, gradient: Gradient, network: Network): Promise<Engine>;
+  create(problems: Problems, gradient: Gradient, architecture: LstmConfig): Promise<Engine>;
   /** Whether losses reach the engine as float32. @default false */
   single?: boolean;
   /** Whether it knows RNNProp's inputs. @default true */
   moments?: boolean;
   /** The engine's hidden state from, and to, layers of [N × units]. */
-  encode(layers: LayerState<Float32Array>[], network: Network, coordinates: number): Float32Array;
-  decode(hidden: Float32Array, network: Network, coordinates: number): LayerState<Float32Array>[];
+  encode(layers: LayerState<Float32Array>[], architecture: LstmConfig, coordinates: number): Float32Array;
+  decode(hidden: Float32Array, architecture: LstmConfig, coordinates: number): LayerState<Float32Array>[];
 }
 
 /** Largest difference, over the norm of the expected vector. */
@@ -56,8 +57,9 @@ export function recordedProblems(coordinates: number, rows: Float32Array): { pro
 }
 
 /** The network of a fixture. */
-export function networkOf(fixture: WindowFixture): Network {
+export function networkOf(fixture: WindowFixture): LstmConfig {
   return {
+    type: 'lstm',
     layers: fixture.layers,
     preprocessing: fixture.inputs === 'raw' ? 'none' : 'log-and-sign',
     outputScale: fixture.outputScale,
@@ -70,11 +72,11 @@ async function runFixture(
   fixture: WindowFixture,
 ): Promise<{ engine: Engine; result: WindowResult; state: ShardState }> {
   const { problems, gradient } = recordedProblems(fixture.coordinates, fixture.gradients);
-  const network = networkOf(fixture);
-  const engine = await under.create(problems, gradient, network);
+  const architecture = networkOf(fixture);
+  const engine = await under.create(problems, gradient, architecture);
   engine.loadPhi(fixture.phi);
   const state = await engine.begin([1, 2], 1, 'train');
-  state.hidden.set(under.encode(fixture.initialState, network, fixture.coordinates));
+  state.hidden.set(under.encode(fixture.initialState, architecture, fixture.coordinates));
   const result = await engine.window({ state, steps: fixture.steps });
   return { engine, result, state };
 }
@@ -122,8 +124,8 @@ function copyOf(values: ArrayBufferView): ArrayBufferView {
 }
 
 /** φ with weights large enough for updates that matter. */
-export function somePhi(network: Network): Float32Array {
-  const phi = new Float32Array(phiLength(network));
+export function somePhi(architecture: LstmConfig): Float32Array {
+  const phi = new Float32Array(phiLength(architecture));
   fillNormal(seedKey(4474), phi, 0, 0.5);
   return phi;
 }
@@ -132,9 +134,9 @@ export function somePhi(network: Network): Float32Array {
 function decodeExactly(
   under: EngineUnderTest,
   { hidden, theta }: ShardState,
-  network: Network,
+  architecture: LstmConfig,
 ): LayerState<Float64Array>[] {
-  return under.decode(hidden, network, theta.length).map((layer) => ({
+  return under.decode(hidden, architecture, theta.length).map((layer) => ({
     hidden: Float64Array.from(layer.hidden),
     cell: Float64Array.from(layer.cell),
   }));
@@ -150,31 +152,31 @@ function someRows(rows: number, coordinates: number): Float32Array {
 
 /** The laws of a window of healthy problems. */
 function testWindows(under: EngineUnderTest): void {
-  const networks: Network[] = [
+  const networks: LstmConfig[] = [
     { ...NETWORK, layers: [4] },
     NETWORK,
     { ...NETWORK, preprocessing: 'rnnprop' },
     { ...NETWORK, preprocessing: 'both' },
   ];
-  for (const network of networks) {
-    if (hasMoments(network) && under.moments === false) continue;
-    const { layers, preprocessing } = network;
+  for (const architecture of networks) {
+    if (hasMoments(architecture) && under.moments === false) continue;
+    const { layers, preprocessing } = architecture;
     it(`window() gives dφ of the frozen-gradient loss, by differences in float64: quadratic, layers ${layers}, ${preprocessing}`, async () => {
       const family = familyNamed('quadratic');
       const problems = await family.configure(optionValues(family, { dimension: 3, 'initial-scale': 1 }));
       const watched = watch(problems.createGradient!(), 3, under.single);
-      const phi = somePhi(network);
-      const engine = await under.create(problems, watched.gradient, network);
+      const phi = somePhi(architecture);
+      const engine = await under.create(problems, watched.gradient, architecture);
       engine.loadPhi(phi);
       const state = await engine.begin(KEY, 3, 'train');
       const lossWeights = Float32Array.of(1, 0.5, 2, 0, 1.5);
       const updateGradient = new Float32Array(5 * 9);
       fillNormal(seedKey(3), updateGradient, 0, 3);
       for (const first of [0, 5]) {
-        const initialState = decodeExactly(under, state, network);
+        const initialState = decodeExactly(under, state, architecture);
         const result = await engine.window({ state, steps: 5, lossWeights, updateGradient });
         const gradients = Array.from({ length: 6 }, (_, s) => watched.rows.get(first + s)!);
-        const frozen = { network, initialState, gradients, lossWeights, updateGradient };
+        const frozen = { architecture, initialState, gradients, lossWeights, updateGradient };
         const error = relativeError(result.metaGradient, frozenMetaGradient(frozen, Float64Array.from(phi)));
         assert.ok(error < 1e-5, `window from step ${first}: ${error}`);
         let loss = 0;
@@ -194,24 +196,24 @@ function testWindows(under: EngineUnderTest): void {
     const preprocessing = index < 8 ? NETWORK.preprocessing : index < 11 ? 'rnnprop' : 'both';
     if (hasMoments({ preprocessing }) && under.moments === false) continue;
     it(`window() agrees with the definition in float64 on ${coordinates} coordinates, ${preprocessing}`, async () => {
-      const network: Network = { layers: [3], preprocessing, outputScale: 0.1 };
+      const architecture: LstmConfig = { type: 'lstm', layers: [3], preprocessing, outputScale: 0.1 };
       const rows = someRows(4, coordinates);
       const { problems, gradient } = recordedProblems(coordinates, rows);
-      const phi = somePhi(network);
-      const engine = await under.create(problems, gradient, network);
+      const phi = somePhi(architecture);
+      const engine = await under.create(problems, gradient, architecture);
       engine.loadPhi(phi);
       const state = await engine.begin(KEY, 1, 'train');
-      const initialState = decodeExactly(under, state, network);
+      const initialState = decodeExactly(under, state, architecture);
       const { metaGradient } = await engine.window({ state, steps: 3 });
       const gradients = [0, 1, 2, 3].map((s) => rows.subarray(s * coordinates, (s + 1) * coordinates));
-      const frozen = { network, initialState, gradients, lossWeights: [1, 1, 1] };
+      const frozen = { architecture, initialState, gradients, lossWeights: [1, 1, 1] };
       const exact = unrollFrozen(frozen, Float64Array.from(phi));
       const theta = exact.updates.reduce((sum, row) => sum.map((value, n) => value + row[n]!));
       assert.ok(relativeError(state.theta, theta) < 1e-5, 'updates');
-      decodeExactly(under, state, network).forEach(({ hidden, cell }, layer) => {
+      decodeExactly(under, state, architecture).forEach(({ hidden, cell }, layer) => {
         assert.ok(relativeError(hidden, exact.state[layer]!.hidden) < 1e-5, 'h');
         // RNNProp's moments are an entry without cells
-        if (layer < network.layers.length) assert.ok(relativeError(cell, exact.state[layer]!.cell) < 1e-5, 'c');
+        if (layer < architecture.layers.length) assert.ok(relativeError(cell, exact.state[layer]!.cell) < 1e-5, 'c');
       });
       const error = relativeError(metaGradient, frozenMetaGradient(frozen, Float64Array.from(phi)));
       assert.ok(error < 1e-5, `dphi ${error}`);

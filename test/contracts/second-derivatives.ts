@@ -1,7 +1,8 @@
 /** What every engine must do that keeps second derivatives; run on each implementation. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { type Network, phiLength } from '../../shared/phi.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
+import { phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import { lstmStep, zeroLstmState } from '../../worker/architectures/lstm/definition.js';
 import type { Engine, ShardState } from '../../worker/engines/engine.js';
@@ -13,7 +14,7 @@ const KEY: Key = seedKey(1606);
 
 /** What the engine is asked to differentiate, in float64: Σ_t w_t f_t(θ_t(φ)) + Σ_s <g_s(φ), extra_s> of a quadratic. */
 function trueLoss(
-  network: Network,
+  architecture: LstmConfig,
   start: ShardState,
   weights: Float32Array,
   extra: Float32Array,
@@ -23,10 +24,10 @@ function trueLoss(
   const n = theta.length;
   const d = n / start.count;
   let gradient = Float64Array.from(start.gradient);
-  let state = zeroLstmState(network, n);
+  let state = zeroLstmState(architecture, n);
   let loss = 0;
   weights.forEach((weight, s) => {
-    const step = lstmStep(network, phi, gradient, state);
+    const step = lstmStep(architecture, phi, gradient, state);
     state = step.state;
     gradient = new Float64Array(n);
     step.updates.forEach((update, i) => {
@@ -49,7 +50,7 @@ function trueLoss(
 /** An engine of these problems, with or without second derivatives. */
 export type MakeEngine = (options: {
   problems: Problems;
-  network: Network;
+  architecture: LstmConfig;
   secondDerivatives: boolean;
 }) => Promise<Engine>;
 
@@ -57,10 +58,10 @@ export type MakeEngine = (options: {
 export function testTrueGradient(makeEngine: MakeEngine): void {
   for (const preprocessing of ['none', 'log-and-sign'] as const) {
     it(`window() gives dφ of the true loss, by finite differences in float64: ${preprocessing}`, async () => {
-      const network: Network = { layers: [4, 3], preprocessing, outputScale: 0.5 };
+      const architecture: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing, outputScale: 0.5 };
       const family = familyNamed('quadratic');
       const problems = await family.configure(optionValues(family, { dimension: 3, 'initial-scale': 1 }));
-      const phi = new Float32Array(phiLength(network));
+      const phi = new Float32Array(phiLength(architecture));
       fillNormal(seedKey(4474), phi, 0, 0.8);
       const lossWeights = Float32Array.of(1, 0.5, 2, 1, 1, 0.25, 1.5);
       const steps = lossWeights.length;
@@ -70,7 +71,7 @@ export function testTrueGradient(makeEngine: MakeEngine): void {
       const gradients = new Map<boolean, Float32Array>();
       let start: ShardState | undefined;
       for (const secondDerivatives of [true, false]) {
-        const engine = await makeEngine({ problems, network, secondDerivatives });
+        const engine = await makeEngine({ problems, architecture, secondDerivatives });
         engine.loadPhi(phi);
         const state = await engine.begin(KEY, 2, 'train');
         start = cloneState(state);
@@ -82,7 +83,7 @@ export function testTrueGradient(makeEngine: MakeEngine): void {
         const [above, below] = [1e-5, -1e-5].map((epsilon) => {
           const moved = Float64Array.from(phi);
           moved[i]! += epsilon;
-          return trueLoss(network, start!, lossWeights, updateGradient, moved);
+          return trueLoss(architecture, start!, lossWeights, updateGradient, moved);
         }) as [number, number];
         return (above - below) / 2e-5;
       });

@@ -1,7 +1,8 @@
 /** What every tensor engine must do beside the contract of engines; run on each backend and kernel. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Network, phiLength } from '../../shared/phi.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
+import { phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import type { LstmKernel } from '../../worker/architectures/tensor-kernel.js';
 import type { WindowResult } from '../../worker/engines/engine.js';
@@ -16,7 +17,7 @@ import { cloneState, type EngineUnderTest, relativeError, testEngine } from './e
 import { testTrueGradient } from './second-derivatives.js';
 
 const KEY: Key = seedKey(1606);
-const NETWORK: Network = { layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
 
 /** A backend, and a kernel for it. */
 export interface TensorEngineUnderTest extends Partial<Pick<EngineUnderTest, 'encode' | 'decode'>> {
@@ -26,7 +27,7 @@ export interface TensorEngineUnderTest extends Partial<Pick<EngineUnderTest, 'en
   /** TensorFlow.js with its backend set. */
   load(): Promise<Tf>;
   /** @default plain operations */
-  kernel?(tf: Tf, network: Network): LstmKernel;
+  kernel?(tf: Tf, architecture: LstmConfig): LstmKernel;
   /** Its own gradient of stationary problems. @default that of the operations */
   stationaryGradient?(tf: Tf, problems: Problems): Pick<TensorEngineOptions, 'gradient' | 'resources'>;
   /** Families whose gradient the backend has no operations for. @default none */
@@ -59,8 +60,8 @@ function configure(family: string, options: Record<string, unknown> = {}): Promi
 }
 
 /** φ with weights large enough for updates that matter. */
-function somePhi(network: Network): Float32Array {
-  const phi = new Float32Array(phiLength(network));
+function somePhi(architecture: LstmConfig): Float32Array {
+  const phi = new Float32Array(phiLength(architecture));
   fillNormal(seedKey(4474), phi, 0, 0.8);
   return phi;
 }
@@ -71,10 +72,10 @@ async function makeEngine(
 ): Promise<{ engine: TensorEngine; tf: Tf }> {
   const tf = await under.load();
   // second derivatives need the plain operations
-  const kernel = options.secondDerivatives ? undefined : under.kernel?.(tf, options.network);
+  const kernel = options.secondDerivatives ? undefined : under.kernel?.(tf, options.architecture);
   const own = options.problems.stationary ? under.stationaryGradient?.(tf, options.problems) : undefined;
   const engine = new TensorEngine({ ...options, ...own, tf, name: under.name, ...(kernel && { kernel }) });
-  engine.loadPhi(somePhi(options.network));
+  engine.loadPhi(somePhi(options.architecture));
   return { engine, tf };
 }
 
@@ -90,15 +91,15 @@ export function testTensorEngine(under: TensorEngineUnderTest): void {
       ...under,
       single: true,
       moments: under.kernel === undefined,
-      async create(problems, gradient, network) {
+      async create(problems, gradient, architecture) {
         const tf = await under.load();
-        const kernel = under.kernel?.(tf, network);
+        const kernel = under.kernel?.(tf, architecture);
         const name = under.name;
         return new TensorEngine({
           tf,
           name,
           problems,
-          network,
+          architecture,
           gradient: hostGradient(tf, gradient),
           ...(kernel && { kernel }),
         });
@@ -137,7 +138,7 @@ function testDevice(under: TensorEngineUnderTest): void {
 
   it('window() gives the same bits where the shard stays on the device', async () => {
     for (const [family, options] of familiesFor(under).filter(([name]) => name === 'quadratic' || name === 'conv')) {
-      const { engine } = await makeEngine(under, { problems: await configure(family, options), network: NETWORK });
+      const { engine } = await makeEngine(under, { problems: await configure(family, options), architecture: NETWORK });
       const results: WindowResult[][] = [];
       for (const resident of [false, true]) {
         let state = await engine.begin(KEY, 2, 'train', resident);
@@ -164,9 +165,9 @@ function testDevice(under: TensorEngineUnderTest): void {
   });
 
   it('window() keeps a problem that blows up on the device to itself', async () => {
-    const network: Network = { ...NETWORK, outputScale: 30 };
+    const architecture: LstmConfig = { ...NETWORK, outputScale: 30 };
     const problems = await configure('quadratic', { dimension: 3, 'initial-scale': 1 });
-    const { engine } = await makeEngine(under, { problems, network });
+    const { engine } = await makeEngine(under, { problems, architecture });
     // the second of these steps overflows in the first problem alone
     const start = await engine.begin(KEY, 4, 'train');
     start.theta.fill(3e18, 0, 3);
@@ -189,7 +190,7 @@ function testDevice(under: TensorEngineUnderTest): void {
   it('leaves no tensor behind in 1000 windows, and none after close()', async () => {
     const problems = await configure('quadratic', { dimension: 2 });
     const before = (await under.load()).memory().numTensors;
-    const { engine, tf } = await makeEngine(under, { problems, network: NETWORK });
+    const { engine, tf } = await makeEngine(under, { problems, architecture: NETWORK });
     let state = await engine.begin(KEY, 2, 'train', true);
     const settled = { tensors: 0, held: 0 };
     for (let window = 0; window < 1000; window++) {

@@ -71,7 +71,7 @@ class ScriptedWorker {
     this.#bus.toCoordinator({ type: 'goodbye', worker: this.#id, ...(error === undefined ? {} : { error }) });
   }
 
-  send(shard: number, round: number, length = phiLength(this.#config.network)): void {
+  send(shard: number, round: number, length = phiLength(this.#config.architecture)): void {
     const node: TreeNode = {
       level: 0,
       index: shard,

@@ -3,13 +3,12 @@ import { describe, it } from 'node:test';
 import { growthAt, validationHorizon } from '../../coordinator/curriculum.js';
 import { initialLearner, type LearnerState, learn, type ScoredPhi } from '../../coordinator/learner.js';
 import { phiLength } from '../../shared/phi.js';
-import { PLAIN_TRAINING } from '../../shared/training.js';
 import { runConfig } from '../fixtures/run-config.js';
 
 const CONFIG = runConfig({
   horizon: 10,
   evaluateEvery: 5,
-  training: { ...PLAIN_TRAINING, horizons: [20, 50], patience: 2 },
+  curriculum: { horizons: [20, 50], patience: 2 },
 });
 const PHI = new Float32Array(1);
 
@@ -53,7 +52,7 @@ describe('growthAt()', () => {
 
 describe('learn() with a horizon decision', () => {
   it('notes the round, and forgets the best φ under the horizon before', () => {
-    const length = phiLength(CONFIG.network);
+    const length = phiLength(CONFIG.architecture);
     const start = initialLearner(new Float64Array(length), CONFIG);
     const input = { metaGradient: new Float32Array(length).fill(1), healthy: 2, problems: 2, loss: 1, finalLoss: 1 };
     const state = { ...start, round: 19, best: scored(5, 8), candidate: { round: 15, phi: PHI } };

@@ -7,12 +7,12 @@ import { histogramOf } from '../../coordinator/report/histogram.js';
 import { double, fieldsOf, integer } from '../../coordinator/report/protobuf.js';
 import type { EvaluationRow, RoundRow } from '../../coordinator/report/report.js';
 import { encodeRecord } from '../../coordinator/report/tf-record.js';
-import type { Network } from '../../shared/phi.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { readEventFiles, readEvents } from '../fixtures/event-reader.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { hasPython, runPython } from '../fixtures/python.js';
 
-const NETWORK: Network = { layers: [1], preprocessing: 'none', outputScale: 0.1 };
+const NETWORK: LstmConfig = { type: 'lstm', layers: [1], preprocessing: 'none', outputScale: 0.1 };
 
 /** event_file.json: rows, and the bytes that TensorBoard's own writer makes of them. */
 interface EventFileFixture {

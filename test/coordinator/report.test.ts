@@ -7,13 +7,14 @@ import type { RoundMeasures } from '../../coordinator/observer.js';
 import { EventFiles } from '../../coordinator/report/event-files.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
 import { type EvaluationRow, type RoundRow, RunReport } from '../../coordinator/report/report.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { FileError } from '../../shared/errors.js';
-import { type Network, phiLength } from '../../shared/phi.js';
+import { phiLength } from '../../shared/phi.js';
 import { readEventFiles } from '../fixtures/event-reader.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { recordOf } from '../fixtures/records.js';
 
-const NETWORK: Network = { layers: [2], preprocessing: 'none', outputScale: 0.1 };
+const NETWORK: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1 };
 const MEASURES: RoundMeasures = {
   gradientNorm: 2,
   seconds: 0.5,

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { encodeJson } from '../../deploy/export/json.js';
 import { encodeNpz } from '../../deploy/export/npz.js';
-import { type Network, phiLength, phiTensors } from '../../shared/phi.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
+import { phiLength, phiTensors } from '../../shared/phi.js';
 import { writePhi } from '../../shared/phi-file.js';
 import { fillNormal, foldIn, seedKey } from '../../shared/random.js';
 import { lstmStep, zeroLstmState } from '../../worker/architectures/lstm/definition.js';
@@ -14,17 +15,17 @@ import { temporaryFolder } from '../fixtures/folder.js';
 import { hasPython, runPython } from '../fixtures/python.js';
 import { loadWindowFixtures } from '../fixtures/window.js';
 
-const NETWORKS: readonly Network[] = [
-  { layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 },
-  { layers: [3], preprocessing: 'none', outputScale: 1 / 3 },
-  { layers: [5, 7, 4], preprocessing: 'log-and-sign', outputScale: 1e-7 },
-  { layers: [4, 3], preprocessing: 'rnnprop', outputScale: 0.1 },
-  { layers: [4, 3], preprocessing: 'both', outputScale: 0.1 },
+const NETWORKS: readonly LstmConfig[] = [
+  { type: 'lstm', layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 },
+  { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 1 / 3 },
+  { type: 'lstm', layers: [5, 7, 4], preprocessing: 'log-and-sign', outputScale: 1e-7 },
+  { type: 'lstm', layers: [4, 3], preprocessing: 'rnnprop', outputScale: 0.1 },
+  { type: 'lstm', layers: [4, 3], preprocessing: 'both', outputScale: 0.1 },
 ];
 
 /** Numbers that are easily lost on the way: subnormal, huge, −0, and such as need every digit. */
-function phiOf(network: Network): Float32Array {
-  const phi = new Float32Array(phiLength(network));
+function phiOf(architecture: LstmConfig): Float32Array {
+  const phi = new Float32Array(phiLength(architecture));
   fillNormal(seedKey(1), phi, 0, 1);
   phi.set([1e-45, -3.4028234663852886e38, -0, 0.1, 16777217]);
   // a view into something larger, as φ may be
@@ -87,11 +88,11 @@ function parseNpy(bytes: Buffer): { type: string; shape: number[]; data: Buffer 
 }
 
 describe('encodeNpz()', () => {
-  for (const network of NETWORKS) {
-    it(`holds every tensor to the bit, and the network: ${network.layers}`, () => {
-      const phi = phiOf(network);
-      const files = unzip(encodeNpz(network, phi));
-      const tensors = phiTensors(network);
+  for (const architecture of NETWORKS) {
+    it(`holds every tensor to the bit, and the architecture: ${architecture.layers}`, () => {
+      const phi = phiOf(architecture);
+      const files = unzip(encodeNpz(architecture, phi));
+      const tensors = phiTensors(architecture);
       const names = [...tensors.map(({ name }) => name), 'layers', 'preprocessing', 'output_scale'];
       assert.deepEqual(
         [...files.keys()],
@@ -103,32 +104,32 @@ describe('encodeNpz()', () => {
         assertBits(data, phi.slice(offset, offset + length));
       }
       const layers = parseNpy(files.get('layers.npy')!);
-      assert.deepEqual([layers.type, layers.shape], ['<i8', [network.layers.length]]);
+      assert.deepEqual([layers.type, layers.shape], ['<i8', [architecture.layers.length]]);
       assert.deepEqual(
-        network.layers.map((_, i) => Number(layers.data.readBigInt64LE(8 * i))),
-        network.layers,
+        architecture.layers.map((_, i) => Number(layers.data.readBigInt64LE(8 * i))),
+        architecture.layers,
       );
       const text = parseNpy(files.get('preprocessing.npy')!);
-      assert.deepEqual([text.type, text.shape], [`<U${network.preprocessing.length}`, []]);
-      assert.equal(text.data.toString('utf16le').replaceAll('\0', ''), network.preprocessing);
+      assert.deepEqual([text.type, text.shape], [`<U${architecture.preprocessing.length}`, []]);
+      assert.equal(text.data.toString('utf16le').replaceAll('\0', ''), architecture.preprocessing);
       const scale = parseNpy(files.get('output_scale.npy')!);
-      assert.deepEqual([scale.type, scale.shape, scale.data.readDoubleLE()], ['<f8', [], network.outputScale]);
+      assert.deepEqual([scale.type, scale.shape, scale.data.readDoubleLE()], ['<f8', [], architecture.outputScale]);
     });
   }
 });
 
 describe('encodeJson()', () => {
-  for (const network of NETWORKS) {
-    it(`holds every tensor to the bit, and the network: ${network.layers}`, () => {
-      const phi = phiOf(network);
-      const { tensors, ...properties } = JSON.parse(encodeJson(network, phi)) as {
+  for (const architecture of NETWORKS) {
+    it(`holds every tensor to the bit, and the architecture: ${architecture.layers}`, () => {
+      const phi = phiOf(architecture);
+      const { tensors, ...properties } = JSON.parse(encodeJson(architecture, phi)) as {
         tensors: Record<string, { shape: number[]; values: number[] }>;
       };
-      const { layers, preprocessing, outputScale } = network;
+      const { layers, preprocessing, outputScale } = architecture;
       assert.deepEqual(properties, { format: 'lopt', layers, preprocessing, output_scale: outputScale });
       assert.deepEqual(
         Object.entries(tensors).map(([name, { shape }]) => [name, shape]),
-        phiTensors(network).map(({ name, shape }) => [name, shape]),
+        phiTensors(architecture).map(({ name, shape }) => [name, shape]),
       );
       const stored = Float32Array.from(Object.values(tensors).flatMap(({ values }) => values));
       assertBits(new Uint8Array(stored.buffer), phi);
@@ -137,16 +138,16 @@ describe('encodeJson()', () => {
 });
 
 describe('encodeTorch()', () => {
-  for (const network of NETWORKS) {
-    it(`holds φ to the bit, and the network: ${network.layers}`, () => {
-      const phi = phiOf(network);
-      const source = encodeTorch(network, phi);
+  for (const architecture of NETWORKS) {
+    it(`holds φ to the bit, and the architecture: ${architecture.layers}`, () => {
+      const phi = phiOf(architecture);
+      const source = encodeTorch(architecture, phi);
       const base64 = /^PHI = \(\n(.*?)^\)\n/ms.exec(source)![1]!.replaceAll(/[\s"]/g, '');
       assertBits(Buffer.from(base64, 'base64'), phi);
-      assert.ok(source.includes(`\nLAYERS = [${network.layers.join(', ')}]\n`));
-      assert.ok(source.includes(`\nPREPROCESSING = "${network.preprocessing}"\n`));
+      assert.ok(source.includes(`\nLAYERS = [${architecture.layers.join(', ')}]\n`));
+      assert.ok(source.includes(`\nPREPROCESSING = "${architecture.preprocessing}"\n`));
       const scale = /^OUTPUT_SCALE = (.*)$/m.exec(source)![1];
-      assert.equal(Number(scale), network.outputScale);
+      assert.equal(Number(scale), architecture.outputScale);
       assert.ok(source.split('\n').every((line) => line.length <= 120));
     });
   }
@@ -155,7 +156,7 @@ describe('encodeTorch()', () => {
 /** Gradients [steps][coordinates], the updates that our definition makes of them, and what PyTorch is to do the same with. */
 interface TorchCase {
   name: string;
-  network: Network;
+  architecture: LstmConfig;
   phi: Float32Array;
   gradients: number[][];
   /** By layer; null for zeros. */
@@ -168,7 +169,7 @@ function torchCases(): TorchCase[] {
     const rows = Array.from({ length: steps }, (_, t) => [
       ...gradients.subarray(t * coordinates, (t + 1) * coordinates),
     ]);
-    return { name, network: networkOf(fixture), phi, gradients: rows, state: initialState };
+    return { name, architecture: networkOf(fixture), phi, gradients: rows, state: initialState };
   });
   // as in a minimisation: a hundred steps, from 10 to 1e-7
   const falling = Array.from({ length: 100 }, (_, t) => {
@@ -176,30 +177,30 @@ function torchCases(): TorchCase[] {
     fillNormal(foldIn(seedKey(2), t), row, 0, 10 * 10 ** (-8 * (t / 99)));
     return [...row];
   });
-  const { phi, network } = windows[1]!;
-  return [...windows, { name: 'a hundred falling gradients', network, phi, gradients: falling, state: null }];
+  const { phi, architecture } = windows[1]!;
+  return [...windows, { name: 'a hundred falling gradients', architecture, phi, gradients: falling, state: null }];
 }
 
-function ourUpdates({ network, phi, gradients, state }: TorchCase): number[][] {
+function ourUpdates({ architecture, phi, gradients, state }: TorchCase): number[][] {
   let now = state
     ? state.map(({ hidden, cell }) => ({ hidden: Float64Array.from(hidden), cell: Float64Array.from(cell) }))
-    : zeroLstmState(network, gradients[0]!.length);
+    : zeroLstmState(architecture, gradients[0]!.length);
   return gradients.map((gradient) => {
-    const step = lstmStep(network, Float64Array.from(phi), Float64Array.from(gradient), now);
+    const step = lstmStep(architecture, Float64Array.from(phi), Float64Array.from(gradient), now);
     now = step.state;
     return [...step.updates];
   });
 }
 
 /** [coordinates × units] as rows, under the names that the exported optimizer has for them. */
-function namedState({ network, state }: TorchCase): Record<string, number[][]> | null {
+function namedState({ architecture, state }: TorchCase): Record<string, number[][]> | null {
   if (!state) return null;
   const rowsOf = (values: Float32Array, units: number) =>
     Array.from({ length: values.length / units }, (_, row) => [...values.subarray(row * units, (row + 1) * units)]);
   return Object.fromEntries(
     state.flatMap(({ hidden, cell }, layer) => [
-      [`hidden_${layer + 1}`, rowsOf(hidden, network.layers[layer]!)],
-      [`cell_${layer + 1}`, rowsOf(cell, network.layers[layer]!)],
+      [`hidden_${layer + 1}`, rowsOf(hidden, architecture.layers[layer]!)],
+      [`cell_${layer + 1}`, rowsOf(cell, architecture.layers[layer]!)],
     ]),
   );
 }
@@ -211,7 +212,7 @@ describe('PyTorch', () => {
     const cases = torchCases();
     const asked = cases.flatMap((each, index) => {
       const module = join(folder, `phi_${index}.py`);
-      writeFileSync(module, encodeTorch(each.network, each.phi));
+      writeFileSync(module, encodeTorch(each.architecture, each.phi));
       const { gradients } = each;
       return ['float32', 'float64'].map((dtype) => ({ module, dtype, gradients, state: namedState(each) }));
     });
@@ -232,17 +233,17 @@ describe('PyTorch', () => {
 
   it('and numpy read the φ file and the .npz to the bit', (test) => {
     if (!hasPython(test, 'numpy', 'torch', 'safetensors')) return;
-    const folders = NETWORKS.map((network) => {
+    const folders = NETWORKS.map((architecture) => {
       const folder = temporaryFolder(test);
-      writePhi(join(folder, 'phi.safetensors'), network, phiOf(network));
-      writeFileSync(join(folder, 'phi.npz'), encodeNpz(network, phiOf(network)));
+      writePhi(join(folder, 'phi.safetensors'), architecture, phiOf(architecture));
+      writeFileSync(join(folder, 'phi.npz'), encodeNpz(architecture, phiOf(architecture)));
       return folder;
     });
     const answers = runPython('phi_read.py', ...folders) as Record<string, Record<string, unknown>>[];
-    for (const [index, network] of NETWORKS.entries()) {
-      const phi = phiOf(network);
+    for (const [index, architecture] of NETWORKS.entries()) {
+      const phi = phiOf(architecture);
       const { metadata, ...readers } = answers[index]!;
-      const { layers, preprocessing, outputScale } = network;
+      const { layers, preprocessing, outputScale } = architecture;
       assert.deepEqual(metadata, {
         format: 'lopt',
         layers: layers.join(','),
@@ -255,7 +256,7 @@ describe('PyTorch', () => {
         bytes: Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64'),
       });
       const tensors = Object.fromEntries(
-        phiTensors(network).map(({ name, shape, offset, length }) => [
+        phiTensors(architecture).map(({ name, shape, offset, length }) => [
           name,
           array('float32', shape, phi.slice(offset, offset + length)),
         ]),

@@ -123,7 +123,7 @@ async function trainOverNats(test: TestContext, member: number): Promise<string>
   );
   try {
     const { state } = await coordinator.run();
-    return sha256(encodePhi(config.network, new Float32Array(state.phi)));
+    return sha256(encodePhi(config.architecture, new Float32Array(state.phi)));
   } finally {
     for (const { worker, bus } of workers) {
       await worker.drain();

@@ -113,7 +113,7 @@ export class Attacker {
   /** Messages of the run with one thing wrong. */
   wrongShapes(): void {
     const { config, workers } = this.#options;
-    const length = phiLength(config.network);
+    const length = phiLength(config.architecture);
     const worker = workers[this.#below(workers.length)]!;
     const digest = digestOf(config);
     const node = {
@@ -169,7 +169,7 @@ export class Attacker {
       return;
     }
     const node = { level: 0, index: 0, loss: 1, finalLoss: 1, healthy: 1, problems: config.problems };
-    const gradient = new Float32Array(phiLength(config.network)).fill(7);
+    const gradient = new Float32Array(phiLength(config.architecture)).fill(7);
     const worker = workers[0]!;
     const result = { type: 'result', worker, digest, round: 20, node: { ...node, gradient }, replayed: 0 };
     this.#connection.publish(subjects.mail, this.#packet(encode(result)));

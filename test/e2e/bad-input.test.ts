@@ -172,8 +172,8 @@ describe('lopt train --config answers a wrong file with one sentence', () => {
 });
 
 describe('lopt answers a damaged φ file with one sentence', () => {
-  const network = { layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
-  const whole = Buffer.from(encodePhi(network, new Float32Array(phiLength(network)).fill(0.5)));
+  const architecture = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
+  const whole = Buffer.from(encodePhi(architecture, new Float32Array(phiLength(architecture)).fill(0.5)));
   const withNaN = Buffer.from(whole);
   withNaN.writeFloatLE(Number.NaN, withNaN.length - 4);
   const files: readonly [name: string, bytes: Buffer, sentence: string][] = [

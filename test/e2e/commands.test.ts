@@ -42,9 +42,11 @@ test('lopt train writes what its folder is said to hold, a line a round and an e
     lines.filter(({ evaluation }) => evaluation !== undefined).map(({ evaluation }) => evaluation),
     [0, 9, 18, 20],
   );
-  const { config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as { config: { network: unknown } };
+  const { config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as {
+    config: { architecture: unknown };
+  };
   for (const name of ['phi.safetensors', 'last.safetensors']) {
-    assert.deepEqual(readPhi(join(out, name)).network, config.network);
+    assert.deepEqual(readPhi(join(out, name)).architecture, config.architecture);
   }
   for (const name of ['journal', 'checkpoints', 'report.html']) assert.ok(existsSync(join(out, name)), name);
 });
@@ -117,13 +119,13 @@ test('lopt eval prints a table and writes the figures of the learned and of ever
 
 test('lopt export writes beside φ, or where it is told to, and the same bytes again', async (context) => {
   const folder = temporaryFolder(context);
-  const network = { layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
-  const phi = new Float32Array(phiLength(network)).fill(0.5);
-  writePhi(join(folder, 'phi.safetensors'), network, phi);
+  const architecture = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
+  const phi = new Float32Array(phiLength(architecture)).fill(0.5);
+  writePhi(join(folder, 'phi.safetensors'), architecture, phi);
   for (const [to, name, bytes] of [
-    ['npz', 'phi.npz', encodeNpz(network, phi)],
-    ['json', 'phi.json', Buffer.from(encodeJson(network, phi))],
-    ['torch', 'phi.py', Buffer.from(encodeTorch(network, phi))],
+    ['npz', 'phi.npz', encodeNpz(architecture, phi)],
+    ['json', 'phi.json', Buffer.from(encodeJson(architecture, phi))],
+    ['torch', 'phi.py', Buffer.from(encodeTorch(architecture, phi))],
   ] as const) {
     const args = ['export', 'phi.safetensors', '--to', to];
     const { code, stdout, stderr } = await lopt(args, folder);

@@ -90,7 +90,7 @@ async function train(test: TestContext, setup: Setup): Promise<string> {
   });
   try {
     const { state } = await coordinator.run();
-    return sha256(encodePhi(config.network, new Float32Array(state.phi)));
+    return sha256(encodePhi(config.architecture, new Float32Array(state.phi)));
   } finally {
     for (const worker of all) worker.abandon();
     for (const pool of pools) await pool.close();

@@ -100,7 +100,7 @@ async function trainOn(
   });
   try {
     const { state } = await coordinator.run();
-    return sha256(encodePhi(config.network, new Float32Array(state.phi)));
+    return sha256(encodePhi(config.architecture, new Float32Array(state.phi)));
   } finally {
     await cluster.close();
     await bus.close();

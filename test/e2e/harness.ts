@@ -72,12 +72,12 @@ export async function trainConfig(
     logger: silentLogger,
     ...options,
   });
-  return sha256(encodePhi(config.network, new Float32Array(end.state.phi)));
+  return sha256(encodePhi(config.architecture, new Float32Array(end.state.phi)));
 }
 
 /** Writes metrics.jsonl and the event files of a run of this configuration. */
-export function reportInto(folder: string, { network }: Configured['config']): RunReport {
-  return new RunReport([new MetricsFile(join(folder, 'metrics.jsonl')), new EventFiles(folder, network)]);
+export function reportInto(folder: string, { architecture }: Configured['config']): RunReport {
+  return new RunReport([new MetricsFile(join(folder, 'metrics.jsonl')), new EventFiles(folder, architecture)]);
 }
 
 /** The rounds and evaluations that stand in metrics.jsonl, and in the event files. */

@@ -54,8 +54,8 @@ async function trainInPage(page: Page, backend: string, compute: string): Promis
 
 test('LearnedOptimizer trains in Chromium as in Node, by the kernel and on WebGL', async (context) => {
   const phi = join(temporaryFolder(context), 'phi.safetensors');
-  const { network, phi: values } = momentumPhi();
-  writePhi(phi, network, values);
+  const { architecture, phi: values } = momentumPhi();
+  writePhi(phi, architecture, values);
   const expected = await trainClassifier('cpu', phi, 'auto');
   assert.equal(expected.leaked, 0);
   assert.deepEqual(expected.resumedLosses, expected.losses.slice(10));

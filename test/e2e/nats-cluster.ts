@@ -94,5 +94,5 @@ export async function coordinate(
   });
   const { state } = await coordinator.run();
   await bus.close();
-  return sha256(encodePhi(config.network, new Float32Array(state.phi)));
+  return sha256(encodePhi(config.architecture, new Float32Array(state.phi)));
 }

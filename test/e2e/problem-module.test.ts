@@ -42,7 +42,7 @@ async function trainExample(folder: string, threads: number, options: Partial<Em
     logger: silentLogger,
     ...options,
   });
-  return sha256(encodePhi(config.network, new Float32Array(end.state.phi)));
+  return sha256(encodePhi(config.architecture, new Float32Array(end.state.phi)));
 }
 
 describe('the example, as the README names it', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { canonicalJson, dataDifference, digestOf } from '../../shared/config.js';
+import { canonicalJson } from '../../shared/canonical-json.js';
+import { dataDifference, digestOf } from '../../shared/config.js';
 import { runConfig } from '../fixtures/run-config.js';
 
 test('canonicalJson() gives equal values equal texts, whatever the order of their keys', () => {

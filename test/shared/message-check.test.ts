@@ -6,7 +6,7 @@ import { checkAnnouncement, MessageChecker } from '../../shared/message-check.js
 import type { ToCoordinator, ToWorker } from '../../shared/messages.js';
 import { phiLength } from '../../shared/phi.js';
 import { ShapeError } from '../../shared/shape.js';
-import { PLAIN_TRAINING } from '../../shared/training.js';
+import { NO_CURRICULUM } from '../../shared/training.js';
 import { seededRandom } from '../e2e/harness.js';
 import { runConfig } from '../fixtures/run-config.js';
 
@@ -15,10 +15,10 @@ const CONFIG = runConfig({
   shards: 5,
   problemOptions: { dimension: 3, kind: 'normal', scales: [1, 2] },
   dataHashes: { a: 'b' },
-  training: { ...PLAIN_TRAINING, horizons: [50] },
+  curriculum: { ...NO_CURRICULUM, horizons: [50] },
 });
 const DIGEST = digestOf(CONFIG);
-const LENGTH = phiLength(CONFIG.network);
+const LENGTH = phiLength(CONFIG.architecture);
 const WORKER = 'host-1_b';
 
 function vector(): Float32Array {
@@ -200,18 +200,26 @@ describe('MessageChecker', () => {
       { problemOptions: { a: { b: 1 } } },
       { problemOptions: { a: [1, '2'] } },
       { problemOptions: [] },
-      { network: { ...CONFIG.network, layers: [0] } },
-      { network: { ...CONFIG.network, layers: Array(65).fill(1) } },
-      { network: { ...CONFIG.network, preprocessing: 'other' } },
+      { architecture: { ...CONFIG.architecture, type: 'other' } },
+      { architecture: { ...CONFIG.architecture, layers: [0] } },
+      { architecture: { ...CONFIG.architecture, layers: Array(65).fill(1) } },
+      { architecture: { ...CONFIG.architecture, preprocessing: 'other' } },
       { outer: { ...CONFIG.outer, clip: null } },
       { outer: {} },
       { strict: 1 },
-      { training: { ...PLAIN_TRAINING, longestUnroll: 2 } },
-      { training: { ...PLAIN_TRAINING, lossWeights: 'first' } },
-      { training: { ...PLAIN_TRAINING, horizons: Array(65).fill(1) } },
-      { training: {} },
-      { training: { ...PLAIN_TRAINING, slopeLimit: -1 } },
-      { secondDerivatives: true, network: { ...CONFIG.network, preprocessing: 'both' } },
+      { longestUnroll: 2 },
+      { stagger: 1 },
+      { estimator: { ...CONFIG.estimator, lossWeights: 'first' } },
+      { estimator: { ...CONFIG.estimator, type: 'other' } },
+      { estimator: { ...CONFIG.estimator, slopeLimit: -1 } },
+      { estimator: {} },
+      { estimator: null },
+      { curriculum: { ...NO_CURRICULUM, horizons: Array(65).fill(1) } },
+      { augmentation: {} },
+      {
+        estimator: { ...CONFIG.estimator, secondDerivatives: true },
+        architecture: { ...CONFIG.architecture, preprocessing: 'both' },
+      },
       { initialPhi: 'abc' },
       { engine: 'x'.repeat(65) },
       { dataHashes: { file: 1 } },

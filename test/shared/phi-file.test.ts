@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { initialPhi, type Network } from '../../shared/phi.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
+import { initialPhi } from '../../shared/phi.js';
 import { readPhi, writePhi } from '../../shared/phi-file.js';
 import { encodePhi } from '../../shared/phi-format.js';
 import { seedKey } from '../../shared/random.js';
@@ -11,7 +12,7 @@ import { decodeSafeTensors, encodeSafeTensors, type NamedTensor } from '../../sh
 import { assertFileError } from '../fixtures/damaged-files.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 
-const NETWORK: Network = { layers: [3, 2], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = { type: 'lstm', layers: [3, 2], preprocessing: 'log-and-sign', outputScale: 0.1 };
 
 function somePhi(): Float32Array {
   return Float32Array.from(initialPhi(NETWORK, seedKey(1)));
@@ -35,16 +36,16 @@ function writeChanged(
 describe('writePhi() and readPhi()', () => {
   it('give φ, its network and the hash of its file back', (test) => {
     const path = join(temporaryFolder(test), 'phi.safetensors');
-    const others: Network[] = [
-      { layers: [20, 20], preprocessing: 'none', outputScale: 1 / 3 },
+    const others: LstmConfig[] = [
+      { type: 'lstm', layers: [20, 20], preprocessing: 'none', outputScale: 1 / 3 },
       { ...NETWORK, preprocessing: 'rnnprop' },
       { ...NETWORK, preprocessing: 'both' },
     ];
-    for (const network of [NETWORK, ...others]) {
-      const phi = Float32Array.from(initialPhi(network, seedKey(1)));
-      writePhi(path, network, phi);
+    for (const architecture of [NETWORK, ...others]) {
+      const phi = Float32Array.from(initialPhi(architecture, seedKey(1)));
+      writePhi(path, architecture, phi);
       const hash = createHash('sha256').update(readFileSync(path)).digest('hex');
-      assert.deepEqual(readPhi(path), { network, phi, hash });
+      assert.deepEqual(readPhi(path), { architecture, phi, hash });
     }
   });
 
@@ -59,7 +60,10 @@ describe('encodePhi()', () => {
   it('gives bytes that depend on φ and its network alone', () => {
     const bytes = encodePhi(NETWORK, somePhi());
     const view = new Float32Array([5, ...somePhi(), 5]).subarray(1, somePhi().length + 1);
-    assert.deepEqual(encodePhi({ outputScale: 0.1, preprocessing: 'log-and-sign', layers: [3, 2] }, view), bytes);
+    assert.deepEqual(
+      encodePhi({ outputScale: 0.1, preprocessing: 'log-and-sign', type: 'lstm', layers: [3, 2] }, view),
+      bytes,
+    );
     const other = somePhi();
     other[7]! += 2 ** -20;
     assert.notDeepEqual(encodePhi(NETWORK, other), bytes);
@@ -89,14 +93,14 @@ describe('readPhi()', () => {
       );
     const cases: [Parameters<typeof writeChanged>[1], RegExp][] = [
       [{ metadata: { format: 'pt' } }, /format "lopt", got "pt"/],
-      [{ metadata: { layers: '' } }, /list the layers' units, got ""/],
-      [{ metadata: { layers: '3,0' } }, /list the layers' units, got "3,0"/],
-      [{ metadata: { layers: '3,x' } }, /list the layers' units, got "3,x"/],
-      [{ metadata: { layers: '3,2,1,1,1,1,1,1,1' } }, /at most 8 layers, got 9/],
-      [{ metadata: { layers: '3' } }, /"output\/weights" must have shape \[3, 1\], got \[2, 1\]/],
-      [{ metadata: { layers: '3,2,2' } }, /"lstm_3\/weights" is missing/],
-      [{ metadata: { layers: '4,2' } }, /"lstm_1\/weights" must have shape \[6, 16\], got \[5, 12\]/],
-      [{ metadata: { layers: '1000000000' } }, /"lstm_1\/weights" must have shape/],
+      [{ metadata: { type: 'lstm', layers: '' } }, /list the layers' units, got ""/],
+      [{ metadata: { type: 'lstm', layers: '3,0' } }, /list the layers' units, got "3,0"/],
+      [{ metadata: { type: 'lstm', layers: '3,x' } }, /list the layers' units, got "3,x"/],
+      [{ metadata: { type: 'lstm', layers: '3,2,1,1,1,1,1,1,1' } }, /at most 8 layers, got 9/],
+      [{ metadata: { type: 'lstm', layers: '3' } }, /"output\/weights" must have shape \[3, 1\], got \[2, 1\]/],
+      [{ metadata: { type: 'lstm', layers: '3,2,2' } }, /"lstm_3\/weights" is missing/],
+      [{ metadata: { type: 'lstm', layers: '4,2' } }, /"lstm_1\/weights" must have shape \[6, 16\], got \[5, 12\]/],
+      [{ metadata: { type: 'lstm', layers: '1000000000' } }, /"lstm_1\/weights" must have shape/],
       [{ metadata: { preprocessing: 'none' } }, /"lstm_1\/weights" must have shape \[4, 12\], got \[5, 12\]/],
       [{ metadata: { preprocessing: 'log' } }, /one of log-and-sign, none, rnnprop, both, got "log"/],
       [{ metadata: { output_scale: '0' } }, /output scale must be positive, got "0"/],

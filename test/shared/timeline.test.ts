@@ -3,12 +3,14 @@ import { describe, it } from 'node:test';
 import type { RunConfig } from '../../shared/config.js';
 import { windowOf } from '../../shared/episodes.js';
 import { type ShardPlace, type Timeline, timelineAt } from '../../shared/timeline.js';
-import { PLAIN_TRAINING, type TrainingConfig } from '../../shared/training.js';
 import { shuffled } from '../fixtures/draws.js';
 import { runConfig } from '../fixtures/run-config.js';
 
-function configOf(training: Partial<TrainingConfig>, changes: Partial<RunConfig> = {}): RunConfig {
-  return runConfig({ horizon: 23, unroll: 5, shards: 4, ...changes, training: { ...PLAIN_TRAINING, ...training } });
+type Training = Partial<Pick<RunConfig, 'stagger' | 'longestUnroll'>> & { horizons?: readonly number[] };
+
+function configOf({ horizons = [], ...training }: Training, changes: Partial<RunConfig> = {}): RunConfig {
+  const curriculum = { horizons, patience: 3 };
+  return runConfig({ horizon: 23, unroll: 5, shards: 4, curriculum, ...training, ...changes });
 }
 
 /** What a shard computes in rounds 1 to `rounds`. */
@@ -37,7 +39,7 @@ function episodesOf(places: readonly ShardPlace[]): ShardPlace[][] {
   return episodes;
 }
 
-const OPTIONS: [name: string, training: Partial<TrainingConfig>, grown: number[]][] = [
+const OPTIONS: [name: string, training: Training, grown: number[]][] = [
   ['no options', {}, []],
   ['staggered episodes', { stagger: true }, []],
   ['drawn unrolls', { longestUnroll: 17 }, []],

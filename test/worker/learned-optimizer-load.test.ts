@@ -14,7 +14,7 @@ import { somePhi } from '../contracts/engine.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { NETWORK, withVariables } from '../fixtures/learned.js';
 
-const PHI = { network: NETWORK, phi: somePhi(NETWORK) };
+const PHI = { architecture: NETWORK, phi: somePhi(NETWORK) };
 
 /** A server on loopback that knows /phi.safetensors alone; its address. */
 async function serve(context: TestContext): Promise<string> {

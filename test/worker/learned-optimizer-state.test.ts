@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { LearnedOptimizer } from 'lopt';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { LoptError } from '../../shared/errors.js';
-import type { Network } from '../../shared/phi.js';
 import { relativeError, somePhi } from '../contracts/engine.js';
 import { disposeTensorsOfTests, NETWORK, stepAll, valuesOf, WAYS, withVariables } from '../fixtures/learned.js';
 
 const SHAPES = [[5, 15], [], [4]];
 
-function make(compute: (typeof WAYS)[number], network: Network = NETWORK): LearnedOptimizer {
-  return new LearnedOptimizer({ network, phi: somePhi(network) }, { compute });
+function make(compute: (typeof WAYS)[number], architecture: LstmConfig = NETWORK): LearnedOptimizer {
+  return new LearnedOptimizer({ architecture, phi: somePhi(architecture) }, { compute });
 }
 
 /** The values of variables after steps `first` to `end` − 1. */
@@ -150,8 +150,8 @@ describe('LearnedOptimizer getWeights() and setWeights()', () => {
 
   it('refuse what is of another optimizer, another network or other variables', async () => {
     const { weights } = await interrupted('kernel');
-    const refused = async (given: typeof weights, network: Network, why: RegExp) => {
-      const optimizer = make('kernel', network);
+    const refused = async (given: typeof weights, architecture: LstmConfig, why: RegExp) => {
+      const optimizer = make('kernel', architecture);
       await assert.rejects(
         optimizer.setWeights(given),
         (error) => error instanceof LoptError && why.test(error.message),

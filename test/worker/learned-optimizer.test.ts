@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { LearnedOptimizer } from 'lopt';
-import { PREPROCESSINGS } from '../../shared/phi.js';
+import { PREPROCESSINGS } from '../../shared/architectures/lstm.js';
 import { lstmStep, zeroLstmState } from '../../worker/architectures/lstm/definition.js';
 import { loadImages } from '../../worker/problems/images/load.js';
 import { networkOf, relativeError, somePhi } from '../contracts/engine.js';
@@ -40,10 +40,10 @@ describe('LearnedOptimizer applyGradients()', () => {
 
   for (const compute of WAYS) {
     for (const fixture of loadWindowFixtures()) {
-      it(`agrees with the same network in JAX within 1e-5, by ${compute}: ${fixture.name}`, async () => {
+      it(`agrees with the same architecture in JAX within 1e-5, by ${compute}: ${fixture.name}`, async () => {
         const { coordinates, steps, gradients, expected, phi } = fixture;
         await withVariables(SHAPES, async (variables) => {
-          const optimizer = new LearnedOptimizer({ network: networkOf(fixture), phi }, { compute });
+          const optimizer = new LearnedOptimizer({ architecture: networkOf(fixture), phi }, { compute });
           await optimizer.setWeights(
             weightsOf(
               fixture,
@@ -79,17 +79,17 @@ describe('LearnedOptimizer applyGradients()', () => {
       });
     }
 
-    for (const network of PREPROCESSINGS.map((preprocessing) => ({ ...NETWORK, preprocessing })))
-      it(`agrees with the plain definition within 1e-5 over many blocks of coordinates, by ${compute}, ${network.preprocessing}`, async () => {
-        const phi = somePhi(network);
+    for (const architecture of PREPROCESSINGS.map((preprocessing) => ({ ...NETWORK, preprocessing })))
+      it(`agrees with the plain definition within 1e-5 over many blocks of coordinates, by ${compute}, ${architecture.preprocessing}`, async () => {
+        const phi = somePhi(architecture);
         await withVariables([[13, 11]], async ([variable]) => {
-          const optimizer = new LearnedOptimizer({ network, phi }, { compute });
-          let state = zeroLstmState(network, 143);
+          const optimizer = new LearnedOptimizer({ architecture, phi }, { compute });
+          let state = zeroLstmState(architecture, 143);
           for (let step = 0; step < 5; step++) {
             variable!.assign(tf.zerosLike(variable!));
             stepAll(optimizer, [variable!], step);
             const gradient = Float64Array.from(someGradient(143, 100 * step));
-            const next = lstmStep(network, Float64Array.from(phi), gradient, state);
+            const next = lstmStep(architecture, Float64Array.from(phi), gradient, state);
             state = next.state;
             assert.ok(relativeError(valuesOf([variable!])[0]!, next.updates) < 1e-5, `step ${step}`);
           }
@@ -100,7 +100,7 @@ describe('LearnedOptimizer applyGradients()', () => {
     it(`leaves the variable and the state of an absent gradient as they are, by ${compute}`, async () => {
       await withVariables([[3], [2]], async (variables) => {
         const [a, b] = variables as [tf.Variable, tf.Variable];
-        const optimizer = new LearnedOptimizer({ network: NETWORK, phi: somePhi(NETWORK) }, { compute });
+        const optimizer = new LearnedOptimizer({ architecture: NETWORK, phi: somePhi(NETWORK) }, { compute });
         const stateOfB = async () => (await optimizer.getWeights())[2]!.tensor.dataSync().slice();
         stepAll(optimizer, variables, 1);
         const before = [valuesOf([b]), await stateOfB()];
@@ -111,7 +111,7 @@ describe('LearnedOptimizer applyGradients()', () => {
         assert.equal(optimizer.iterations, 3);
 
         // b goes on from there as if the others' steps had not been
-        const alone = new LearnedOptimizer({ network: NETWORK, phi: somePhi(NETWORK) }, { compute });
+        const alone = new LearnedOptimizer({ architecture: NETWORK, phi: somePhi(NETWORK) }, { compute });
         await withVariables([[3], [2]], async (others) => {
           stepAll(alone, others, 1);
           stepAll(alone, others, 2);
@@ -125,7 +125,7 @@ describe('LearnedOptimizer applyGradients()', () => {
     it(`leaves no tensor behind: not in 100 steps, nor getWeights(), nor within tidy(), by ${compute}`, async () => {
       const before = tf.memory().numTensors;
       await withVariables([[3], [2, 2], []], async (variables) => {
-        const optimizer = new LearnedOptimizer({ network: NETWORK, phi: somePhi(NETWORK) }, { compute });
+        const optimizer = new LearnedOptimizer({ architecture: NETWORK, phi: somePhi(NETWORK) }, { compute });
         tf.tidy(() => stepAll(optimizer, variables, 0));
         await optimizer.getWeights();
         const after = tf.memory().numTensors;
@@ -157,7 +157,7 @@ describe('LearnedOptimizer applyGradients()', () => {
       });
     });
 
-    it(`trains a network on MNIST by model.compile() and fit(), by ${compute}`, async () => {
+    it(`trains a architecture on MNIST by model.compile() and fit(), by ${compute}`, async () => {
       const { pixels, labels } = loadImages().splits.train;
       const count = 256;
       const images = tf.tensor2d(
@@ -182,7 +182,7 @@ describe('LearnedOptimizer applyGradients()', () => {
   }
 
   it('gives the same by tensors in more than one chunk as by the kernel', async () => {
-    const phi = { network: { ...NETWORK, layers: [2] }, phi: somePhi({ ...NETWORK, layers: [2] }) };
+    const phi = { architecture: { ...NETWORK, layers: [2] }, phi: somePhi({ ...NETWORK, layers: [2] }) };
     await withVariables([[70_001], [70_001]], async ([kernel, tensors]) => {
       const optimizers = [
         [new LearnedOptimizer(phi, { compute: 'kernel' }), kernel!],

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Network, PREPROCESSINGS } from '../../shared/phi.js';
+import { type LstmConfig, PREPROCESSINGS } from '../../shared/architectures/lstm.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import { type LstmLayerState, lstmStep, zeroLstmState } from '../../worker/architectures/lstm/definition.js';
 import { networkOf, relativeError } from '../contracts/engine.js';
 import { loadWindowFixtures, type WindowFixture } from '../fixtures/window.js';
 
 /** g_0…g_{K−1} [K × N] and h_K of a fixture under any φ. */
-function unroll(fixture: WindowFixture, network: Network, phi: Float64Array) {
+function unroll(fixture: WindowFixture, architecture: LstmConfig, phi: Float64Array) {
   const { coordinates, steps } = fixture;
   const gradients = Float64Array.from(fixture.gradients);
   const updates = new Float64Array(steps * coordinates);
@@ -16,7 +16,7 @@ function unroll(fixture: WindowFixture, network: Network, phi: Float64Array) {
     cell: Float64Array.from(cell),
   }));
   for (let s = 0; s < steps; s++) {
-    const step = lstmStep(network, phi, gradients.subarray(s * coordinates, (s + 1) * coordinates), state);
+    const step = lstmStep(architecture, phi, gradients.subarray(s * coordinates, (s + 1) * coordinates), state);
     updates.set(step.updates, s * coordinates);
     state = step.state;
   }
@@ -24,9 +24,9 @@ function unroll(fixture: WindowFixture, network: Network, phi: Float64Array) {
 }
 
 /** Σ_s <g_s(φ), Σ_{t>s} ∇_t>, the gradients held fixed. */
-function frozenLoss(fixture: WindowFixture, network: Network, phi: Float64Array): number {
+function frozenLoss(fixture: WindowFixture, architecture: LstmConfig, phi: Float64Array): number {
   const { coordinates, steps, gradients } = fixture;
-  const { updates } = unroll(fixture, network, phi);
+  const { updates } = unroll(fixture, architecture, phi);
   const signal = new Float64Array(coordinates);
   let loss = 0;
   for (let s = steps - 1; s >= 0; s--) {
@@ -40,12 +40,12 @@ function frozenLoss(fixture: WindowFixture, network: Network, phi: Float64Array)
 
 /** (L(φ + εv) − L(φ − εv)) / 2ε. */
 function slope(fixture: WindowFixture, phi: Float64Array, direction: ArrayLike<number>): number {
-  const network = networkOf(fixture);
+  const architecture = networkOf(fixture);
   const epsilon = 1e-6;
   const [above, below] = [epsilon, -epsilon].map((e) =>
     frozenLoss(
       fixture,
-      network,
+      architecture,
       phi.map((x, i) => x + e * direction[i]!),
     ),
   ) as [number, number];
@@ -56,7 +56,7 @@ describe('lstmStep()', () => {
   for (const fixture of loadWindowFixtures()) {
     const phi = Float64Array.from(fixture.phi);
 
-    it(`agrees with the same network in JAX within 1e-12: ${fixture.name}`, () => {
+    it(`agrees with the same architecture in JAX within 1e-12: ${fixture.name}`, () => {
       const { updates, state } = unroll(fixture, networkOf(fixture), phi);
       assert.ok(relativeError(updates, fixture.expected.updates) < 1e-12);
       state.forEach(({ hidden, cell }, layer) => {
@@ -86,7 +86,7 @@ describe('lstmStep()', () => {
   }
 
   it("reads RNNProp's inputs: the bias of the running means is corrected as in Adam", () => {
-    const network: Network = { layers: [1], preprocessing: 'rnnprop', outputScale: 1 };
+    const architecture: LstmConfig = { type: 'lstm', layers: [1], preprocessing: 'rnnprop', outputScale: 1 };
     // rows: ∇/√v̂, m̂/√v̂, h; columns: i, c̃, f, o; then the biases, w and b of the output
     const weights = [0.5, -0.3, 0.2, 0.7, -0.4, 0.9, 0.1, 0.6, 0, 0, 0, 0];
     const phi = Float64Array.from([...weights, 0.1, 0.2, -0.1, 0.3, 1.5, -0.25]);
@@ -97,12 +97,12 @@ describe('lstmStep()', () => {
       [-7, 0, 0],
     ];
     const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
-    let state = zeroLstmState(network, 3);
+    let state = zeroLstmState(architecture, 3);
     const cells = [0, 0, 0];
     const means = [0, 0, 0];
     const squares = [0, 0, 0];
     gradients.forEach((row, index) => {
-      const step = lstmStep(network, phi, Float64Array.from(row), state);
+      const step = lstmStep(architecture, phi, Float64Array.from(row), state);
       state = step.state;
       const correction = 1 - 0.95 ** (index + 1);
       row.forEach((g, n) => {
@@ -130,8 +130,8 @@ describe('lstmStep()', () => {
       ['rnnprop', [...zeros, ...own([0, 1])]],
     ] as const;
     for (const [preprocessing, rows] of cases) {
-      const one: Network = { layers: [1], preprocessing, outputScale: 1 };
-      const both: Network = { ...one, preprocessing: 'both' };
+      const one: LstmConfig = { type: 'lstm', layers: [1], preprocessing, outputScale: 1 };
+      const both: LstmConfig = { ...one, preprocessing: 'both' };
       let [state, expected] = [zeroLstmState(both, 2), zeroLstmState(one, 2)];
       for (const gradient of [Float64Array.of(2, -1e-6), Float64Array.of(-0.1, 3), Float64Array.of(0, 1)]) {
         const step = lstmStep(both, Float64Array.from([...rows, ...rest]), gradient, state);
@@ -144,14 +144,14 @@ describe('lstmStep()', () => {
 
   for (const preprocessing of PREPROCESSINGS)
     it(`writes to nothing that it is given: ${preprocessing}`, () => {
-      const network: Network = { layers: [3, 2], preprocessing, outputScale: 0.1 };
+      const architecture: LstmConfig = { type: 'lstm', layers: [3, 2], preprocessing, outputScale: 0.1 };
       const given = {
         phi: new Float64Array(200).fill(0.3),
         gradient: Float64Array.of(1, -2e-6),
-        state: zeroLstmState(network, 2),
+        state: zeroLstmState(architecture, 2),
       };
       const before = structuredClone(given);
-      lstmStep(network, given.phi, given.gradient, given.state);
+      lstmStep(architecture, given.phi, given.gradient, given.state);
       assert.deepEqual(given, before);
     });
 });

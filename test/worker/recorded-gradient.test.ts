@@ -174,11 +174,11 @@ describe('RecordedGradient', { skip }, () => {
 
 describe('createWebGpuEngine()', { skip }, () => {
   it('window() makes no buffer once there was one of its kind', async (context) => {
-    const network = { layers: [4], preprocessing: 'log-and-sign', outputScale: 0.1 } as const;
+    const architecture = { type: 'lstm', layers: [4], preprocessing: 'log-and-sign', outputScale: 0.1 } as const;
     for (const [family, options] of FAMILIES) {
-      const engine = await createWebGpuEngine({ problems: await configure(family, options), network });
+      const engine = await createWebGpuEngine({ problems: await configure(family, options), architecture });
       const { device } = await loadWebGpu();
-      engine.loadPhi(somePhi(network));
+      engine.loadPhi(somePhi(architecture));
       let state = await engine.begin(seedKey(2), 3, 'train', true);
       const made = context.mock.method(device, 'createBuffer');
       const counts: number[] = [];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { LoptError } from '../../shared/errors.js';
-import type { Network } from '../../shared/phi.js';
 import { type Key, seedKey } from '../../shared/random.js';
 import { networkInput } from '../../worker/architectures/lstm/tensors.js';
 import { checkHessian } from '../../worker/engines/tensor/hessian.js';
@@ -25,7 +25,7 @@ testTensorEngine({
     // the engine's own backend, with what it mends
     const engine = await createReferenceEngine({
       problems: await configure('simple'),
-      network: { layers: [1], preprocessing: 'none', outputScale: 1 },
+      architecture: { type: 'lstm', layers: [1], preprocessing: 'none', outputScale: 1 },
     });
     engine.close();
     return tf;
@@ -36,14 +36,16 @@ testTensorEngine({ name: 'reference over tfjs wasm', load: wasmBackend, lacks: [
 describe('networkInput()', () => {
   it('has slopes of LogAndSign of at most the limit', async () => {
     await tf.setBackend('cpu');
-    const network: Network = { layers: [2], preprocessing: 'log-and-sign', outputScale: 1 };
+    const architecture: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'log-and-sign', outputScale: 1 };
     const gradients = tf.tensor1d([4, -0.5, 0.05, -1e-3, 1e-6]);
     for (const [limit, expected] of [
       [1, [0.025, -0.2, 1, -1, 1]],
       [0.1, [0.025, -0.1, 0.1, -0.1, 0.1]],
       [Number.POSITIVE_INFINITY, [0.025, -0.2, 2, -100, Math.exp(10)]],
     ] as const) {
-      const slopes = tf.grad((x) => tf.sum(networkInput(tf, network, x as tf.Tensor1D, undefined, limit)))(gradients);
+      const slopes = tf.grad((x) => tf.sum(networkInput(tf, architecture, x as tf.Tensor1D, undefined, limit)))(
+        gradients,
+      );
       assert.ok(relativeError(await slopes.data(), expected) < 1e-6, `${limit}: ${await slopes.data()}`);
     }
   });
@@ -51,7 +53,7 @@ describe('networkInput()', () => {
 
 describe('second derivatives', () => {
   it('begin() says in one sentence where a gradient cannot be differentiated, or loses parts when it is', async () => {
-    const network: Network = { layers: [2], preprocessing: 'none', outputScale: 0.1 };
+    const architecture: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1 };
     const simple = await configure('simple');
     const losses: Problems['loss'][] = [
       (_, theta) => tf.sum<tf.Tensor1D>(tf.mul(theta, 3), 1),
@@ -59,7 +61,11 @@ describe('second derivatives', () => {
       (_, theta) => tf.sum<tf.Tensor1D>(tf.square(tf.logSoftmax(tf.concat([theta, tf.neg(theta)], 1), 1)), 1),
     ];
     for (const loss of losses) {
-      const engine = await createReferenceEngine({ problems: { ...simple, loss }, network, secondDerivatives: true });
+      const engine = await createReferenceEngine({
+        problems: { ...simple, loss },
+        architecture,
+        secondDerivatives: true,
+      });
       await assert.rejects(
         engine.begin(key, 8, 'train'),
         (error) => error instanceof LoptError && /^Cannot keep second derivatives: [^\n]*$/.test(error.message),

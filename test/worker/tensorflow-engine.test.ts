@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Network } from '../../shared/phi.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { seedKey } from '../../shared/random.js';
 import { createFusedLstm } from '../../worker/architectures/lstm/tensorflow/fused-lstm.js';
 import { useBackend } from '../../worker/devices/backend.js';
@@ -20,26 +20,31 @@ async function load(): Promise<Tf> {
   return tf;
 }
 
-testTensorEngine({ name: 'tensorflow', skip, load, kernel: (tf, network) => createFusedLstm({ tf, network }) });
+testTensorEngine({
+  name: 'tensorflow',
+  skip,
+  load,
+  kernel: (tf, architecture) => createFusedLstm({ tf, network: architecture }),
+});
 testTensorEngine({
   name: 'tensorflow replaying',
   skip,
   load,
-  kernel: (tf, network) => createFusedLstm({ tf, network, recordBudget: 0 }),
+  kernel: (tf, architecture) => createFusedLstm({ tf, network: architecture, recordBudget: 0 }),
 });
 
 describe('createFusedLstm()', { skip: skip ?? false }, () => {
   it('metaGradient() is the same up to rounding whether activations are kept, replayed whole or in slices', async () => {
-    const network: Network = { layers: [5, 4], preprocessing: 'log-and-sign', outputScale: 0.1 };
+    const architecture: LstmConfig = { type: 'lstm', layers: [5, 4], preprocessing: 'log-and-sign', outputScale: 0.1 };
     const family = familyNamed('quadratic');
     const problems = await family.configure(optionValues(family, { dimension: 13, 'initial-scale': 1 }));
     const tf = await load();
     const gradients: Float32Array[] = [];
     // numbers of a coordinate's window: 4 steps of 2 + 7·9
     for (const recordBudget of [2 ** 30, 4 * 4 * 65 * 4 * 10, 0]) {
-      const kernel = createFusedLstm({ tf, network, recordBudget });
-      const engine = new TensorEngine({ tf, name: 'tensorflow', problems, network, kernel });
-      engine.loadPhi(somePhi(network));
+      const kernel = createFusedLstm({ tf, network: architecture, recordBudget });
+      const engine = new TensorEngine({ tf, name: 'tensorflow', problems, architecture, kernel });
+      engine.loadPhi(somePhi(architecture));
       const state = await engine.begin(seedKey(2), 3, 'train');
       gradients.push((await engine.window({ state, steps: 4 })).metaGradient);
       engine.close();

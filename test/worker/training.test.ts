@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { initialPhi, type Network } from '../../shared/phi.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
+import { type BpttConfig, PLAIN_BPTT } from '../../shared/estimators/bptt.js';
+import { initialPhi } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
-import { PLAIN_TRAINING, type TrainingConfig } from '../../shared/training.js';
 import { zeroLstmState } from '../../worker/architectures/lstm/definition.js';
 import type { ShardState, WindowResult } from '../../worker/engines/engine.js';
 import { hessianVectorProduct } from '../../worker/engines/tensor/hessian.js';
@@ -18,7 +19,7 @@ import { cloneState, relativeError } from '../contracts/engine.js';
 import { drawCase, gradientAt, KEY, row } from '../fixtures/drawn-problems.js';
 import { type FrozenWindow, unrollFrozen } from '../fixtures/frozen-loss.js';
 
-const NETWORK: Network = { layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
 const STEPS = 6;
 /** Two windows. */
 const HORIZON = 2 * STEPS;
@@ -35,21 +36,25 @@ interface Trained {
   windows: WindowResult[];
 }
 
+/** What windows are trained with. */
+type Options = Partial<BpttConfig> & { coordinateScale?: number };
+
 /** Trains two windows of an episode of quadratics, and records what the engine saw. */
-async function trainTwo(engineName: 'wasm' | 'reference', options: Partial<TrainingConfig>): Promise<Trained> {
-  const training = { ...PLAIN_TRAINING, ...options };
+async function trainTwo(engineName: 'wasm' | 'reference', options: Options): Promise<Trained> {
+  const { coordinateScale = 0, ...bptt } = options;
+  const estimator = { ...PLAIN_BPTT, ...bptt };
   const drawn = await drawCase({ family: 'quadratic', options: { dimension: 3 } }, 2);
   const { problems, gradient } =
-    training.coordinateScale > 0
+    coordinateScale > 0
       ? {
-          problems: scaleProblems(drawn.problems, training.coordinateScale),
+          problems: scaleProblems(drawn.problems, coordinateScale),
           gradient: scaleGradient(drawn.gradientOf),
         }
       : { problems: drawn.problems, gradient: drawn.gradientOf };
   const engine =
     engineName === 'wasm'
-      ? new WasmEngine({ problems, network: NETWORK, gradient })
-      : await createReferenceEngine({ problems, network: NETWORK });
+      ? new WasmEngine({ problems, architecture: NETWORK, gradient })
+      : await createReferenceEngine({ problems, architecture: NETWORK });
   engine.loadPhi(PHI);
   // a window of one step after the other: what they leave is what a long window meets
   let walk = await engine.begin(KEY, 2, 'train');
@@ -61,7 +66,7 @@ async function trainTwo(engineName: 'wasm' | 'reference', options: Partial<Train
   let state: ShardState = await engine.begin(KEY, 2, 'train');
   const windows: WindowResult[] = [];
   for (let window = 0; window < 2; window++) {
-    const result = await trainWindow(engine, { ...episode, training }, { ...episode, state, steps: STEPS });
+    const result = await trainWindow(engine, { ...episode, estimator }, { ...episode, state, steps: STEPS });
     state = result.state;
     windows.push({ ...result, state: { ...cloneState(state), ...(state.teacher && { teacher: state.teacher }) } });
   }
@@ -107,7 +112,7 @@ function weightedLoss(updates: readonly Float64Array[], gradients: readonly Floa
 
 /** The second window: its gradients, and its state before. */
 function secondWindow(gradients: readonly Float32Array[]): FrozenWindow {
-  const start = { network: NETWORK, initialState: zeroLstmState(NETWORK, 6), lossWeights: [] };
+  const start = { architecture: NETWORK, initialState: zeroLstmState(NETWORK, 6), lossWeights: [] };
   const first = unrollFrozen({ ...start, gradients: gradients.slice(0, STEPS + 1) }, Float64Array.from(PHI));
   return { ...start, initialState: first.state, gradients: gradients.slice(STEPS) };
 }
@@ -128,7 +133,7 @@ describe('lossWeightsOf()', () => {
 
 for (const engine of ['wasm', 'reference'] as const) {
   describe(`trainWindow() on engine ${engine} gives the slopes of the loss in float64`, () => {
-    const plain: [name: string, options: Partial<TrainingConfig>, weights: number[]][] = [
+    const plain: [name: string, options: Options, weights: number[]][] = [
       ['uniform weights', {}, ONES],
       ['linear weights', { lossWeights: 'linear' }, LINEAR],
       ['the last weight alone', { lossWeights: 'last' }, LAST],
@@ -179,14 +184,14 @@ describe('trainWindow()', () => {
 
   it('advances the teacher in a replay as it did before', async () => {
     const { problems, gradientOf } = await drawCase({ family: 'quadratic', options: { dimension: 3 } }, 2);
-    const engine = new WasmEngine({ problems, network: NETWORK, gradient: gradientOf });
+    const engine = new WasmEngine({ problems, architecture: NETWORK, gradient: gradientOf });
     engine.loadPhi(PHI);
-    const training = { ...PLAIN_TRAINING, imitation: { share: 1, learningRate: 0.05, weight: 1 } };
+    const estimator = { ...PLAIN_BPTT, imitation: { share: 1, learningRate: 0.05, weight: 1 } };
     const after: ShardState[] = [];
     for (const forwardOnly of [false, true]) {
       const state = await engine.begin(KEY, 2, 'train');
       const window = { ...episode, state, steps: STEPS, forwardOnly };
-      after.push(cloneState((await trainWindow(engine, { ...episode, training }, window)).state));
+      after.push(cloneState((await trainWindow(engine, { ...episode, estimator }, window)).state));
     }
     engine.close();
     assert.ok(after[0]!.teacher);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { hasMoments, type LstmConfig } from '../../shared/architectures/lstm.js';
 import { LoptError } from '../../shared/errors.js';
-import { hasMoments, type Network, stateParts } from '../../shared/phi.js';
+import { stateSize } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import { Kernel } from '../../worker/architectures/lstm/wasm/kernel-module.js';
 import { blocksOf } from '../../worker/architectures/lstm/wasm/layout.js';
@@ -27,14 +28,14 @@ import { type LayerState, loadWindowFixtures } from '../fixtures/window.js';
 
 /** Visits every entry of the blocked layout with its layer, part, unit and coordinate. */
 function eachEntry(
-  network: Network,
+  architecture: LstmConfig,
   coordinates: number,
   visit: (at: number, layer: number, part: 'hidden' | 'cell', index: number) => void,
 ): void {
-  const stateRows = stateParts(network).reduce((sum, units) => sum + units);
+  const stateRows = stateSize(architecture);
   for (const { first, width } of blocksOf(coordinates)) {
     let row = stateRows * first;
-    network.layers.forEach((units, layer) => {
+    architecture.layers.forEach((units, layer) => {
       for (const part of ['hidden', 'cell'] as const) {
         for (let unit = 0; unit < units; unit++) {
           for (let lane = 0; lane < width && first + lane < coordinates; lane++) {
@@ -44,10 +45,10 @@ function eachEntry(
         }
       }
     });
-    if (!hasMoments(network)) continue;
+    if (!hasMoments(architecture)) continue;
     for (let moment = 0; moment < 3; moment++, row += width) {
       for (let lane = 0; lane < width && first + lane < coordinates; lane++) {
-        visit(row + lane, network.layers.length, 'hidden', 3 * (first + lane) + moment);
+        visit(row + lane, architecture.layers.length, 'hidden', 3 * (first + lane) + moment);
       }
     }
   }
@@ -56,24 +57,25 @@ function eachEntry(
 function wasm(name: string, options: Partial<WasmEngineOptions>): EngineUnderTest {
   return {
     name,
-    create: async (problems, gradient, network) => new WasmEngine({ problems, gradient, network, ...options }),
-    encode(layers, network, coordinates) {
-      const stateRows = stateParts(network).reduce((sum, units) => sum + units);
+    create: async (problems, gradient, architecture) =>
+      new WasmEngine({ problems, gradient, architecture, ...options }),
+    encode(layers, architecture, coordinates) {
+      const stateRows = stateSize(architecture);
       const hidden = new Float32Array(stateRows * Math.ceil(coordinates / 8) * 8);
-      eachEntry(network, coordinates, (at, layer, part, index) => {
+      eachEntry(architecture, coordinates, (at, layer, part, index) => {
         hidden[at] = layers[layer]![part][index]!;
       });
       return hidden;
     },
-    decode(hidden, network, coordinates) {
-      const layers: LayerState<Float32Array>[] = network.layers.map((units) => ({
+    decode(hidden, architecture, coordinates) {
+      const layers: LayerState<Float32Array>[] = architecture.layers.map((units) => ({
         hidden: new Float32Array(coordinates * units),
         cell: new Float32Array(coordinates * units),
       }));
-      if (hasMoments(network)) {
+      if (hasMoments(architecture)) {
         layers.push({ hidden: new Float32Array(3 * coordinates), cell: new Float32Array(0) });
       }
-      eachEntry(network, coordinates, (at, layer, part, index) => {
+      eachEntry(architecture, coordinates, (at, layer, part, index) => {
         layers[layer]![part][index] = hidden[at]!;
       });
       return layers;
@@ -85,9 +87,9 @@ testEngine(wasm('wasm', {}));
 testEngine(wasm('wasm strict', { strict: true }));
 
 /** An engine that keeps second derivatives. */
-async function secondOrder(problems: Problems, network: Network, options: Partial<WasmEngineOptions> = {}) {
+async function secondOrder(problems: Problems, architecture: LstmConfig, options: Partial<WasmEngineOptions> = {}) {
   const [gradient, hessian] = [await gradientOf(problems), await hessianOf(problems)];
-  return new WasmEngine({ problems, network, gradient, hessian, ...options });
+  return new WasmEngine({ problems, architecture, gradient, hessian, ...options });
 }
 
 async function family(name: string, options: Record<string, unknown> = {}): Promise<Problems> {
@@ -97,22 +99,22 @@ async function family(name: string, options: Record<string, unknown> = {}): Prom
 describe('second derivatives on the wasm engine', () => {
   for (const strict of [false, true]) {
     describe(strict ? 'strict' : 'relaxed', () => {
-      testTrueGradient(async ({ problems, network, secondDerivatives }) =>
+      testTrueGradient(async ({ problems, architecture, secondDerivatives }) =>
         secondDerivatives
-          ? secondOrder(problems, network, { strict })
-          : new WasmEngine({ problems, network, strict, gradient: await gradientOf(problems) }),
+          ? secondOrder(problems, architecture, { strict })
+          : new WasmEngine({ problems, architecture, strict, gradient: await gradientOf(problems) }),
       );
     });
   }
 
-  const network: Network = { layers: [5, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+  const architecture: LstmConfig = { type: 'lstm', layers: [5, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
 
   it('window() gives the same bits where a segment of steps is computed again', async () => {
     const problems = await family('quadratic', { dimension: 9, 'initial-scale': 1 });
     const results: WindowResult[] = [];
     for (const activationBudget of [2 ** 25, 0]) {
-      const engine = await secondOrder(problems, network, { activationBudget });
-      engine.loadPhi(somePhi(network));
+      const engine = await secondOrder(problems, architecture, { activationBudget });
+      engine.loadPhi(somePhi(architecture));
       // two blocks, and windows that end within a segment
       const state = await engine.begin(seedKey(1), 11, 'train');
       await engine.window({ state, steps: 7 });
@@ -140,8 +142,8 @@ describe('second derivatives on the wasm engine', () => {
             if (spoilt) product.fill(Number.NaN, 2 * d, 3 * d);
           };
           const options = { gradient: watched.gradient, hessian, activationBudget };
-          const engine = await secondOrder(problems, network, options);
-          engine.loadPhi(somePhi(network));
+          const engine = await secondOrder(problems, architecture, options);
+          engine.loadPhi(somePhi(architecture));
           const state = await engine.begin(seedKey(2), 4, 'train');
           // spoilt in this window, or from its start on
           watched.spoilings = [{ problem: 2, step: spoilt ? 4 : 1, spoil, lasts: true }];
@@ -159,7 +161,7 @@ describe('second derivatives on the wasm engine', () => {
 
   it("does not take RNNProp's inputs", async () => {
     const problems = await family('simple');
-    await assert.rejects(secondOrder(problems, { ...network, preprocessing: 'both' }), {
+    await assert.rejects(secondOrder(problems, { ...architecture, preprocessing: 'both' }), {
       name: 'LoptError',
       message: "Cannot keep second derivatives: the network's inputs must not be both",
     });
@@ -168,17 +170,17 @@ describe('second derivatives on the wasm engine', () => {
   it('slopes of LogAndSign are limited as the reference engine limits them', async () => {
     const problems = await family('quadratic', { dimension: 5, 'initial-scale': 1 });
     const metaGradientOf = async (engine: Engine) => {
-      engine.loadPhi(somePhi(network));
+      engine.loadPhi(somePhi(architecture));
       const state = await engine.begin(seedKey(4), 4, 'train');
       return (await engine.window({ state, steps: 9 })).metaGradient;
     };
     // ln |∇|/10 is steeper than this where |∇| is below 5
     const slopeLimit = 0.02;
-    const limited = await metaGradientOf(await secondOrder(problems, network, { slopeLimit }));
-    const options = { problems, network, secondDerivatives: true, slopeLimit };
+    const limited = await metaGradientOf(await secondOrder(problems, architecture, { slopeLimit }));
+    const options = { problems, architecture, secondDerivatives: true, slopeLimit };
     const expected = await metaGradientOf(await createReferenceEngine(options));
     assert.ok(relativeError(limited, expected) < 1e-5, `${relativeError(limited, expected)}`);
-    const unlimited = await metaGradientOf(await secondOrder(problems, network));
+    const unlimited = await metaGradientOf(await secondOrder(problems, architecture));
     assert.ok(relativeError(limited, unlimited) > 1e-3);
   });
 
@@ -187,12 +189,12 @@ describe('second derivatives on the wasm engine', () => {
     const { createHessian: none } = problems;
     assert.equal(none, undefined);
     const [engine, reference] = [
-      await secondOrder(problems, network),
-      await createReferenceEngine({ problems, network, secondDerivatives: true }),
+      await secondOrder(problems, architecture),
+      await createReferenceEngine({ problems, architecture, secondDerivatives: true }),
     ];
     const [own, expected] = await Promise.all(
       [engine, reference].map(async (each) => {
-        each.loadPhi(somePhi(network));
+        each.loadPhi(somePhi(architecture));
         const state = await each.begin(seedKey(3), 1, 'train');
         return (await each.window({ state, steps: 4 })).metaGradient;
       }),
@@ -205,10 +207,13 @@ testEngine(wasm('wasm replaying', { activationBudget: 0 }));
 const { encode, decode, create } = wasm('wasm', {});
 testEngine({
   name: 'mix of wasm',
-  async create(problems, gradient, network) {
+  async create(problems, gradient, architecture) {
     // the other family is never drawn from
     const other = targetProblems(2);
-    const engines = [await create(other.problems, other.gradient, network), await create(problems, gradient, network)];
+    const engines = [
+      await create(other.problems, other.gradient, architecture),
+      await create(problems, gradient, architecture),
+    ];
     return new MixEngine(engines, () => 1);
   },
   encode,
@@ -220,9 +225,9 @@ async function threeWindows(options: Partial<WasmEngineOptions>): Promise<Window
   const { problems, gradient } = targetProblems(13);
   const watched = watch(gradient, 13);
   watched.spoilings = [{ problem: 3, step: 4, spoil: SPOILS['a NaN in its gradient']! }];
-  const network: Network = { layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 };
-  const engine = new WasmEngine({ problems, gradient: watched.gradient, network, ...options });
-  engine.loadPhi(somePhi(network));
+  const architecture: LstmConfig = { type: 'lstm', layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 };
+  const engine = new WasmEngine({ problems, gradient: watched.gradient, architecture, ...options });
+  engine.loadPhi(somePhi(architecture));
   const state = await engine.begin(seedKey(5), 11, 'train');
   const updateGradient = new Float32Array(3 * state.theta.length);
   fillNormal(seedKey(6), updateGradient);
@@ -238,7 +243,7 @@ async function threeWindows(options: Partial<WasmEngineOptions>): Promise<Window
 
 describe('Kernel', () => {
   it('allocate() throws LoptError for more than WebAssembly can address', () => {
-    const kernel = new Kernel({ layers: [2], preprocessing: 'none', outputScale: 0.1 }, true);
+    const kernel = new Kernel({ type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1 }, true);
     assert.throws(
       () => kernel.allocate(2 ** 32),
       (error) => error instanceof LoptError && /must be less than 4 GiB, got 4097 MiB$/.test(error.message),
@@ -260,9 +265,9 @@ describe('WasmEngine', () => {
 
   it('window() leaves dφ at zero where it only goes forward', async () => {
     const { problems, gradient } = targetProblems(3);
-    const network: Network = { layers: [4], preprocessing: 'none', outputScale: 0.1 };
-    const engine = new WasmEngine({ problems, gradient, network });
-    engine.loadPhi(somePhi(network));
+    const architecture: LstmConfig = { type: 'lstm', layers: [4], preprocessing: 'none', outputScale: 0.1 };
+    const engine = new WasmEngine({ problems, gradient, architecture });
+    engine.loadPhi(somePhi(architecture));
     const state = await engine.begin(seedKey(5), 2, 'train');
     // not because the engine's memory is fresh
     assert.ok((await engine.window({ state, steps: 2 })).metaGradient.some((value) => value !== 0));
@@ -276,7 +281,7 @@ describe('WasmEngine', () => {
       const { problems, gradient } = recordedProblems(fixture.coordinates, fixture.gradients);
       const results: WindowResult[] = [];
       for (const strict of [false, true]) {
-        const engine = new WasmEngine({ problems, gradient, network: networkOf(fixture), strict });
+        const engine = new WasmEngine({ problems, gradient, architecture: networkOf(fixture), strict });
         engine.loadPhi(fixture.phi);
         const state = await engine.begin([1, 2], 1, 'train');
         results.push(await engine.window({ state, steps: fixture.steps }));

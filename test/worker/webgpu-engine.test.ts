@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Network } from '../../shared/phi.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { seedKey } from '../../shared/random.js';
 import { packState, planLstm, SOFTWARE_VARIANT, unpackState } from '../../worker/architectures/lstm/webgpu/plan.js';
 import { WebGpuKernel } from '../../worker/architectures/lstm/webgpu/webgpu-kernel.js';
@@ -36,23 +36,23 @@ for (const [name, stateBudget] of [
     name,
     skip,
     load,
-    kernel(tf, network) {
-      const kernel = new WebGpuKernel({ tf, device: device!, network, variant, stateBudget });
+    kernel(tf, architecture) {
+      const kernel = new WebGpuKernel({ tf, device: device!, network: architecture, variant, stateBudget });
       kernels.clear();
       kernels.add(kernel);
       return kernel;
     },
     stationaryGradient: (tf, problems) => recordedGradient({ tf, device: device!, problems }),
     held: () => [...kernels].reduce((sum, { lstm }) => sum + lstm.bufferCount, 0),
-    encode: (layers, network, coordinates) =>
-      packState(planLstm(network, device!.limits, variant), coordinates, layers),
-    decode: (hidden, network, coordinates) =>
-      unpackState(planLstm(network, device!.limits, variant), coordinates, hidden),
+    encode: (layers, architecture, coordinates) =>
+      packState(planLstm(architecture, device!.limits, variant), coordinates, layers),
+    decode: (hidden, architecture, coordinates) =>
+      unpackState(planLstm(architecture, device!.limits, variant), coordinates, hidden),
   });
 }
 
 describe('createWebGpuEngine()', { skip: skip ?? false }, () => {
-  const network: Network = { layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+  const architecture: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
 
   it('window() gives the same bits whether the states of a window are kept or replayed', async () => {
     const family = familyNamed('quadratic');
@@ -60,9 +60,9 @@ describe('createWebGpuEngine()', { skip: skip ?? false }, () => {
     const tf = await load();
     const results = [];
     for (const stateBudget of [2 ** 31, 0]) {
-      const kernel = new WebGpuKernel({ tf, device: device!, network, variant, stateBudget });
-      const engine = new TensorEngine({ tf, name: 'webgpu', problems, network, kernel });
-      engine.loadPhi(somePhi(network));
+      const kernel = new WebGpuKernel({ tf, device: device!, network: architecture, variant, stateBudget });
+      const engine = new TensorEngine({ tf, name: 'webgpu', problems, architecture, kernel });
+      engine.loadPhi(somePhi(architecture));
       const state = await engine.begin(seedKey(2), 9, 'train');
       results.push(await engine.window({ state, steps: 4 }));
       engine.close();
@@ -75,8 +75,8 @@ describe('createWebGpuEngine()', { skip: skip ?? false }, () => {
     const problems = await family.configure(optionValues(family, { dimension: 3 }));
     const results = [];
     for (const lose of [true, false]) {
-      const engine = await createWebGpuEngine({ problems, network });
-      engine.loadPhi(somePhi(network));
+      const engine = await createWebGpuEngine({ problems, architecture });
+      engine.loadPhi(somePhi(architecture));
       const state = await engine.begin(seedKey(2), 3, 'train');
       results.push(await engine.window({ state, steps: 3 }));
       if (lose) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, it, type TestContext } from 'node:test';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { LoptError } from '../../shared/errors.js';
-import { type Network, phiLength } from '../../shared/phi.js';
+import { phiLength } from '../../shared/phi.js';
 import { readPhi } from '../../shared/phi-file.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import { type LstmVariant, planLstm, SOFTWARE_VARIANT } from '../../worker/architectures/lstm/webgpu/plan.js';
@@ -179,7 +180,7 @@ describe('WebGpuLstm', () => {
         },
       });
       const frozen = {
-        network: lstm.plan.network,
+        architecture: lstm.plan.network,
         initialState: exactState(fixture),
         gradients: rowsOf(fixture).slice(0, steps + 1),
         lossWeights: lossWeights.slice(0, steps),
@@ -267,11 +268,13 @@ describe('WebGpuLstm', () => {
       ...readPhi(deployPath(`pretrained/${name}.safetensors`)),
     }));
     // a compilation for each scale, which is part of the network
-    for (const outputScale of new Set(shipped.map(({ network }) => network.outputScale))) {
+    for (const outputScale of new Set(shipped.map(({ architecture }) => architecture.outputScale))) {
       const fixture = { ...recorded, outputScale };
       await withLstm(test, fixture, { variant: SOFTWARE_VARIANT }, async (opened) => {
-        for (const { name, network, phi } of shipped.filter((file) => file.network.outputScale === outputScale)) {
-          assert.deepEqual(network, opened.lstm.plan.network);
+        for (const { name, architecture, phi } of shipped.filter(
+          (file) => file.architecture.outputScale === outputScale,
+        )) {
+          assert.deepEqual(architecture, opened.lstm.plan.network);
           await assertExact(opened, { ...fixture, name, phi });
         }
       });
@@ -281,7 +284,7 @@ describe('WebGpuLstm', () => {
   for (const inputs of ['log-and-sign', 'raw'] as const) {
     it(`agrees with the definition in float64 with three layers of 20 units: ${inputs}`, async (test) => {
       const recorded = fixtureNamed(`[20, 20] ${inputs} untrained`);
-      const network: Network = { ...fixtureNetwork(recorded), layers: [20, 20, 20] };
+      const network: LstmConfig = { ...fixtureNetwork(recorded), layers: [20, 20, 20] };
       const phi = new Float32Array(phiLength(network));
       fillNormal(seedKey(8), phi, 0, 0.3);
       const initialState = [...recorded.initialState, recorded.initialState[0]!];
@@ -307,7 +310,7 @@ async function assertExact(opened: Opened, fixture: WindowFixture): Promise<void
   const { name, phi, steps } = fixture;
   const { updates, metaGradient } = await outcomeOf(opened, fixture);
   const frozen: FrozenWindow = {
-    network: opened.lstm.plan.network,
+    architecture: opened.lstm.plan.network,
     initialState: exactState(fixture),
     gradients: rowsOf(fixture),
     lossWeights: new Float32Array(steps).fill(1),
@@ -350,7 +353,7 @@ describe('planLstm()', () => {
   };
 
   it('says in one sentence where a layer is too wide for the device', () => {
-    const network = { layers: [1000], preprocessing: 'none', outputScale: 0.1 } as const;
+    const network = { type: 'lstm', layers: [1000], preprocessing: 'none', outputScale: 0.1 } as const;
     assert.throws(
       () => planLstm(network, limits),
       (error) =>
@@ -360,7 +363,7 @@ describe('planLstm()', () => {
 
   it('lays out every width up to 64 on the smallest device that WebGPU allows', () => {
     for (let units = 1; units <= 64; units++) {
-      const network = { layers: [units, 3, units], preprocessing: 'none', outputScale: 0.1 } as const;
+      const network = { type: 'lstm', layers: [units, 3, units], preprocessing: 'none', outputScale: 0.1 } as const;
       const plan = planLstm(network, { ...limits, maxComputeWorkgroupStorageSize: 16384 });
       assert.ok(plan.threads <= 256);
       assert.ok(plan.layers.every(({ padded }, layer) => padded >= network.layers[layer]!));

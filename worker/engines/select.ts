@@ -1,7 +1,7 @@
 /** Makes the engine that a configuration names. */
 import { cpus } from 'node:os';
 import type { RunConfig } from '../../shared/config.js';
-import type { TrainingConfig } from '../../shared/training.js';
+import type { EstimatorConfig } from '../../shared/estimators/estimator.js';
 import type { Gradient, HessianProduct, Problems } from '../problems/problem.js';
 import type { Engine } from './engine.js';
 import { WasmEngine } from './wasm/wasm-engine.js';
@@ -32,7 +32,7 @@ export interface Derivatives {
 }
 
 /** The option of an engine that `training` sets. */
-function limitOf({ slopeLimit }: TrainingConfig): { slopeLimit?: number } {
+function limitOf({ slopeLimit }: EstimatorConfig): { slopeLimit?: number } {
   return slopeLimit === 0 ? {} : { slopeLimit };
 }
 
@@ -45,9 +45,9 @@ const wasm: EngineEntry = {
   summary: 'SIMD kernel on the CPU, an instance for every thread',
   single: false,
   device: processor,
-  async create({ network, strict, secondDerivatives, training }, problems, { gradient, hessian }) {
-    const second = secondDerivatives ? { hessian: await hessian(), ...limitOf(training) } : {};
-    return new WasmEngine({ problems, network, strict, gradient: await gradient(), ...second });
+  async create({ architecture, strict, estimator }, problems, { gradient, hessian }) {
+    const second = estimator.secondDerivatives ? { hessian: await hessian(), ...limitOf(estimator) } : {};
+    return new WasmEngine({ problems, architecture, strict, gradient: await gradient(), ...second });
   },
 };
 
@@ -60,9 +60,14 @@ const tensorflow: EngineEntry = {
     const { device, gpu } = await loadTensorflow();
     return { name: device, gpu };
   },
-  async create({ network, secondDerivatives, training }, problems) {
+  async create({ architecture, estimator }, problems) {
     const { createTensorflowEngine } = await import('./tensor/tensorflow/tensorflow-engine.js');
-    return createTensorflowEngine({ problems, network, secondDerivatives, ...limitOf(training) });
+    return createTensorflowEngine({
+      problems,
+      architecture,
+      secondDerivatives: estimator.secondDerivatives,
+      ...limitOf(estimator),
+    });
   },
 };
 
@@ -75,9 +80,14 @@ const webgpu: EngineEntry = {
     const { name, software } = await loadWebGpu();
     return { name, gpu: !software };
   },
-  async create({ network, secondDerivatives, training }, problems) {
+  async create({ architecture, estimator }, problems) {
     const { createWebGpuEngine } = await import('./tensor/webgpu/webgpu-engine.js');
-    return createWebGpuEngine({ problems, network, secondDerivatives, ...limitOf(training) });
+    return createWebGpuEngine({
+      problems,
+      architecture,
+      secondDerivatives: estimator.secondDerivatives,
+      ...limitOf(estimator),
+    });
   },
 };
 
@@ -86,9 +96,14 @@ const reference: EngineEntry = {
   summary: 'plain TensorFlow.js operations and automatic differentiation: slow, to check the others by',
   single: false,
   device: processor,
-  async create({ network, secondDerivatives, training }, problems) {
+  async create({ architecture, estimator }, problems) {
     const { createReferenceEngine } = await import('./tensor/reference-engine.js');
-    return createReferenceEngine({ problems, network, secondDerivatives, ...limitOf(training) });
+    return createReferenceEngine({
+      problems,
+      architecture,
+      secondDerivatives: estimator.secondDerivatives,
+      ...limitOf(estimator),
+    });
   },
 };
 

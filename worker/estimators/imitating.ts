@@ -3,8 +3,9 @@
  * a share of the episodes the meta-loss gains λ·Σ_t ||g_t − a_t||², where a_t is what Adam would do with the gradients
  * that φ has met in this episode so far. The way through the episode is φ's own, theirs is the teacher's.
  */
+
+import type { Imitation } from '../../shared/estimators/bptt.js';
 import { type DrawId, deriveKey, uniform } from '../../shared/random.js';
-import type { Imitation } from '../../shared/training.js';
 import { type AdamState, adam } from '../baselines/adam.js';
 import type { Engine, ShardState } from '../engines/engine.js';
 import { zeroBad } from '../engines/shard.js';

@@ -21,15 +21,15 @@ export interface TrainingWindow {
 /** Computes a window under the loaded φ. The loss that it gives does not count what imitation adds. */
 export async function trainWindow(
   engine: Engine,
-  { seed, member, training }: Pick<RunConfig, 'seed' | 'member' | 'training'>,
+  { seed, member, estimator }: Pick<RunConfig, 'seed' | 'member' | 'estimator'>,
   { state, steps, shard, episode, forwardOnly = false, resident = false }: TrainingWindow,
 ): Promise<WindowResult> {
-  const lossWeights = lossWeightsOf(training.lossWeights, steps);
+  const lossWeights = lossWeightsOf(estimator.lossWeights, steps);
   const request = { steps, forwardOnly, ...(lossWeights && { lossWeights }) };
-  if (!imitates({ seed, member, shard, episode }, training.imitation)) {
+  if (!imitates({ seed, member, shard, episode }, estimator.imitation)) {
     return engine.window({ ...request, state, resident });
   }
-  const { updateGradient, teacher } = await takeLesson(engine, state, steps, training.imitation);
+  const { updateGradient, teacher } = await takeLesson(engine, state, steps, estimator.imitation);
   const result = await engine.window({ ...request, state, updateGradient });
   return { ...result, state: { ...result.state, teacher } };
 }

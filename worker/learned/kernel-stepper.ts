@@ -1,6 +1,6 @@
 /** Steps by the SIMD kernel, for data in host memory. */
 import { type Tensor, type Tensor2D, tensor, tensor2d, type Variable } from '@tensorflow/tfjs-core';
-import type { NetworkPhi } from '../../shared/phi-format.js';
+import type { LearnedPhi } from '../../shared/phi.js';
 import { hasRelaxedSimd, Kernel } from '../architectures/lstm/wasm/kernel-module.js';
 import {
   advanceBlock,
@@ -17,8 +17,8 @@ export class KernelStepper implements Stepper {
   readonly #kernel: Kernel;
   readonly #record: number;
 
-  constructor({ network, phi }: NetworkPhi) {
-    this.#kernel = new Kernel(network, !hasRelaxedSimd());
+  constructor({ architecture, phi }: LearnedPhi) {
+    this.#kernel = new Kernel(architecture, !hasRelaxedSimd());
     const at = this.#kernel.allocate(phi.byteLength);
     this.#record = this.#kernel.allocate(4 * this.#kernel.recordRows * BLOCK);
     this.#kernel.floats(at, phi.length).set(phi);

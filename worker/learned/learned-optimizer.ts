@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { fromBase64, toBase64 } from '../../shared/base64.js';
 import { checkChoice } from '../../shared/check.js';
 import { LoptError, messageOf, UsageError } from '../../shared/errors.js';
-import { phiLength, stateParts } from '../../shared/phi.js';
-import { decodePhi, encodePhi, type NetworkPhi } from '../../shared/phi-format.js';
+import type { LearnedPhi } from '../../shared/phi.js';
+import { phiLength, stateSize } from '../../shared/phi.js';
+import { decodePhi, encodePhi } from '../../shared/phi-format.js';
 import { KernelStepper } from './kernel-stepper.js';
 import { readSource } from './phi-source.js';
 import type { Stepper, VariableState } from './stepper.js';
@@ -38,7 +39,7 @@ const STATE_SUFFIX = '/state';
  */
 export class LearnedOptimizer extends tf.Optimizer {
   static readonly className = 'LearnedOptimizer';
-  readonly #learned: NetworkPhi;
+  readonly #learned: LearnedPhi;
   readonly #compute: Compute;
   #stepper: Stepper | undefined;
   /** By variable, in the order of their first gradients. */
@@ -61,11 +62,11 @@ export class LearnedOptimizer extends tf.Optimizer {
    * An optimizer from the bytes of a φ file, or from φ and its network. Throws FileError where the bytes are no φ file
    * and UsageError for φ of another length or a wrong option.
    */
-  constructor(phi: Uint8Array | NetworkPhi, { compute = 'auto' }: LearnedOptimizerOptions = {}) {
+  constructor(phi: Uint8Array | LearnedPhi, { compute = 'auto' }: LearnedOptimizerOptions = {}) {
     super();
     const task = 'Cannot make a learned optimizer';
     this.#learned = phi instanceof Uint8Array ? decodePhi('the given bytes', phi) : phi;
-    const length = phiLength(this.#learned.network);
+    const length = phiLength(this.#learned.architecture);
     if (this.#learned.phi.length !== length) {
       throw new UsageError(`${task}: "phi" must hold ${length} numbers, got ${this.#learned.phi.length}`);
     }
@@ -134,8 +135,8 @@ export class LearnedOptimizer extends tf.Optimizer {
 
   /** φ and the options, so that a model that is saved with its optimizer holds all of it. */
   getConfig(): tf.serialization.ConfigDict {
-    const { network, phi } = this.#learned;
-    return { phi: toBase64(encodePhi(network, phi)), compute: this.#compute };
+    const { architecture, phi } = this.#learned;
+    return { phi: toBase64(encodePhi(architecture, phi)), compute: this.#compute };
   }
 
   static override fromConfig<T extends tf.serialization.Serializable>(
@@ -177,7 +178,7 @@ export class LearnedOptimizer extends tf.Optimizer {
   }
 
   #requireOwnWeights(weights: readonly NamedTensor[]): void {
-    const columns = stateParts(this.#learned.network).reduce((sum, units) => sum + units);
+    const columns = stateSize(this.#learned.architecture);
     const [iterations, ...states] = weights;
     const own = (name: string, { shape }: tf.Tensor) =>
       name.endsWith(STATE_SUFFIX) && shape.length === 2 && shape[1] === columns;
@@ -202,7 +203,7 @@ export class LearnedOptimizer extends tf.Optimizer {
   }
 }
 
-function createStepper(learned: NetworkPhi, compute: Compute): Stepper {
+function createStepper(learned: LearnedPhi, compute: Compute): Stepper {
   if (compute === 'tensors') return new TensorStepper(learned);
   if (compute === 'kernel') return new KernelStepper(learned);
   if (!HOST_BACKENDS.includes(tf.getBackend())) return new TensorStepper(learned);

@@ -1,7 +1,8 @@
 /** Steps by plain tensor operations, on any backend of TensorFlow.js: data stay on its device. */
 import * as tf from '@tensorflow/tfjs-core';
-import { type Network, stateParts } from '../../shared/phi.js';
-import type { NetworkPhi } from '../../shared/phi-format.js';
+import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
+import type { LearnedPhi } from '../../shared/phi.js';
+import { stateSizes } from '../../shared/phi.js';
 import { plainLstmStep, tensorsOfPhi } from '../architectures/lstm/tensors.js';
 import type { ColumnState } from '../architectures/tensors/column-state.js';
 import type { Stepper, VariableState } from './stepper.js';
@@ -11,21 +12,21 @@ const CHUNK = 65_536;
 
 /** φ on the device. */
 export class TensorStepper implements Stepper {
-  readonly #network: Network;
+  readonly #architecture: ArchitectureConfig;
   readonly #phi: tf.Tensor[];
 
-  constructor({ network, phi }: NetworkPhi) {
-    this.#network = network;
-    this.#phi = tensorsOfPhi(tf, network, phi).map((tensor) => tf.keep(tensor));
+  constructor({ architecture, phi }: LearnedPhi) {
+    this.#architecture = architecture;
+    this.#phi = tensorsOfPhi(tf, architecture, phi).map((tensor) => tf.keep(tensor));
   }
 
   begin(coordinates: number): VariableState {
-    const columns = stateParts(this.#network);
+    const columns = stateSizes(this.#architecture);
     return this.#state(coordinates, (_, length) => columns.map((units) => tf.zeros([length, units])));
   }
 
   async restore(rows: tf.Tensor2D): Promise<VariableState> {
-    const columns = stateParts(this.#network);
+    const columns = stateSizes(this.#architecture);
     return this.#state(rows.shape[0], (first, length) => tf.split(tf.slice(rows, first, length), columns, 1));
   }
 
@@ -42,18 +43,18 @@ export class TensorStepper implements Stepper {
         chunks.push(parts.map((part) => tf.keep(part)));
       }
     });
-    return new ChunkedState(this.#network, this.#phi, coordinates, chunks);
+    return new ChunkedState(this.#architecture, this.#phi, coordinates, chunks);
   }
 }
 
 class ChunkedState implements VariableState {
   readonly coordinates: number;
-  readonly #network: Network;
+  readonly #architecture: ArchitectureConfig;
   readonly #phi: readonly tf.Tensor[];
   #chunks: ColumnState[];
 
-  constructor(network: Network, phi: readonly tf.Tensor[], coordinates: number, chunks: ColumnState[]) {
-    this.#network = network;
+  constructor(architecture: ArchitectureConfig, phi: readonly tf.Tensor[], coordinates: number, chunks: ColumnState[]) {
+    this.#architecture = architecture;
     this.#phi = phi;
     this.coordinates = coordinates;
     this.#chunks = chunks;
@@ -65,7 +66,7 @@ class ChunkedState implements VariableState {
       const updates: tf.Tensor1D[] = [];
       this.#chunks = this.#chunks.map((chunk, index) => {
         const length = chunk[0]!.shape[0];
-        const step = plainLstmStep(tf, this.#network, this.#phi, tf.slice(flat, index * CHUNK, length), chunk);
+        const step = plainLstmStep(tf, this.#architecture, this.#phi, tf.slice(flat, index * CHUNK, length), chunk);
         tf.dispose([...chunk]);
         updates.push(step.updates);
         return step.state.map((part) => tf.keep(part));

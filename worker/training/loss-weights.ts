@@ -1,5 +1,5 @@
 /** The weights of the losses of a window. */
-import type { LossWeights } from '../../shared/training.js';
+import type { LossWeights } from '../../shared/estimators/bptt.js';
 
 /**
  * w_1…w_K of a window of K steps, whose sum is K, so that the size of the meta-gradient does not hang on the choice:

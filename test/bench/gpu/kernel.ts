@@ -1,7 +1,7 @@
 /** Measures the WGSL kernel alone on one device: forward steps and backward pass of teacher-forced windows. */
 import { isDeepStrictEqual } from 'node:util';
 import { create } from 'webgpu';
-import type { Network } from '../../../shared/phi.js';
+import type { LstmConfig } from '../../../shared/architectures/lstm.js';
 import { initialPhi } from '../../../shared/phi.js';
 import { fillNormal, seedKey } from '../../../shared/random.js';
 import type { LstmWindow } from '../../../worker/architectures/lstm/webgpu/lstm-window.js';
@@ -64,7 +64,7 @@ export async function measureKernel(request: KernelRequest): Promise<KernelRepor
     'disable-dawn-features=timestamp_quantization',
   ]);
   const device = await openDevice(gpu);
-  const network: Network = { layers, preprocessing: 'log-and-sign', outputScale: 0.1 };
+  const network: LstmConfig = { type: 'lstm', layers, preprocessing: 'log-and-sign', outputScale: 0.1 };
   const start = performance.now();
   const lstm = new WebGpuLstm({ device, network, variant, stateBudget });
   lstm.loadPhi(Float32Array.from(initialPhi(network, seedKey(1))));

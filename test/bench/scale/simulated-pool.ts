@@ -33,7 +33,7 @@ export class SimulatedPool implements WindowPool {
   async computeWindows({ session: { config }, jobs }: WindowsTask): Promise<WindowsAnswer> {
     const startedAt = performance.now();
     const tree = new SumTree(config.shards, { finite: true });
-    const length = phiLength(config.network);
+    const length = phiLength(config.architecture);
     const roundOf = ({ place }: ShardJob) => place.episode * windowsPerEpisode(config) + place.window + 1;
     const hashes: ShardHash[] = [];
     let ms = 0;

@@ -2,8 +2,10 @@
  * The learned optimizer's network in float64 on ordinary arrays, one coordinate after the other: the definition that
  * every faster one is tested against.
  */
+
+import { hasMoments, type LstmConfig } from '../../../shared/architectures/lstm.js';
 import { exp, log, sigmoid, tanh } from '../../../shared/elementary.js';
-import { hasMoments, type Network, phiTensors } from '../../../shared/phi.js';
+import { phiTensors } from '../../../shared/phi.js';
 
 /** p of LogAndSign: gradients below e^−p in magnitude are scaled instead of taken the logarithm of. */
 export const LOG_AND_SIGN_P = 10;
@@ -25,7 +27,7 @@ export interface LstmLayerState {
 }
 
 /** The state before the first step: zeros. */
-export function zeroLstmState(network: Network, coordinates: number): LstmLayerState[] {
+export function zeroLstmState(network: LstmConfig, coordinates: number): LstmLayerState[] {
   const layers = network.layers.map((units) => ({
     hidden: new Float64Array(coordinates * units),
     cell: new Float64Array(coordinates * units),
@@ -46,7 +48,7 @@ export function zeroLstmState(network: Network, coordinates: number): LstmLayerS
  * and the output is g = outputScale·(h'·w + b_out) of the last layer. Writes to nothing that it is given.
  */
 export function lstmStep(
-  network: Network,
+  network: LstmConfig,
   phi: Float64Array,
   gradient: Float64Array,
   state: readonly LstmLayerState[],
@@ -82,7 +84,7 @@ export function lstmStep(
  * moments move from `state` to `next`.
  */
 function networkInput(
-  network: Network,
+  network: LstmConfig,
   gradient: number,
   n: number,
   state: readonly LstmLayerState[],

@@ -1,6 +1,7 @@
 /** The LSTM as plain tensor operations on all coordinates at once, differentiated automatically. */
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { hasMoments, type Network, phiTensors } from '../../../shared/phi.js';
+import { hasMoments, type LstmConfig } from '../../../shared/architectures/lstm.js';
+import { phiTensors } from '../../../shared/phi.js';
 import type { LstmKernel } from '../tensor-kernel.js';
 import { beginPassage, type ColumnSteps, type ColumnWindow } from '../tensors/column-passage.js';
 import { type ColumnState, columnState } from '../tensors/column-state.js';
@@ -11,7 +12,7 @@ import { FORGET_BIAS, LOG_AND_SIGN_P, RNNPROP_DECAY, RNNPROP_EPSILON } from './d
 type Tf = typeof tfjs;
 
 /** The LSTM of any backend. */
-export function createPlainLstm(tf: Tf, network: Network): LstmKernel {
+export function createPlainLstm(tf: Tf, network: LstmConfig): LstmKernel {
   let phi: tfjs.Tensor[] = [];
   const steps: ColumnSteps = {
     // differentiation runs the steps again by itself
@@ -44,7 +45,7 @@ export function createPlainLstm(tf: Tf, network: Network): LstmKernel {
 }
 
 /** The tensors of φ in the order of the flat vector. */
-export function tensorsOfPhi(tf: Tf, network: Network, phi: Float32Array): tfjs.Tensor[] {
+export function tensorsOfPhi(tf: Tf, network: LstmConfig, phi: Float32Array): tfjs.Tensor[] {
   // tensors keep the array they are made from, and the caller may write to his
   return phiTensors(network).map(({ shape, offset, length }) =>
     tf.tensor(phi.slice(offset, offset + length), [...shape]),
@@ -59,7 +60,7 @@ export function flatten(tf: Tf, tensors: readonly tfjs.Tensor[]): tfjs.Tensor1D 
 /** Σ_s <g_s, dL/dg_s>: its gradient is dφ where second derivatives are dropped. */
 function frozenLoss(
   tf: Tf,
-  network: Network,
+  network: LstmConfig,
   phi: readonly tfjs.Tensor[],
   { initialState, gradients }: ColumnWindow,
   slopes: readonly tfjs.Tensor1D[],
@@ -80,7 +81,7 @@ function frozenLoss(
  */
 export function plainLstmStep(
   tf: Tf,
-  network: Network,
+  network: LstmConfig,
   phi: readonly tfjs.Tensor[],
   gradient: tfjs.Tensor1D,
   state: ColumnState,
@@ -111,7 +112,7 @@ export function plainLstmStep(
 /** What the network reads, [N, inputSize]: ∇ itself, LogAndSign, RNNProp's inputs after these moments, or both. */
 export function networkInput(
   tf: Tf,
-  { preprocessing }: Network,
+  { preprocessing }: LstmConfig,
   gradient: tfjs.Tensor1D,
   moments?: tfjs.Tensor2D,
   slopeLimit = Number.POSITIVE_INFINITY,

@@ -1,13 +1,14 @@
 /** φ for PyTorch: a Python file with an optimizer in it that needs nothing but PyTorch. */
+
+import type { LstmConfig } from '../../../shared/architectures/lstm.js';
 import { VERSION } from '../../../shared/config.js';
-import type { Network } from '../../../shared/phi.js';
 import { RNNPROP_DECAY, RNNPROP_EPSILON } from './definition.js';
 
 /** Characters of φ on a line of the file. */
 const WIDTH = 112;
 
 /** The Python source: a function of φ and its network alone. */
-export function encodeTorch({ layers, preprocessing, outputScale }: Network, phi: Float32Array): string {
+export function encodeTorch({ layers, preprocessing, outputScale }: LstmConfig, phi: Float32Array): string {
   const base64 = Buffer.from(phi.buffer, phi.byteOffset, phi.byteLength).toString('base64');
   const lines = Array.from(
     { length: Math.ceil(base64.length / WIDTH) },

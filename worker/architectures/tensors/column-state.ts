@@ -3,27 +3,23 @@
  * operations and TensorFlow's take it.
  */
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { type Network, stateParts } from '../../../shared/phi.js';
+import type { ArchitectureConfig } from '../../../shared/architectures/architecture.js';
+import { stateSize, stateSizes } from '../../../shared/phi.js';
 import type { LstmKernel } from '../tensor-kernel.js';
 
 export type ColumnState = readonly tfjs.Tensor2D[];
 
-/** Numbers of state for one coordinate. */
-function stateSize(network: Network): number {
-  return stateParts(network).reduce((sum, units) => sum + units);
-}
-
 /** What a kernel does with such a state outside of its passages. */
 export function columnState(
   tf: typeof tfjs,
-  network: Network,
+  architecture: ArchitectureConfig,
 ): Pick<LstmKernel, 'zeroState' | 'stateLength' | 'upload' | 'download'> {
-  const columns = stateParts(network);
+  const columns = stateSizes(architecture);
   return {
     zeroState: (coordinates) => columns.map((units) => tf.zeros([coordinates, units])),
-    stateLength: (coordinates) => coordinates * stateSize(network),
+    stateLength: (coordinates) => coordinates * stateSize(architecture),
     upload(hidden) {
-      const coordinates = hidden.length / stateSize(network);
+      const coordinates = hidden.length / stateSize(architecture);
       let at = 0;
       return columns.map((units) => {
         const from = at;

@@ -1,6 +1,7 @@
 /** The tensor engine: windows on any backend of TensorFlow.js, without leaving its device within a window. */
 import type * as tfjs from '@tensorflow/tfjs';
-import { type Network, phiLength } from '../../../shared/phi.js';
+import type { ArchitectureConfig } from '../../../shared/architectures/architecture.js';
+import { phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
 import { createPlainLstm } from '../../architectures/lstm/tensors.js';
 import type { LstmKernel, LstmPassage, WindowSignal } from '../../architectures/tensor-kernel.js';
@@ -21,7 +22,7 @@ import { differentiate, type TensorGradient } from './tensor-gradient.js';
 /** Options of a tensor engine. */
 export interface TensorEngineOptions {
   problems: Problems;
-  network: Network;
+  architecture: ArchitectureConfig;
   /** TensorFlow.js with its backend set. */
   tf: Tf;
   /** The problems' gradient. @default automatic differentiation of their tensor loss */
@@ -58,7 +59,7 @@ export class TensorEngine implements Engine {
   readonly #tf: Tf;
   readonly #backend: string;
   readonly #problems: Problems;
-  readonly #network: Network;
+  readonly #architecture: ArchitectureConfig;
   readonly #gradient: TensorGradient;
   readonly #secondDerivatives: boolean;
   readonly #slopeLimit: number;
@@ -69,17 +70,17 @@ export class TensorEngine implements Engine {
   #checked = false;
 
   constructor(options: TensorEngineOptions) {
-    const { problems, network, tf, gradient, secondDerivatives = false, kernel, name, device, watch } = options;
+    const { problems, architecture, tf, gradient, secondDerivatives = false, kernel, name, device, watch } = options;
     this.name = name;
     this.#tf = tf;
     this.#backend = tf.getBackend();
     this.#problems = problems;
-    this.#network = network;
+    this.#architecture = architecture;
     this.#gradient = gradient ?? differentiate(tf, problems);
     this.#secondDerivatives = secondDerivatives;
     this.#slopeLimit = options.slopeLimit ?? Number.POSITIVE_INFINITY;
-    this.#kernel = kernel ?? createPlainLstm(tf, network);
-    this.#phi = new Float32Array(phiLength(network));
+    this.#kernel = kernel ?? createPlainLstm(tf, architecture);
+    this.#phi = new Float32Array(phiLength(architecture));
     this.#resources = [...(options.resources ?? []), this.#kernel];
     this.#watch = watch;
     const parts = [`tfjs ${tf.version.tfjs}`, `backend ${this.#backend}`, device, this.#kernel.description];
@@ -260,7 +261,7 @@ export class TensorEngine implements Engine {
     const batch = batchOn(state, start.data);
     const columns = start.hidden as ColumnState;
     return tf.tidy(() =>
-      unrolledMetaGradient(tf, this.#network, {
+      unrolledMetaGradient(tf, this.#architecture, {
         ...signal,
         phi: this.#phi,
         slopeLimit: this.#slopeLimit,

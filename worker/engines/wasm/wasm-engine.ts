@@ -1,7 +1,9 @@
 /** The wasm engine: windows on the CPU, by the SIMD kernel and the problems' closed-form gradients. */
 import { createHash } from 'node:crypto';
+import type { ArchitectureConfig } from '../../../shared/architectures/architecture.js';
+import { hasMoments } from '../../../shared/architectures/lstm.js';
 import { LoptError } from '../../../shared/errors.js';
-import { hasMoments, type Network, phiLength } from '../../../shared/phi.js';
+import { phiLength } from '../../../shared/phi.js';
 import type { Key } from '../../../shared/random.js';
 import { Kernel, kernelBytes } from '../../architectures/lstm/wasm/kernel-module.js';
 import {
@@ -26,7 +28,7 @@ import { batchOf, beginShard, markBad, sumLosses, zeroBad } from '../shard.js';
 /** Options of the wasm engine. */
 export interface WasmEngineOptions {
   problems: Problems;
-  network: Network;
+  architecture: ArchitectureConfig;
   /** The problems' gradient: their closed form, or one made from their tensor loss. */
   gradient: Gradient;
   /** The problems' H·v: with it, second derivatives are kept; not with RNNProp's inputs. @default they are dropped */
@@ -57,16 +59,18 @@ export class WasmEngine implements Engine {
   #layout: Layout | undefined;
 
   constructor(options: WasmEngineOptions) {
-    const { problems, network, gradient, hessian, strict = false, activationBudget = 32 * 2 ** 20 } = options;
-    if (hessian && hasMoments(network)) {
-      throw new LoptError(`Cannot keep second derivatives: the network's inputs must not be ${network.preprocessing}`);
+    const { problems, architecture, gradient, hessian, strict = false, activationBudget = 32 * 2 ** 20 } = options;
+    if (hessian && hasMoments(architecture)) {
+      throw new LoptError(
+        `Cannot keep second derivatives: the architecture's inputs must not be ${architecture.preprocessing}`,
+      );
     }
     this.#problems = problems;
     this.#gradient = gradient;
     this.#hessian = hessian;
     this.#slopeLimit = options.slopeLimit ?? Number.POSITIVE_INFINITY;
-    this.#kernel = new Kernel(network, strict);
-    this.#phiLength = phiLength(network);
+    this.#kernel = new Kernel(architecture, strict);
+    this.#phiLength = phiLength(architecture);
     this.#phi = this.#kernel.allocate(4 * this.#phiLength);
     this.#kernel.hold();
     this.#budget = activationBudget;

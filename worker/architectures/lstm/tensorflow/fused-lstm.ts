@@ -1,6 +1,6 @@
 /** The LSTM by TensorFlow's fused operations: LSTMBlockCell forward, BlockLSTMGrad backward. */
 import type * as tfjs from '@tensorflow/tfjs';
-import type { Network } from '../../../../shared/phi.js';
+import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
 import type { Tf } from '../../../problems/problem.js';
 import type { LstmKernel } from '../../tensor-kernel.js';
 import { beginPassage, type ColumnStep, type ColumnSteps, type ColumnWindow } from '../../tensors/column-passage.js';
@@ -13,7 +13,7 @@ import { type Activations, type CellWeights, LstmOperations } from './operations
 export interface FusedLstmOptions {
   /** TensorFlow.js with its backend `tensorflow` set. */
   tf: Tf;
-  network: Network;
+  network: LstmConfig;
   /**
    * The activations of a window are kept up to this many bytes; above, the backward pass computes them again for slices
    * of the coordinates that fit a quarter of it. @default 1 GiB
@@ -38,14 +38,14 @@ const RECORDED = 5;
 
 class FusedSteps implements ColumnSteps {
   readonly #tf: Tf;
-  readonly #network: Network;
+  readonly #network: LstmConfig;
   readonly #budget: number;
   readonly #operations: LstmOperations;
   readonly #peepholes: readonly tfjs.Tensor1D[];
   readonly #lengths = new Map<number, tfjs.Tensor>();
   #phi: tfjs.Tensor[] = [];
 
-  constructor(tf: Tf, network: Network, budget: number) {
+  constructor(tf: Tf, network: LstmConfig, budget: number) {
     this.#tf = tf;
     this.#network = network;
     this.#budget = budget;

@@ -1,8 +1,9 @@
 /** Compiles the kernel and hands out its memory, in Node and in browsers. */
+
+import { inputSize, type LstmConfig, type Preprocessing } from '../../../../shared/architectures/lstm.js';
 import { fromBase64 } from '../../../../shared/base64.js';
 import { LoptError, messageOf } from '../../../../shared/errors.js';
 import { nodeModule } from '../../../../shared/node-module.js';
-import { inputSize, type Network, type Preprocessing } from '../../../../shared/phi.js';
 import { type WasmMemory, webAssembly } from '../../../devices/web-assembly.js';
 import { RELAXED, STRICT } from './kernel-bytes.js';
 
@@ -100,7 +101,7 @@ export class Kernel {
   #held: number;
   #top: number;
 
-  constructor(network: Network, strict: boolean) {
+  constructor(network: LstmConfig, strict: boolean) {
     this.exports = new (webAssembly().Instance)(compile(strict)).exports as KernelExports;
     this.#top = this.exports.heapBase();
 

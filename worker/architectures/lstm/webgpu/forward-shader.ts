@@ -1,5 +1,5 @@
 /** The LSTM's forward steps as WGSL. */
-import { inputSize } from '../../../../shared/phi.js';
+import { inputSize } from '../../../../shared/architectures/lstm.js';
 import { forwardRows, type LstmPlan } from './plan.js';
 import { ACTIVATIONS, gateProduct, lines, storeInput, unitRuns } from './shader-parts.js';
 

@@ -1,6 +1,8 @@
 /** How the LSTM's arrays and work are laid out on a GPU: everything that its shaders and buffers have in common. */
+
+import { inputSize, type LstmConfig } from '../../../../shared/architectures/lstm.js';
 import { LoptError } from '../../../../shared/errors.js';
-import { inputSize, type Network, phiTensors } from '../../../../shared/phi.js';
+import { phiTensors } from '../../../../shared/phi.js';
 import { FORGET_BIAS } from '../definition.js';
 
 /** Choices that change speed and, by the order of sums, the last bits; the defaults are those measured best. */
@@ -71,7 +73,7 @@ export interface ProductPlan {
 
 /** The layout of a network on a device. */
 export interface LstmPlan {
-  network: Network;
+  network: LstmConfig;
   variant: Required<Omit<LstmVariant, 'groups'>>;
   /** Most workgroups of the backward pass. */
   groups: number;
@@ -118,7 +120,7 @@ const MOST_PARTIAL_BYTES = 2 ** 29;
 const MOST_PARTS = 32;
 
 /** Lays the network out; throws LoptError where the device cannot hold a layer. */
-export function planLstm(network: Network, limits: LstmLimits, variant: LstmVariant = {}): LstmPlan {
+export function planLstm(network: LstmConfig, limits: LstmLimits, variant: LstmVariant = {}): LstmPlan {
   const widest = Math.max(...network.layers);
   const parts = variant.parts ?? Math.ceil(widest / Math.ceil(widest / MOST_PARTS));
   for (const tile of variant.tile === undefined ? TILES : [variant.tile]) {
@@ -153,7 +155,7 @@ function backwardBytes(plan: LstmPlan): number {
   return 16 * (x + z) * plan.stride;
 }
 
-function planTile(network: Network, parts: number, tile: number, { groups, ...variant }: LstmVariant): LstmPlan {
+function planTile(network: LstmConfig, parts: number, tile: number, { groups, ...variant }: LstmVariant): LstmPlan {
   const all: Required<Omit<LstmVariant, 'groups'>> = {
     parts,
     forwardUnits: 5,

@@ -1,5 +1,5 @@
 /** The shaders around the LSTM's own: the sum of the partial dφ's, what is not finite, and zeros for what went bad. */
-import { inputSize } from '../../../../shared/phi.js';
+import { inputSize } from '../../../../shared/architectures/lstm.js';
 import type { LstmPlan } from './plan.js';
 
 /** Threads of a workgroup of these shaders. */

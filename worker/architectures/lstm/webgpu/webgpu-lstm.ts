@@ -1,6 +1,7 @@
 /** The LSTM on a WebGPU device: its shaders compiled for one network, and φ. */
 import { createHash } from 'node:crypto';
-import { type Network, phiLength } from '../../../../shared/phi.js';
+import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
+import { phiLength } from '../../../../shared/phi.js';
 import { DeviceBuffers } from '../../../devices/webgpu/device-buffers.js';
 import { pipelineOf } from '../../../devices/webgpu/pipelines.js';
 import { backwardShader } from './backward-shader.js';
@@ -12,7 +13,7 @@ import { finiteShader, SUM_SHADER, zeroShader } from './small-shaders.js';
 /** Options of the LSTM on a device. */
 export interface WebGpuLstmOptions {
   device: GPUDevice;
-  network: Network;
+  network: LstmConfig;
   variant?: LstmVariant;
   /**
    * The states of all steps of a window are kept up to this many bytes; above, the backward pass replays them in slices

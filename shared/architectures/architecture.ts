@@ -1,0 +1,71 @@
+/** What a learned optimizer is, as far as both roles speak of it: the configuration of an architecture and what follows from it. */
+import type { OptionRow } from '../options/option.js';
+import type { Shape } from '../shape.js';
+import type { LstmConfig } from './lstm.js';
+
+/** The configuration of each architecture by its type; a new one adds a line. */
+export interface ArchitectureConfigs {
+  lstm: LstmConfig;
+}
+
+/** The configuration of a learned optimizer, told apart by `type`. */
+export type ArchitectureConfig = ArchitectureConfigs[keyof ArchitectureConfigs];
+
+/** A tensor of φ. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Standard deviation of the normal distribution that its entries start from; 0 for zeros. */
+  readonly deviation: number;
+}
+
+/** What a learned optimizer reads of its optimizee beside its own state. */
+export type Reading =
+  /** ∇_t of every coordinate. */
+  | 'gradient'
+  /** θ_t of every coordinate. */
+  | 'parameters'
+  /** The tensors that θ is made of. */
+  | 'shapes';
+
+/** A part of the state h of one coordinate. */
+export interface StatePart {
+  readonly name: string;
+  /** How many numbers it has. */
+  readonly size: number;
+}
+
+/** Floating-point operations of one coordinate and inner step; a multiplication and an addition are two. */
+export interface Flops {
+  forward: number;
+  /** Back-propagation, the share of every weight included, without computing the forward pass again. */
+  backward: number;
+}
+
+/**
+ * An architecture: its configuration and all that follows from it without computing a step. The update rule itself is in
+ * worker/architectures/.
+ */
+export interface ArchitectureSpec<Config extends { readonly type: string } = ArchitectureConfig> {
+  readonly type: Config['type'];
+  /** One line for `lopt --help`. */
+  readonly summary: string;
+  /** The options that configure it, beside its type. */
+  readonly options: readonly OptionRow[];
+  /** Checks a configuration that comes from outside. */
+  readonly shape: Shape<Config>;
+  /** The tensors of φ in the order of the flat vector. */
+  tensors(config: Config): readonly TensorSpec[];
+  reads(config: Config): readonly Reading[];
+  /** The state of a coordinate, in order; all zeros at the start of an episode. */
+  state(config: Config): readonly StatePart[];
+  flops(config: Config): Flops;
+  /** Why the update has no derivative with respect to what it reads, in words; undefined if it has one. */
+  indifferentiable(config: Config): string | undefined;
+  /** The configuration in words. */
+  describe(config: Config): string;
+  /** The configuration as the metadata of a φ file. */
+  toMetadata(config: Config): Record<string, string>;
+  /** The configuration of such metadata. Throws LoptError, which says what they must be, if they are not an own file's. */
+  fromMetadata(metadata: Readonly<Record<string, string>>): Config;
+}

@@ -1,0 +1,154 @@
+/** The coordinate-wise LSTM of Andrychowicz et al. 2016, arXiv 1606.04474: its configuration. */
+import { LoptError } from '../errors.js';
+import { exactly, finite, integer, list, object, word } from '../shape.js';
+import type { ArchitectureSpec, StatePart, TensorSpec } from './architecture.js';
+
+/** How a gradient is presented to the network; the definition of each is in worker/architectures/lstm/definition.ts. */
+export const PREPROCESSINGS = ['log-and-sign', 'none', 'rnnprop', 'both'] as const;
+
+export type Preprocessing = (typeof PREPROCESSINGS)[number];
+
+/** Layers that a network may have: what the kernels keep tables for. */
+export const MAXIMUM_LAYERS = 8;
+
+/** Units that a layer may have. */
+export const MAXIMUM_UNITS = 512;
+
+/** The shape of the network. */
+export interface LstmConfig {
+  readonly type: 'lstm';
+  /** Units of each LSTM layer, from the input up; 1 to MAXIMUM_LAYERS of them. */
+  readonly layers: readonly number[];
+  readonly preprocessing: Preprocessing;
+  /** Factor on the output of the linear layer. */
+  readonly outputScale: number;
+}
+
+/** Numbers that the network reads of each coordinate: the gradient itself, or what `preprocessing` makes of it. */
+export function inputSize({ preprocessing }: Pick<LstmConfig, 'preprocessing'>): number {
+  if (preprocessing === 'both') return 4;
+  return preprocessing === 'none' ? 1 : 2;
+}
+
+/** Whether RNNProp's inputs are read: a coordinate then keeps their running means. */
+export function hasMoments({ preprocessing }: Pick<LstmConfig, 'preprocessing'>): boolean {
+  return preprocessing === 'rnnprop' || preprocessing === 'both';
+}
+
+/**
+ * Per layer l `lstm_l/weights` [inputs + units, 4·units] (rows: what the layer reads from below, then its own h; columns:
+ * gates i, c̃, f, o) and `lstm_l/biases` [4·units]; then `output/weights` [units, 1] and `output/biases` [1]. Weights start
+ * from N(0, 1/fan-in), those of the output a tenth of that: an optimizer that hardly moves at first learns sooner than one
+ * that strays.
+ */
+function tensors(config: LstmConfig): TensorSpec[] {
+  const result: TensorSpec[] = [];
+  let below = inputSize(config);
+  config.layers.forEach((units, layer) => {
+    const name = `lstm_${layer + 1}`;
+    result.push({
+      name: `${name}/weights`,
+      shape: [below + units, 4 * units],
+      deviation: 1 / Math.sqrt(below + units),
+    });
+    result.push({ name: `${name}/biases`, shape: [4 * units], deviation: 0 });
+    below = units;
+  });
+  result.push({ name: 'output/weights', shape: [below, 1], deviation: 0.1 / Math.sqrt(below) });
+  result.push({ name: 'output/biases', shape: [1], deviation: 0 });
+  return result;
+}
+
+/** h and c of each layer in turn, then p, m and v (RNNProp's running means) if they are read. */
+function state(config: LstmConfig): StatePart[] {
+  const layers = config.layers.flatMap((units, layer) => [
+    { name: `lstm_${layer + 1}/hidden`, size: units },
+    { name: `lstm_${layer + 1}/cell`, size: units },
+  ]);
+  return hasMoments(config) ? [...layers, { name: 'moments', size: 3 }] : layers;
+}
+
+export const lstm: ArchitectureSpec<LstmConfig> = {
+  type: 'lstm',
+  summary: 'a coordinate-wise LSTM (Andrychowicz et al. 2016)',
+  options: [
+    {
+      name: 'layers',
+      describe: 'units of the LSTM layers, as in 20,20',
+      group: 'architecture',
+      kind: { type: 'numbers', rule: { integer: true, minimum: 1, maximum: MAXIMUM_UNITS }, default: [20, 20] },
+      path: 'architecture.layers',
+    },
+    {
+      name: 'preprocessing',
+      describe: 'what the network reads of a gradient',
+      group: 'architecture',
+      kind: { type: 'choice', choices: PREPROCESSINGS, default: 'log-and-sign' },
+      path: 'architecture.preprocessing',
+    },
+    {
+      name: 'output-scale',
+      describe: 'factor on the output of the network',
+      group: 'architecture',
+      kind: { type: 'number', rule: { minimum: 0, exclusive: true }, default: 0.1 },
+      path: 'architecture.outputScale',
+      advice: 'outputScale',
+    },
+  ],
+  shape: object<LstmConfig>({
+    type: exactly('lstm'),
+    layers: list(integer(1, 65536), 64),
+    preprocessing: word(...PREPROCESSINGS),
+    outputScale: finite,
+  }),
+  tensors,
+  reads: () => ['gradient'],
+  state,
+  flops(config) {
+    let below = inputSize(config);
+    let forward = 0;
+    let state = 0;
+    config.layers.forEach((units, layer) => {
+      forward += 2 * (below + units) * 4 * units;
+      // the gradient of the layer's input is not needed at the bottom
+      state += 2 * ((layer > 0 ? below : 0) + units) * 4 * units;
+      below = units;
+    });
+    forward += 2 * below;
+    // the share of every weight costs as much as the forward pass
+    return { forward, backward: forward + state };
+  },
+  indifferentiable(config) {
+    // the root of the running mean square has no slope where gradients are 0
+    return hasMoments(config) ? `"preprocessing" must not be ${config.preprocessing}` : undefined;
+  },
+  describe: ({ layers, preprocessing, outputScale }) =>
+    `layers ${layers.join(',')}, preprocessing ${preprocessing}, output scale ${outputScale}`,
+  // without its type: the first φ files were all of LSTMs
+  toMetadata: ({ layers, preprocessing, outputScale }) => ({
+    layers: layers.join(','),
+    preprocessing,
+    output_scale: String(outputScale),
+  }),
+  fromMetadata(metadata) {
+    const show = (key: string) => JSON.stringify(metadata[key]);
+    const layers = (metadata['layers'] ?? '').split(',').map(Number);
+    if (!layers.every((units) => Number.isSafeInteger(units) && units > 0)) {
+      throw new LoptError(`its metadata must list the layers' units, got ${show('layers')}`);
+    }
+    if (layers.length > MAXIMUM_LAYERS) {
+      throw new LoptError(`it must have at most ${MAXIMUM_LAYERS} layers, got ${layers.length}`);
+    }
+    const preprocessing = PREPROCESSINGS.find((name) => name === metadata['preprocessing']);
+    if (!preprocessing) {
+      throw new LoptError(
+        `its preprocessing must be one of ${PREPROCESSINGS.join(', ')}, got ${show('preprocessing')}`,
+      );
+    }
+    const outputScale = Number(metadata['output_scale']);
+    if (!(outputScale > 0 && Number.isFinite(outputScale))) {
+      throw new LoptError(`its output scale must be positive, got ${show('output_scale')}`);
+    }
+    return { type: 'lstm', layers, preprocessing, outputScale };
+  },
+};

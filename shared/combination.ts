@@ -1,0 +1,45 @@
+/** What cannot be combined: the one place that says so. */
+import type { ArchitectureConfig } from './architectures/architecture.js';
+import { architectureOf } from './architectures/registry.js';
+import type { EstimatorConfig } from './estimators/estimator.js';
+import { estimatorOf } from './estimators/registry.js';
+
+/** What an engine can do. */
+export interface EngineAbilities {
+  readonly name: string;
+  /** Whether it goes backward through a window. */
+  readonly backward: boolean;
+  /** The types of the architectures that it computes; undefined if it computes any. */
+  readonly architectures?: readonly string[] | undefined;
+}
+
+/** What a run is put together from. */
+export interface Combination {
+  readonly architecture: ArchitectureConfig;
+  readonly estimator: EstimatorConfig;
+}
+
+/**
+ * Why an architecture, an estimator and an engine cannot be combined, in a sentence without its beginning; undefined if
+ * they can.
+ *
+ * @param engine undefined while none is chosen
+ */
+export function combinationFault(
+  { architecture, estimator }: Combination,
+  engine?: EngineAbilities,
+): string | undefined {
+  const needs = estimatorOf(estimator).needs(estimator);
+  const indifferentiable = needs.secondDerivatives
+    ? architectureOf(architecture).indifferentiable(architecture)
+    : undefined;
+  if (indifferentiable) return `${indifferentiable} with second derivatives`;
+  if (!engine) return undefined;
+  if (needs.backward && !engine.backward) {
+    return `engine ${engine.name} cannot go backward through a window, which estimator ${estimator.type} needs`;
+  }
+  if (engine.architectures && !engine.architectures.includes(architecture.type)) {
+    return `engine ${engine.name} cannot compute architecture ${architecture.type}`;
+  }
+  return undefined;
+}

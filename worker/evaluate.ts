@@ -2,7 +2,7 @@
 
 import type { ChunkScores } from '../shared/messages.js';
 import { deriveKey, type Purpose } from '../shared/random.js';
-import type { WalkRequest } from './engines/rollout.js';
+import type { RolloutRequest } from './engines/rollout.js';
 import type { Split } from './problems/problem.js';
 
 /** Which functions are measured, and for how long. */
@@ -21,13 +21,13 @@ export interface EvaluationRequest {
   curveSteps?: readonly number[];
 }
 
-/** Scores an optimizer on `count` functions at once, from the losses [(T + 1) × P] that it walks through. */
+/** Scores an optimizer on `count` functions at once, from the losses [(T + 1) × P] that a rollout gives. */
 export async function evaluateChunk(
-  walk: (request: WalkRequest) => Promise<Float64Array> | Float64Array,
+  run: (request: RolloutRequest) => Promise<Float64Array> | Float64Array,
   { seed, purpose, split, chunk, count, horizon, curveSteps }: EvaluationRequest,
 ): Promise<ChunkScores> {
   const key = deriveKey({ seed, member: 0, shard: chunk, episode: 0, purpose });
-  const losses = await walk({ key, count, split, horizon });
+  const losses = await run({ key, count, split, horizon });
   const rowOf = (t: number) => losses.subarray(t * count, (t + 1) * count);
   const sum = new Float64Array(count);
   for (let t = 0; t < horizon; t++) {

@@ -5,10 +5,9 @@ import type { PhiHistory } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
 import type { Timeline } from '../shared/timeline.js';
-import type { ShardState } from './engines/engine.js';
 import type { ShardJob } from './episode.js';
 import { ThreadLostError, type WindowPool } from './pool.js';
-import type { ResidentShard } from './resident-shards.js';
+import type { KeptShard } from './resident-shards.js';
 import type { SessionId } from './session.js';
 import type { ShardHash } from './thread.js';
 
@@ -51,7 +50,7 @@ export interface ComputedWindows {
 interface HeldShard {
   /** The last round that it computed. */
   round: number;
-  state: ShardState | ResidentShard;
+  kept: KeptShard;
 }
 
 /** For so long a worker waits for a φ of the past that is not in the journal yet. */
@@ -103,7 +102,7 @@ export class HeldShards {
       try {
         const residents = resident && pool.threads === 1 ? { residents: new Set(this.#own) } : {};
         const answer = await pool.computeWindows({ session, phi, jobs, ...residents });
-        for (const { shard, state } of answer.states) this.#held.set(shard, { round, state });
+        for (const { shard, kept } of answer.kept) this.#held.set(shard, { round, kept });
         return answer;
       } catch (error) {
         if (!(error instanceof ThreadLostError) || isOver() || losses >= MOST_LOSSES) throw error;
@@ -124,7 +123,7 @@ export class HeldShards {
       if (place.window === 0) {
         jobs.push({ ...job, missed: [] });
       } else if (held?.round === round - 1) {
-        jobs.push({ ...job, state: held.state, missed: [] });
+        jobs.push({ ...job, kept: held.kept, missed: [] });
       } else {
         const first = round - place.window;
         const phis = missed.get(first) ?? this.#phisOf(first, round);

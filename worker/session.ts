@@ -1,12 +1,16 @@
 /** What a thread keeps of a configuration: its problems and an engine. */
 import { createHash } from 'node:crypto';
+import { combinationFault } from '../shared/combination.js';
 import { dataDifference, type RunConfig, VERSION } from '../shared/config.js';
 import { LoptError } from '../shared/errors.js';
+import { estimatorOf } from '../shared/estimators/registry.js';
 import { initialPhi } from '../shared/phi.js';
 import { deriveKey } from '../shared/random.js';
 import type { Engine } from './engines/engine.js';
 import { MixEngine } from './engines/mix-engine.js';
 import { type Derivatives, ENGINES, type EngineEntry } from './engines/select.js';
+import type { Estimator } from './estimators/estimator.js';
+import { createEstimator } from './estimators/registry.js';
 import type { Gradient, HessianProduct, Mixture, Problems } from './problems/problem.js';
 import { familyNamed } from './problems/registry.js';
 import { ResidentShards } from './resident-shards.js';
@@ -21,6 +25,7 @@ export interface SessionId {
 export interface Session {
   readonly config: RunConfig;
   readonly problems: Problems;
+  readonly estimator: Estimator;
   /** The problems' gradient on typed arrays. */
   gradient(): Promise<Gradient>;
   /** Opened at its first use: what is hand-designed needs no device. */
@@ -70,6 +75,8 @@ async function open(config: RunConfig): Promise<Session> {
   const entry = ENGINES.get(config.engine);
   if (!entry)
     throw new LoptError(`Cannot find engine "${config.engine}": it must be one of ${[...ENGINES.keys()].join(', ')}`);
+  const fault = combinationFault(config, entry);
+  if (fault !== undefined) throw new LoptError(`Cannot join the run: ${fault}`);
   const problems = await familyNamed(config.problem).configure({ ...config.problemOptions, ...config.folders });
   const difference = dataDifference(config, problems.dataHashes ?? {});
   if (difference) throw new LoptError(`Cannot join the run: ${difference}`);
@@ -82,7 +89,16 @@ async function open(config: RunConfig): Promise<Session> {
     isOpen = true;
     return made;
   });
-  return { config, problems, gradient, engine, isOpen: () => isOpen, residents: new ResidentShards() };
+  const estimator = createEstimator(config.estimator);
+  return {
+    config,
+    problems,
+    estimator,
+    gradient,
+    engine,
+    isOpen: () => isOpen,
+    residents: new ResidentShards(estimator),
+  };
 }
 
 /** Makes something at the first call, for all of them. */
@@ -94,18 +110,24 @@ function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
   };
 }
 
-/** An engine, which alone sees what is drawn for training: scaled where the options say so. */
+/** An engine, which alone sees what is drawn for training: scaled if the options say so. */
 function openEngine(
   entry: EngineEntry,
-  config: RunConfig,
+  { architecture, estimator, augmentation, strict }: RunConfig,
   problems: Problems,
   derivatives: Derivatives,
 ): Promise<Engine> {
-  const { coordinateScale } = config.augmentation;
-  if (coordinateScale === 0) return entry.create(config, problems, derivatives);
-  return entry.create(config, scaleProblems(problems, coordinateScale), {
-    gradient: async () => scaleGradient(await derivatives.gradient()),
-    hessian: async () => scaleHessian(await derivatives.hessian()),
+  const { coordinateScale } = augmentation;
+  const { secondDerivatives } = estimatorOf(estimator).needs(estimator);
+  const request = { architecture, problems, derivatives, strict, secondDerivatives };
+  if (coordinateScale === 0) return entry.create(request);
+  return entry.create({
+    ...request,
+    problems: scaleProblems(problems, coordinateScale),
+    derivatives: {
+      gradient: async () => scaleGradient(await derivatives.gradient()),
+      hessian: async () => scaleHessian(await derivatives.hessian()),
+    },
   });
 }
 
@@ -136,17 +158,16 @@ export async function hessianOf(problems: Problems): Promise<HessianProduct> {
  * Computes a small window of this configuration, one of each family of a mix: two machines that agree on it compute the
  * same bits.
  */
-export async function fingerprintOf(session: Session): Promise<string> {
-  const { config } = session;
-  const engine = await session.engine();
-  const id = { seed: 0, member: 0, shard: 0, episode: 0, purpose: 'probe' } as const;
-  const key = deriveKey(id);
+export async function fingerprintOf({ config, estimator, engine: open }: Session): Promise<string> {
+  const engine = await open();
+  const draws = { seed: 0, member: 0, shard: 0, episode: 0 };
+  const phi = new Float32Array(initialPhi(config.architecture, deriveKey({ ...draws, purpose: 'probe' })));
+  const place = { ...draws, problems: Math.min(2, config.problems), window: 0, steps: Math.min(3, config.unroll) };
   const hash = createHash('sha256');
-  engine.loadPhi(new Float32Array(initialPhi(config.architecture, key)));
   for (const part of engine instanceof MixEngine ? engine.engines : [engine]) {
-    const state = await part.begin(key, Math.min(2, config.problems), 'train');
-    const { metaGradient, state: after } = await part.window({ state, steps: Math.min(3, config.unroll) });
-    for (const array of [metaGradient, after.theta, after.gradient]) {
+    const state = await estimator.begin(part, phi, place);
+    const { metaGradient, loss, finalLoss } = await estimator.window(part, phi, state, place);
+    for (const array of [metaGradient, Float64Array.of(loss, finalLoss)]) {
       hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
     }
   }

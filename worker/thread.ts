@@ -7,11 +7,11 @@ import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
 import { OPTIMIZERS, type OptimizerName } from './baselines/registry.js';
-import { DeviceLostError, type ShardState } from './engines/engine.js';
-import { walk } from './engines/rollout.js';
+import { DeviceLostError } from './devices/device-watch.js';
+import { rollout } from './engines/rollout.js';
 import { advanceShard, type ShardJob } from './episode.js';
 import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
-import { type ResidentShard, ShardLostError } from './resident-shards.js';
+import { type KeptShard, ShardLostError } from './resident-shards.js';
 import { dropSession, fingerprintOf, keepSessions, type Session, type SessionId, sessionOf } from './session.js';
 
 /** What a thread is started with. */
@@ -50,7 +50,7 @@ export interface ShardHash {
 export interface WindowsAnswer {
   /** The complete nodes over the jobs' shards, pre-added. */
   nodes: TreeNode[];
-  states: { shard: number; state: ShardState | ResidentShard }[];
+  kept: { shard: number; kept: KeptShard }[];
   hashes: ShardHash[];
   /** Windows that were computed again. */
   replayed: number;
@@ -94,21 +94,22 @@ export function computeWindows(task: Pooled<WindowsTask>): Promise<Outcome<Windo
     task.session,
     async () => {
       const session = await openSession(task);
-      const { config, residents } = session;
+      const { config, residents, estimator } = session;
       const engine = await session.engine();
       if (task.residents) residents.keep(task.residents);
       const tree = new SumTree(config.shards, { finite: true });
-      const states: WindowsAnswer['states'] = [];
+      const kept: WindowsAnswer['kept'] = [];
+      const advancing = { engine, estimator, config, residents: task.residents && residents };
       const hashes: ShardHash[] = [];
       let replayed = 0;
       for (const job of task.jobs) {
-        const advanced = await advanceShard(engine, config, task.phi, job, task.residents && residents);
+        const advanced = await advanceShard(advancing, task.phi, job);
         if (job.isHashed) hashes.push({ shard: job.shard, hash: hashOfNode(advanced.node) });
         tree.add(advanced.node);
-        states.push({ shard: advanced.shard, state: advanced.state });
+        kept.push({ shard: advanced.shard, kept: advanced.kept });
         replayed += advanced.replayed;
       }
-      return { nodes: tree.nodes(), states, hashes, replayed };
+      return { nodes: tree.nodes(), kept, hashes, replayed };
     },
     buffersOf,
   );
@@ -119,13 +120,13 @@ export function evaluate(task: Pooled<EvaluateTask>): Promise<Outcome<ChunkScore
     const session = await openSession(task);
     if ('phi' in task.optimizer) {
       const engine = await session.engine();
-      engine.loadPhi(task.optimizer.phi);
-      return evaluateChunk((request) => engine.walk(request), task.request);
+      const { phi } = task.optimizer;
+      return evaluateChunk((request) => engine.rollout(phi, request), task.request);
     }
     const { name, learningRate } = task.optimizer;
     const optimizer = OPTIMIZERS[name]({ learningRate });
     const gradient = await session.gradient();
-    return evaluateChunk((request) => walk<unknown>(optimizer, session.problems, gradient, request), task.request);
+    return evaluateChunk((request) => rollout<unknown>(optimizer, session.problems, gradient, request), task.request);
   });
 }
 

@@ -2,10 +2,10 @@
 import { resolve } from 'node:path';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import { checkChoice } from '../../shared/check.js';
-import { UsageError } from '../../shared/errors.js';
+import { LoptError, UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
 import { readPhi } from '../../shared/phi-file.js';
-import { encodeTorch } from '../../worker/architectures/lstm/torch.js';
+import { ruleOf } from '../../worker/architectures/registry.js';
 import { encodeJson } from '../export/json.js';
 import { encodeNpz } from '../export/npz.js';
 import { EXIT } from '../run/exit.js';
@@ -15,17 +15,27 @@ import type { Command } from './command.js';
 
 const TASK = 'Cannot export';
 
+/** The contents of a file. */
+type Encoded = Uint8Array | string;
+
 /** What φ can be made into. */
 const FORMATS: Readonly<
   Record<
     string,
-    { extension: string; encode: (architecture: ArchitectureConfig, phi: Float32Array) => Uint8Array | string }
+    { extension: string; encode: (architecture: ArchitectureConfig, phi: Float32Array) => Encoded | Promise<Encoded> }
   >
 > = {
   npz: { extension: '.npz', encode: encodeNpz },
   json: { extension: '.json', encode: encodeJson },
   torch: { extension: '.py', encode: encodeTorch },
 };
+
+/** The Python source of the architecture's own. Throws LoptError if it has none. */
+function encodeTorch(architecture: ArchitectureConfig, phi: Float32Array): Promise<string> {
+  const { type, torch } = ruleOf(architecture);
+  if (torch) return torch(architecture, phi);
+  throw new LoptError(`${TASK}: architecture "${type}" must have an export for PyTorch, and has none`);
+}
 
 export const exportPhi: Command = {
   name: 'export',
@@ -50,7 +60,7 @@ async function runExport(positionals: Readonly<Record<string, string | undefined
     throw new UsageError(`${TASK}: "out" must be another file than that of φ, got ${JSON.stringify(out)}`);
   }
   const { architecture, phi } = readPhi(pretrained(path)?.path ?? path);
-  writeFileWhole(out, encode(architecture, phi));
+  writeFileWhole(out, await encode(architecture, phi));
   process.stdout.write(`Wrote the ${phi.length} numbers of φ to ${out}\n`);
   return EXIT.done;
 }

@@ -5,7 +5,6 @@ import { createLogger } from '../../shared/logger.js';
 import { JetStream } from '../../shared/nats/jetstream.js';
 import { NatsLink } from '../../shared/nats/link.js';
 import { type ListedRun, RunRegistry } from '../../shared/nats/run-registry.js';
-import { phiLength } from '../../shared/phi.js';
 import { writePhi } from '../../shared/phi-file.js';
 import { checkToken, runSubjects } from '../../shared/subjects.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
@@ -64,13 +63,14 @@ async function list(named: string | undefined, flags: Flags, { jetStream, regist
     const [run] = runs;
     if (named === undefined || !run) throw new UsageError('Cannot fetch φ: a run must be named beside --phi');
     // of a sweep that of the best trial
-    const member = run.beat?.sweep?.best?.member ?? run.config.member;
+    const best = run.beat?.sweep?.best;
+    const member = best?.member ?? run.config.member;
     const newest = await new JetStreamHistory({ jetStream, subjects: runSubjects(named, prefix), member }).latest();
     if (!newest) throw new UsageError(`Cannot fetch φ: run ${named} has not begun`);
-    const { architecture } = run.config;
-    if (phiLength(architecture) !== newest.phi.length) {
+    const architecture = best ? best.architecture : run.config.architecture;
+    if (!architecture) {
       throw new UsageError(
-        `Cannot fetch φ: the architecture of the sweep's best trial must be that of its plan, and it is another one`,
+        `Cannot fetch φ: the architecture of trial ${best!.trial}, the best of the sweep, must be known to its coordinator, which has not run it; its folder has φ too`,
       );
     }
     writePhi(String(flags['phi']), architecture, newest.phi);

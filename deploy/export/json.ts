@@ -2,14 +2,13 @@
 
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import { phiTensors } from '../../shared/phi.js';
+import { propertiesOf } from './properties.js';
 
-/** The text: a function of φ and its network alone. Every value is the float32 to the last bit. */
+/** The text: a function of φ and its architecture alone. Every value is the float32 to the last bit. */
 export function encodeJson(architecture: ArchitectureConfig, phi: Float32Array): string {
   const properties = {
     format: 'lopt',
-    layers: architecture.layers,
-    preprocessing: architecture.preprocessing,
-    output_scale: architecture.outputScale,
+    ...propertiesOf(architecture),
   };
   const lines = Object.entries(properties).map(([name, value]) => `  "${name}": ${JSON.stringify(value)},\n`);
   const tensors = phiTensors(architecture).map(({ name, shape, offset, length }) => {

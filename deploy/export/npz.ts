@@ -1,7 +1,8 @@
-/** φ for numpy: an archive of arrays, one a tensor and one a property of the network, that `numpy.load` reads by name. */
+/** φ for numpy: an archive of arrays, one a tensor and one a property of the architecture, that `numpy.load` reads by name. */
 
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import { phiTensors } from '../../shared/phi.js';
+import { type Property, propertiesOf } from './properties.js';
 import { encodeZip } from './zip.js';
 
 /** An array of one of numpy's types, as `dtype.str` names them. */
@@ -11,17 +12,24 @@ interface NumpyArray {
   bytes: Uint8Array;
 }
 
-/** The archive's bytes: a function of φ and its network alone. */
+/** The archive's bytes: a function of φ and its architecture alone. */
 export function encodeNpz(architecture: ArchitectureConfig, phi: Float32Array): Buffer {
-  const { layers, preprocessing, outputScale } = architecture;
   const arrays: Record<string, NumpyArray> = {};
   for (const { name, shape, offset, length } of phiTensors(architecture)) {
     arrays[name] = { type: '<f4', shape, bytes: bytesOf(phi.slice(offset, offset + length)) };
   }
-  arrays['layers'] = { type: '<i8', shape: [layers.length], bytes: bytesOf(BigInt64Array.from(layers, BigInt)) };
-  arrays['preprocessing'] = textArray(preprocessing);
-  arrays['output_scale'] = { type: '<f8', shape: [], bytes: bytesOf(Float64Array.of(outputScale)) };
+  for (const [name, value] of Object.entries(propertiesOf(architecture))) arrays[name] = propertyArray(value);
   return encodeZip(Object.entries(arrays).map(([name, array]) => ({ name: `${name}.npy`, bytes: encodeNpy(array) })));
+}
+
+/** A property: lists are of integers, numbers float64. */
+function propertyArray(value: Property): NumpyArray {
+  if (typeof value === 'string') return textArray(value);
+  if (typeof value === 'object') {
+    return { type: '<i8', shape: [value.length], bytes: bytesOf(BigInt64Array.from(value, BigInt)) };
+  }
+  if (typeof value === 'boolean') return { type: '|b1', shape: [], bytes: Uint8Array.of(value ? 1 : 0) };
+  return { type: '<f8', shape: [], bytes: bytesOf(Float64Array.of(value)) };
 }
 
 /** A text as an array without dimensions: numpy stores 4 bytes a character. */

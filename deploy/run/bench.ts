@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { architectureOf } from '../../shared/architectures/registry.js';
 import { initialPhiOf, type RunConfig } from '../../shared/config.js';
+import { estimatorOf } from '../../shared/estimators/registry.js';
 import { silentLogger } from '../../shared/logger.js';
 import { deriveKey } from '../../shared/random.js';
 import type { Engine } from '../../worker/engines/engine.js';
@@ -80,12 +81,10 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
 }
 
 async function createEngine(config: RunConfig, problems: Problems, gradient: Gradient): Promise<Engine> {
-  const engine = await ENGINES.get(config.engine)!.create(config, problems, {
-    gradient: async () => gradient,
-    hessian: () => hessianOf(problems),
-  });
-  engine.loadPhi(new Float32Array(initialPhiOf(config)));
-  return engine;
+  const { architecture, estimator, strict } = config;
+  const { secondDerivatives } = estimatorOf(estimator).needs(estimator);
+  const derivatives = { gradient: async () => gradient, hessian: () => hessianOf(problems) };
+  return ENGINES.get(config.engine)!.create({ architecture, problems, derivatives, strict, secondDerivatives });
 }
 
 /**
@@ -100,13 +99,14 @@ async function ratesOf(
   kinds: readonly { forwardOnly: boolean }[],
 ): Promise<number[]> {
   const key = deriveKey({ seed: config.seed, member: 0, shard: 0, episode: 0, purpose: 'train' });
-  let state = await engine.begin(key, config.problems, 'train', true);
+  const phi = new Float32Array(initialPhiOf(config));
+  let state = await engine.begin({ key, count: config.problems, split: 'train', resident: true });
   const times = kinds.map((): number[] => []);
   const until = performance.now() + 1000 * seconds * kinds.length;
   while (performance.now() < until || times[0]!.length < 3) {
     for (const [index, { forwardOnly }] of kinds.entries()) {
       const start = performance.now();
-      state = (await engine.window({ state, steps: config.unroll, forwardOnly, resident: true })).state;
+      state = (await engine.window({ phi, state, steps: config.unroll, forwardOnly, resident: true })).state;
       times[index]!.push(performance.now() - start);
     }
   }

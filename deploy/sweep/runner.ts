@@ -8,10 +8,11 @@ import type { RunObserver } from '../../coordinator/observer.js';
 import { EventFiles } from '../../coordinator/report/event-files.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
 import { type EvaluationRow, type RoundRow, RunReport } from '../../coordinator/report/report.js';
+import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
+import { sameArchitecture } from '../../shared/architectures/registry.js';
 import { digestOf, initialPhiOf, type RunConfig } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
 import type { Logger } from '../../shared/logger.js';
-import { phiLength } from '../../shared/phi.js';
 import type { PooledOptions } from '../run/embedded.js';
 import { observeAll } from '../run/progress.js';
 import { RunFolder, type StoredRun } from '../run/run-folder.js';
@@ -84,9 +85,9 @@ export class TrialRunner {
     const stored = this.#store(segment, runFolder, config);
     if (folder.pauses.includes(round)) return { round, interrupted: false, rows: rowsUpTo(round, folder) };
     const start = segment.from ? forkedLearner(this.#parentOf(segment.from).learner) : undefined;
-    if (start && start.phi.length !== phiLength(config.architecture)) {
+    if (segment.from && !sameArchitecture(this.#architectureOf(segment.from), config.architecture)) {
       throw new UsageError(
-        `${TASK}, trial ${segment.trial}: it must have the architecture of trial ${segment.from!.trial}`,
+        `${TASK}, trial ${segment.trial}: it must have the architecture of trial ${segment.from.trial}`,
       );
     }
     const report = new RunReport([
@@ -130,6 +131,10 @@ export class TrialRunner {
   #flagsOf(segment: Segment): Flags {
     const member = memberOf(segment);
     return { ...this.#options.flags, ...segment.flags, ...(member === 0 ? {} : { member }) };
+  }
+
+  #architectureOf({ round: _round, ...id }: NonNullable<Segment['from']>): ArchitectureConfig {
+    return new RunFolder(new SegmentFolder(this.#options.out, id).path).open().config.architecture;
   }
 
   #parentOf({ round, ...id }: NonNullable<Segment['from']>): RunState {

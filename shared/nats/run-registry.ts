@@ -1,4 +1,6 @@
 /** Which runs a server holds, and how each is doing. For people: nothing that a run computes depends on it. */
+import type { ArchitectureConfig } from '../architectures/architecture.js';
+import { architectureShape } from '../architectures/registry.js';
 import type { RunConfig } from '../config.js';
 import { ClusterError } from '../errors.js';
 import { configShape } from '../message-check.js';
@@ -28,6 +30,16 @@ export interface RunBeat {
   at: string;
 }
 
+/** The trial of a sweep that is the best so far. */
+export interface BestTrial {
+  trial: number;
+  member: number;
+  /** Of the metric. */
+  value: number;
+  /** What its φ is for; absent if it ran under an earlier coordinator. */
+  architecture?: ArchitectureConfig;
+}
+
 /** How a sweep is doing. */
 export interface SweepFigures {
   /** Trials that it is to have, that run now, and that are over. */
@@ -35,7 +47,7 @@ export interface SweepFigures {
   running: number;
   done: number;
   /** The best value of the metric so far, and whose it is. */
-  best?: { trial: number; member: number; value: number };
+  best?: BestTrial;
 }
 
 /** A run as it is listed; `beat` is undefined until its coordinator has begun. */
@@ -54,7 +66,9 @@ const sweepShape: Shape<SweepFigures> = object<SweepFigures>(
     trials: integer(),
     running: integer(),
     done: integer(),
-    best: object<NonNullable<SweepFigures['best']>>({ trial: integer(), member: integer(), value: finite }),
+    best: object<BestTrial>({ trial: integer(), member: integer(), value: finite, architecture: architectureShape }, [
+      'architecture',
+    ]),
   },
   ['best'],
 );

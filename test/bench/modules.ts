@@ -20,15 +20,18 @@ async function prepare(family: string): Promise<() => number> {
     unroll: UNROLL,
     'second-derivatives': false,
   });
-  const engine = await ENGINES.get('wasm')!.create(config, problems, {
-    gradient: async () => problems.createGradient!(),
-    hessian: () => hessianOf(problems),
+  const engine = await ENGINES.get('wasm')!.create({
+    architecture: config.architecture,
+    problems,
+    derivatives: { gradient: async () => problems.createGradient!(), hessian: () => hessianOf(problems) },
+    strict: false,
+    secondDerivatives: false,
   });
-  engine.loadPhi(new Float32Array(initialPhiOf(config)));
-  const state = await engine.begin(seedKey(0), PROBLEMS, 'train');
+  const phi = new Float32Array(initialPhiOf(config));
+  const state = await engine.begin({ key: seedKey(0), count: PROBLEMS, split: 'train' });
   return () => {
     const start = performance.now();
-    engine.window({ state, steps: UNROLL });
+    engine.window({ phi, state, steps: UNROLL });
     return performance.now() - start;
   };
 }

@@ -10,15 +10,15 @@ import type { Decision } from '../../shared/journal/journal.js';
 import type { ChunkScores } from '../../shared/messages.js';
 import { SumTree, type TreeNode } from '../../shared/sum-tree.js';
 import { type Timeline, timelineAt } from '../../shared/timeline.js';
-import type { ShardState } from '../../worker/engines/engine.js';
 import { advanceShard } from '../../worker/episode.js';
 import { evaluateChunk } from '../../worker/evaluate.js';
+import type { KeptShard } from '../../worker/resident-shards.js';
 import { type Session, sessionOf } from '../../worker/session.js';
 
 /** Trains so many rounds, which are planned from the start. */
 export async function trainAlone(config: RunConfig, rounds: number): Promise<LearnerState> {
   const session = await sessionOf({ config, digest: digestOf(config) });
-  const held = new Map<number, ShardState>();
+  const held = new Map<number, KeptShard>();
   let state = initialLearner(initialPhiOf(config), config);
   for (let round = 1; round <= rounds; round++) {
     const decisions = await decide(state, session, rounds);
@@ -31,20 +31,20 @@ export async function trainAlone(config: RunConfig, rounds: number): Promise<Lea
 async function computeRound(
   session: Session,
   timeline: Timeline,
-  held: Map<number, ShardState>,
+  held: Map<number, KeptShard>,
   phi: Float32Array,
   round: number,
 ): Promise<TreeNode> {
   const { config } = session;
+  const { estimator } = session;
   const engine = await session.engine();
   const tree = new SumTree(config.shards, { finite: true });
   for (let shard = 0; shard < config.shards; shard++) {
     const place = timeline.placeOf(round, shard);
     const before = place.window > 0 ? held.get(shard) : undefined;
-    const job = { shard, place, missed: [], ...(before && { state: before }) };
-    const { node, state } = await advanceShard(engine, config, phi, job, undefined);
-    // without residents a shard is handed over
-    held.set(shard, state as ShardState);
+    const job = { shard, place, missed: [], ...(before && { kept: before }) };
+    const { node, kept } = await advanceShard({ engine, estimator, config }, phi, job);
+    held.set(shard, kept);
     tree.add(node);
   }
   return tree.root!;
@@ -70,11 +70,10 @@ async function scoreOf(phi: Float32Array, { grown }: LearnerState, session: Sess
   const { config } = session;
   const engine = await session.engine();
   const horizon = validationHorizon(config, grown.length);
-  engine.loadPhi(phi);
   const request = { seed: config.seed, purpose: 'heldOut', split: 'held-out', horizon } as const;
   const chunks: ChunkScores[] = [];
   for (const chunk of heldOutChunks(config)) {
-    chunks.push(await evaluateChunk((walk) => engine.walk(walk), { ...request, ...chunk }));
+    chunks.push(await evaluateChunk((rollout) => engine.rollout(phi, rollout), { ...request, ...chunk }));
   }
   return scoresOf(chunks).sum.mean;
 }

@@ -4,12 +4,13 @@ import { describe, it } from 'node:test';
 import { hasMoments, type LstmConfig } from '../../shared/architectures/lstm.js';
 import { phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
-import type { Engine, ShardState, WindowResult } from '../../worker/engines/engine.js';
+import type { Engine, ShardState } from '../../worker/engines/engine.js';
 import type { Gradient, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { frozenMetaGradient, unrollFrozen } from '../fixtures/frozen-loss.js';
+import { LoadedEngine, type SummedWindow } from '../fixtures/loaded-engine.js';
 import { SPOILS, type Spoiling, targetProblems, type WatchedGradient, watch } from '../fixtures/target-problems.js';
-import { type LayerState, loadWindowFixtures, type WindowFixture } from '../fixtures/window.js';
+import { loadWindowFixtures, type WindowFixture } from '../fixtures/window.js';
 
 const KEY: Key = seedKey(1606);
 const NETWORK: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
@@ -22,9 +23,9 @@ export interface EngineUnderTest {
   single?: boolean;
   /** Whether it knows RNNProp's inputs. @default true */
   moments?: boolean;
-  /** The engine's hidden state from, and to, layers of [N × units]. */
-  encode(layers: LayerState<Float32Array>[], architecture: LstmConfig, coordinates: number): Float32Array;
-  decode(hidden: Float32Array, architecture: LstmConfig, coordinates: number): LayerState<Float32Array>[];
+  /** The engine's hidden state from, and to, its parts [N × size]. */
+  encode(parts: Float32Array[], architecture: LstmConfig, coordinates: number): Float32Array;
+  decode(hidden: Float32Array, architecture: LstmConfig, coordinates: number): Float32Array[];
 }
 
 /** Largest difference, over the norm of the expected vector. */
@@ -70,11 +71,10 @@ export function networkOf(fixture: WindowFixture): LstmConfig {
 async function runFixture(
   under: EngineUnderTest,
   fixture: WindowFixture,
-): Promise<{ engine: Engine; result: WindowResult; state: ShardState }> {
+): Promise<{ engine: LoadedEngine; result: SummedWindow; state: ShardState }> {
   const { problems, gradient } = recordedProblems(fixture.coordinates, fixture.gradients);
   const architecture = networkOf(fixture);
-  const engine = await under.create(problems, gradient, architecture);
-  engine.loadPhi(fixture.phi);
+  const engine = new LoadedEngine(await under.create(problems, gradient, architecture), fixture.phi);
   const state = await engine.begin([1, 2], 1, 'train');
   state.hidden.set(under.encode(fixture.initialState, architecture, fixture.coordinates));
   const result = await engine.window({ state, steps: fixture.steps });
@@ -97,9 +97,8 @@ export function testEngine(under: EngineUnderTest): void {
           relativeError(result.metaGradient, expected.metaGradient) < 1e-5,
           `dphi ${relativeError(result.metaGradient, expected.metaGradient)}`,
         );
-        under.decode(result.state.hidden, networkOf(fixture), coordinates).forEach(({ hidden, cell }, layer) => {
-          assert.ok(relativeError(hidden, expected.finalState[layer]!.hidden) < 1e-5, `h of layer ${layer}`);
-          assert.ok(relativeError(cell, expected.finalState[layer]!.cell) < 1e-5, `c of layer ${layer}`);
+        under.decode(result.state.hidden, networkOf(fixture), coordinates).forEach((part, index) => {
+          assert.ok(relativeError(part, expected.finalState[index]!) < 1e-5, `part ${index} of h`);
         });
         engine.close();
       });
@@ -135,11 +134,8 @@ function decodeExactly(
   under: EngineUnderTest,
   { hidden, theta }: ShardState,
   architecture: LstmConfig,
-): LayerState<Float64Array>[] {
-  return under.decode(hidden, architecture, theta.length).map((layer) => ({
-    hidden: Float64Array.from(layer.hidden),
-    cell: Float64Array.from(layer.cell),
-  }));
+): Float64Array[] {
+  return under.decode(hidden, architecture, theta.length).map((part) => Float64Array.from(part));
 }
 
 /** K rows of N gradients of all magnitudes. */
@@ -166,8 +162,7 @@ function testWindows(under: EngineUnderTest): void {
       const problems = await family.configure(optionValues(family, { dimension: 3, 'initial-scale': 1 }));
       const watched = watch(problems.createGradient!(), 3, under.single);
       const phi = somePhi(architecture);
-      const engine = await under.create(problems, watched.gradient, architecture);
-      engine.loadPhi(phi);
+      const engine = new LoadedEngine(await under.create(problems, watched.gradient, architecture), phi);
       const state = await engine.begin(KEY, 3, 'train');
       const lossWeights = Float32Array.of(1, 0.5, 2, 0, 1.5);
       const updateGradient = new Float32Array(5 * 9);
@@ -200,8 +195,7 @@ function testWindows(under: EngineUnderTest): void {
       const rows = someRows(4, coordinates);
       const { problems, gradient } = recordedProblems(coordinates, rows);
       const phi = somePhi(architecture);
-      const engine = await under.create(problems, gradient, architecture);
-      engine.loadPhi(phi);
+      const engine = new LoadedEngine(await under.create(problems, gradient, architecture), phi);
       const state = await engine.begin(KEY, 1, 'train');
       const initialState = decodeExactly(under, state, architecture);
       const { metaGradient } = await engine.window({ state, steps: 3 });
@@ -210,10 +204,8 @@ function testWindows(under: EngineUnderTest): void {
       const exact = unrollFrozen(frozen, Float64Array.from(phi));
       const theta = exact.updates.reduce((sum, row) => sum.map((value, n) => value + row[n]!));
       assert.ok(relativeError(state.theta, theta) < 1e-5, 'updates');
-      decodeExactly(under, state, architecture).forEach(({ hidden, cell }, layer) => {
-        assert.ok(relativeError(hidden, exact.state[layer]!.hidden) < 1e-5, 'h');
-        // RNNProp's moments are an entry without cells
-        if (layer < architecture.layers.length) assert.ok(relativeError(cell, exact.state[layer]!.cell) < 1e-5, 'c');
+      decodeExactly(under, state, architecture).forEach((part, index) => {
+        assert.ok(relativeError(part, exact.state[index]!) < 1e-5, `part ${index} of h`);
       });
       const error = relativeError(metaGradient, frozenMetaGradient(frozen, Float64Array.from(phi)));
       assert.ok(error < 1e-5, `dphi ${error}`);
@@ -231,16 +223,16 @@ function testWindows(under: EngineUnderTest): void {
       updateGradient,
     });
     const first = await engine.window(request());
-    engine.loadPhi(somePhi(NETWORK).map((value) => -value));
+    engine.phi = somePhi(NETWORK).map((value) => -value);
     await engine.window({ state: await engine.begin(seedKey(7), 5, 'train'), steps: 4 });
-    engine.loadPhi(somePhi(NETWORK));
+    engine.phi = somePhi(NETWORK);
     assert.deepEqual(await engine.window(request()), first);
     assert.ok(first.metaGradient.some((value) => value !== 0));
     engine.close();
   });
 
   it('begin() and window() give the same bits in another engine of the same configuration', async () => {
-    const results: WindowResult[] = [];
+    const results: SummedWindow[] = [];
     for (let i = 0; i < 2; i++) {
       const { engine, state } = await beginTargets(under);
       results.push(await engine.window({ state, steps: 3 }));
@@ -284,12 +276,12 @@ function testWindows(under: EngineUnderTest): void {
     engine.close();
   });
 
-  it('walk() walks as window() does', async () => {
+  it('rollout() runs as window() does', async () => {
     const { engine, state, watched } = await beginTargets(under);
     await engine.window({ state, steps: 4 });
     const expected = [0, 1, 2, 3, 4].flatMap((t) => [...watched.losses.get(t)!]);
     watched.losses.clear();
-    assert.deepEqual([...(await engine.walk({ key: KEY, count: 4, split: 'train', horizon: 4 }))], expected);
+    assert.deepEqual([...(await engine.rollout({ key: KEY, count: 4, split: 'train', horizon: 4 }))], expected);
     assert.ok(expected[16] !== expected[12]);
     engine.close();
   });
@@ -299,11 +291,10 @@ function testWindows(under: EngineUnderTest): void {
 async function beginTargets(
   under: EngineUnderTest,
   { count = 4, coordinates = 5, rows }: { count?: number; coordinates?: number; rows?: readonly number[] } = {},
-): Promise<{ engine: Engine; watched: WatchedGradient; state: ShardState }> {
+): Promise<{ engine: LoadedEngine; watched: WatchedGradient; state: ShardState }> {
   const { problems, gradient } = targetProblems(coordinates, rows);
   const watched = watch(gradient, coordinates, under.single);
-  const engine = await under.create(problems, watched.gradient, NETWORK);
-  engine.loadPhi(somePhi(NETWORK));
+  const engine = new LoadedEngine(await under.create(problems, watched.gradient, NETWORK), somePhi(NETWORK));
   return { engine, watched, state: await engine.begin(KEY, count, 'train') };
 }
 
@@ -312,11 +303,10 @@ function problemOf(under: EngineUnderTest, state: ShardState, problem: number): 
   const coordinates = state.theta.length / state.count;
   const part = (values: Float32Array, width = 1) =>
     values.slice(problem * coordinates * width, (problem + 1) * coordinates * width);
-  const layers = under.decode(state.hidden, NETWORK, state.theta.length).flatMap(({ hidden, cell }, layer) => {
-    const units = NETWORK.layers[layer]!;
-    return [part(hidden, units), part(cell, units)];
-  });
-  return [part(state.theta), part(state.gradient), ...layers];
+  const parts = under
+    .decode(state.hidden, NETWORK, state.theta.length)
+    .map((values) => part(values, values.length / state.theta.length));
+  return [part(state.theta), part(state.gradient), ...parts];
 }
 
 function assertOnlyOneBad(
@@ -341,22 +331,19 @@ function assertOnlyOneBad(
 function withBad(under: EngineUnderTest, state: ShardState, bad: number): ShardState {
   const result = cloneState(state);
   const coordinates = state.theta.length / state.count;
-  const layers = under.decode(state.hidden, NETWORK, state.theta.length);
+  const parts = under.decode(state.hidden, NETWORK, state.theta.length);
   const clear = (values: Float32Array, width = 1) =>
     values.fill(0, bad * coordinates * width, (bad + 1) * coordinates * width);
   clear(result.theta);
   clear(result.gradient);
-  layers.forEach(({ hidden, cell }, layer) => {
-    clear(hidden, NETWORK.layers[layer]!);
-    clear(cell, NETWORK.layers[layer]!);
-  });
-  result.hidden.set(under.encode(layers, NETWORK, state.theta.length));
+  for (const part of parts) clear(part, part.length / state.theta.length);
+  result.hidden.set(under.encode(parts, NETWORK, state.theta.length));
   result.healthy[bad] = 0;
   return result;
 }
 
 /** Two windows of 3 and 2 steps after `state`, which stays as it is. */
-async function twoWindows(engine: Engine, state: ShardState): Promise<[WindowResult, WindowResult]> {
+async function twoWindows(engine: LoadedEngine, state: ShardState): Promise<[SummedWindow, SummedWindow]> {
   const first = await engine.window({ state: cloneState(state), steps: 3 });
   return [{ ...first, state: cloneState(first.state) }, await engine.window({ state: first.state, steps: 2 })];
 }

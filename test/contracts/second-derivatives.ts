@@ -8,6 +8,7 @@ import { lstmStep, zeroLstmState } from '../../worker/architectures/lstm/definit
 import type { Engine, ShardState } from '../../worker/engines/engine.js';
 import type { Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
+import { LoadedEngine } from '../fixtures/loaded-engine.js';
 import { cloneState, relativeError } from './engine.js';
 
 const KEY: Key = seedKey(1606);
@@ -71,8 +72,7 @@ export function testTrueGradient(makeEngine: MakeEngine): void {
       const gradients = new Map<boolean, Float32Array>();
       let start: ShardState | undefined;
       for (const secondDerivatives of [true, false]) {
-        const engine = await makeEngine({ problems, architecture, secondDerivatives });
-        engine.loadPhi(phi);
+        const engine = new LoadedEngine(await makeEngine({ problems, architecture, secondDerivatives }), phi);
         const state = await engine.begin(KEY, 2, 'train');
         start = cloneState(state);
         const result = await engine.window({ state, steps, lossWeights, updateGradient });

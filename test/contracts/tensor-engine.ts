@@ -4,14 +4,14 @@ import { describe, it } from 'node:test';
 import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
-import type { LstmKernel } from '../../worker/architectures/tensor-kernel.js';
-import type { WindowResult } from '../../worker/engines/engine.js';
+import type { TensorKernel } from '../../worker/architectures/tensor-kernel.js';
 import { hessianVectorProduct } from '../../worker/engines/tensor/hessian.js';
 import { TensorEngine, type TensorEngineOptions } from '../../worker/engines/tensor/tensor-engine.js';
 import { differentiate } from '../../worker/engines/tensor/tensor-gradient.js';
 import type { Batch, Problems, Tf } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { gradientOf } from '../../worker/session.js';
+import { LoadedEngine, type SummedWindow } from '../fixtures/loaded-engine.js';
 import { COLUMNS, hostGradient } from '../fixtures/tensor-engines.js';
 import { cloneState, type EngineUnderTest, relativeError, testEngine } from './engine.js';
 import { testTrueGradient } from './second-derivatives.js';
@@ -27,7 +27,7 @@ export interface TensorEngineUnderTest extends Partial<Pick<EngineUnderTest, 'en
   /** TensorFlow.js with its backend set. */
   load(): Promise<Tf>;
   /** @default plain operations */
-  kernel?(tf: Tf, architecture: LstmConfig): LstmKernel;
+  kernel?(tf: Tf, architecture: LstmConfig): TensorKernel;
   /** Its own gradient of stationary problems. @default that of the operations */
   stationaryGradient?(tf: Tf, problems: Problems): Pick<TensorEngineOptions, 'gradient' | 'resources'>;
   /** Families whose gradient the backend has no operations for. @default none */
@@ -69,14 +69,13 @@ function somePhi(architecture: LstmConfig): Float32Array {
 async function makeEngine(
   under: TensorEngineUnderTest,
   options: Omit<TensorEngineOptions, 'tf' | 'name' | 'kernel'>,
-): Promise<{ engine: TensorEngine; tf: Tf }> {
+): Promise<{ engine: LoadedEngine; tf: Tf }> {
   const tf = await under.load();
   // second derivatives need the plain operations
   const kernel = options.secondDerivatives ? undefined : under.kernel?.(tf, options.architecture);
   const own = options.problems.stationary ? under.stationaryGradient?.(tf, options.problems) : undefined;
   const engine = new TensorEngine({ ...options, ...own, tf, name: under.name, ...(kernel && { kernel }) });
-  engine.loadPhi(somePhi(options.architecture));
-  return { engine, tf };
+  return { engine: new LoadedEngine(engine, somePhi(options.architecture)), tf };
 }
 
 /** The contract, and that of engines. */
@@ -139,11 +138,11 @@ function testDevice(under: TensorEngineUnderTest): void {
   it('window() gives the same bits where the shard stays on the device', async () => {
     for (const [family, options] of familiesFor(under).filter(([name]) => name === 'quadratic' || name === 'conv')) {
       const { engine } = await makeEngine(under, { problems: await configure(family, options), architecture: NETWORK });
-      const results: WindowResult[][] = [];
+      const results: SummedWindow[][] = [];
       for (const resident of [false, true]) {
         let state = await engine.begin(KEY, 2, 'train', resident);
         assert.equal(state.device !== undefined, resident);
-        const own: WindowResult[] = [];
+        const own: SummedWindow[] = [];
         for (const steps of [3, 2, 2]) {
           // the last one hands the state over
           const result = await engine.window({ state, steps, resident: resident && own.length < 2 });
@@ -153,7 +152,7 @@ function testDevice(under: TensorEngineUnderTest): void {
         assert.equal(state.device, undefined);
         results.push(own);
       }
-      const [handed, stayed] = results as [WindowResult[], WindowResult[]];
+      const [handed, stayed] = results as [SummedWindow[], SummedWindow[]];
       assert.deepEqual(
         stayed.map(({ metaGradient, loss, finalLoss, healthy }) => ({ metaGradient, loss, finalLoss, healthy })),
         handed.map(({ metaGradient, loss, finalLoss, healthy }) => ({ metaGradient, loss, finalLoss, healthy })),
@@ -197,12 +196,12 @@ function testDevice(under: TensorEngineUnderTest): void {
       if (window % 5 === 0) {
         state.device?.dispose();
         state = await engine.begin(KEY, 2, 'train', true);
-        engine.loadPhi(somePhi(NETWORK));
+        engine.phi = somePhi(NETWORK);
       }
       if (window % 50 === 7) state.healthy[0] = 0;
       const updateGradient = window % 3 === 0 ? { updateGradient: new Float32Array(8).fill(1) } : {};
       state = (await engine.window({ state, steps: 2, resident: window % 2 === 0, ...updateGradient })).state;
-      if (window % 100 === 0) await engine.walk({ key: KEY, count: 2, split: 'train', horizon: 2 });
+      if (window % 100 === 0) await engine.rollout({ key: KEY, count: 2, split: 'train', horizon: 2 });
       const now = { tensors: tf.memory().numTensors, held: under.held?.(tf) ?? 0 };
       if (window === 100) Object.assign(settled, now);
       if (window > 100 && window % 100 === 0) assert.deepEqual(now, settled);
@@ -216,7 +215,7 @@ function testDevice(under: TensorEngineUnderTest): void {
 
 /** Second derivatives on this backend. */
 function testSecondDerivatives(under: TensorEngineUnderTest): void {
-  testTrueGradient(async (options) => (await makeEngine(under, options)).engine);
+  testTrueGradient(async (options) => (await makeEngine(under, options)).engine.engine);
   for (const [family, options] of familiesFor(under)) {
     it(`hessianVectorProduct() agrees with differences of the gradient: ${family} ${JSON.stringify(options)}`, async () => {
       const problems = await configure(family, options);

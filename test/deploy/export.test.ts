@@ -159,8 +159,8 @@ interface TorchCase {
   architecture: LstmConfig;
   phi: Float32Array;
   gradients: number[][];
-  /** By layer; null for zeros. */
-  state: { hidden: Float32Array; cell: Float32Array }[] | null;
+  /** h and c of each layer in turn; null for zeros. */
+  state: Float32Array[] | null;
 }
 
 function torchCases(): TorchCase[] {
@@ -182,8 +182,8 @@ function torchCases(): TorchCase[] {
 }
 
 function ourUpdates({ architecture, phi, gradients, state }: TorchCase): number[][] {
-  let now = state
-    ? state.map(({ hidden, cell }) => ({ hidden: Float64Array.from(hidden), cell: Float64Array.from(cell) }))
+  let now: Float64Array[] = state
+    ? state.map((part) => Float64Array.from(part))
     : zeroLstmState(architecture, gradients[0]!.length);
   return gradients.map((gradient) => {
     const step = lstmStep(architecture, Float64Array.from(phi), Float64Array.from(gradient), now);
@@ -198,9 +198,9 @@ function namedState({ architecture, state }: TorchCase): Record<string, number[]
   const rowsOf = (values: Float32Array, units: number) =>
     Array.from({ length: values.length / units }, (_, row) => [...values.subarray(row * units, (row + 1) * units)]);
   return Object.fromEntries(
-    state.flatMap(({ hidden, cell }, layer) => [
-      [`hidden_${layer + 1}`, rowsOf(hidden, architecture.layers[layer]!)],
-      [`cell_${layer + 1}`, rowsOf(cell, architecture.layers[layer]!)],
+    architecture.layers.flatMap((units, layer) => [
+      [`hidden_${layer + 1}`, rowsOf(state[2 * layer]!, units)],
+      [`cell_${layer + 1}`, rowsOf(state[2 * layer + 1]!, units)],
     ]),
   );
 }

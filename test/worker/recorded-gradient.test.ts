@@ -12,6 +12,7 @@ import { dataTensor, streamKey } from '../../worker/problems/public.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { scaleProblems } from '../../worker/training/scaled-problems.js';
 import { somePhi } from '../contracts/engine.js';
+import { LoadedEngine } from '../fixtures/loaded-engine.js';
 import { webGpuMissing } from '../fixtures/swiftshader.js';
 
 const skip = (await webGpuMissing()) ?? false;
@@ -176,18 +177,18 @@ describe('createWebGpuEngine()', { skip }, () => {
   it('window() makes no buffer once there was one of its kind', async (context) => {
     const architecture = { type: 'lstm', layers: [4], preprocessing: 'log-and-sign', outputScale: 0.1 } as const;
     for (const [family, options] of FAMILIES) {
-      const engine = await createWebGpuEngine({ problems: await configure(family, options), architecture });
+      const made = await createWebGpuEngine({ problems: await configure(family, options), architecture });
+      const engine = new LoadedEngine(made, somePhi(architecture));
       const { device } = await loadWebGpu();
-      engine.loadPhi(somePhi(architecture));
       let state = await engine.begin(seedKey(2), 3, 'train', true);
-      const made = context.mock.method(device, 'createBuffer');
+      const buffers = context.mock.method(device, 'createBuffer');
       const counts: number[] = [];
       for (let window = 0; window < 4; window++) {
-        made.mock.resetCalls();
+        buffers.mock.resetCalls();
         state = (await engine.window({ state, steps: 3, resident: true })).state;
-        counts.push(made.mock.callCount());
+        counts.push(buffers.mock.callCount());
       }
-      made.mock.restore();
+      buffers.mock.restore();
       assert.deepEqual(counts.slice(2), [0, 0], family);
       state.device!.dispose();
       engine.close();

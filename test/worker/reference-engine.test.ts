@@ -67,7 +67,7 @@ describe('second derivatives', () => {
         secondDerivatives: true,
       });
       await assert.rejects(
-        engine.begin(key, 8, 'train'),
+        engine.begin({ key, count: 8, split: 'train' }),
         (error) => error instanceof LoptError && /^Cannot keep second derivatives: [^\n]*$/.test(error.message),
       );
       engine.close();

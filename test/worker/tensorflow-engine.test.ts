@@ -10,6 +10,7 @@ import type { Tf } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { relativeError, somePhi } from '../contracts/engine.js';
 import { testTensorEngine } from '../contracts/tensor-engine.js';
+import { LoadedEngine } from '../fixtures/loaded-engine.js';
 import { tensorflowMissing } from '../fixtures/tensorflow.js';
 
 const skip = tensorflowMissing();
@@ -43,8 +44,8 @@ describe('createFusedLstm()', { skip: skip ?? false }, () => {
     // numbers of a coordinate's window: 4 steps of 2 + 7·9
     for (const recordBudget of [2 ** 30, 4 * 4 * 65 * 4 * 10, 0]) {
       const kernel = createFusedLstm({ tf, network: architecture, recordBudget });
-      const engine = new TensorEngine({ tf, name: 'tensorflow', problems, architecture, kernel });
-      engine.loadPhi(somePhi(architecture));
+      const made = new TensorEngine({ tf, name: 'tensorflow', problems, architecture, kernel });
+      const engine = new LoadedEngine(made, somePhi(architecture));
       const state = await engine.begin(seedKey(2), 3, 'train');
       gradients.push((await engine.window({ state, steps: 4 })).metaGradient);
       engine.close();

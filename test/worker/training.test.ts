@@ -6,14 +6,15 @@ import { type BpttConfig, PLAIN_BPTT } from '../../shared/estimators/bptt.js';
 import { initialPhi } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import { zeroLstmState } from '../../worker/architectures/lstm/definition.js';
-import type { ShardState, WindowResult } from '../../worker/engines/engine.js';
+import type { ShardState } from '../../worker/engines/engine.js';
 import { hessianVectorProduct } from '../../worker/engines/tensor/hessian.js';
 import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
-import { WasmEngine } from '../../worker/engines/wasm/wasm-engine.js';
-import { imitates } from '../../worker/estimators/imitating.js';
-import { trainWindow } from '../../worker/estimators/train-window.js';
+import { createWasmEngine } from '../../worker/engines/wasm/wasm-engine.js';
+import type { Estimate } from '../../worker/estimators/estimator.js';
+import { type ImitatingState, imitates } from '../../worker/estimators/imitating.js';
+import { lossWeightsOf } from '../../worker/estimators/loss-weights.js';
+import { createEstimator } from '../../worker/estimators/registry.js';
 import type { Problems, Split } from '../../worker/problems/problem.js';
-import { lossWeightsOf } from '../../worker/training/loss-weights.js';
 import { scaleGradient, scaleHessian, scaleProblems } from '../../worker/training/scaled-problems.js';
 import { cloneState, relativeError } from '../contracts/engine.js';
 import { drawCase, gradientAt, KEY, row } from '../fixtures/drawn-problems.js';
@@ -27,13 +28,14 @@ const HORIZON = 2 * STEPS;
 /** φ with weights large enough for updates that matter. */
 const PHI = Float32Array.from(initialPhi(NETWORK, seedKey(7)), (value) => 2 * value);
 
-const episode = { seed: 1, member: 0, shard: 2, episode: 5 };
+const episode = { seed: 1, member: 0, shard: 2, episode: 5, problems: 2 };
 
 /** What an engine was given and gave back in two windows of an episode. */
 interface Trained {
   /** ∇_0…∇_2K, each [N], as the engine saw them. */
   gradients: Float32Array[];
-  windows: WindowResult[];
+  /** Their states are copies. */
+  windows: Estimate<{ shard: ShardState; teacher: ImitatingState['teacher'] }>[];
 }
 
 /** What windows are trained with. */
@@ -42,7 +44,7 @@ type Options = Partial<BpttConfig> & { coordinateScale?: number };
 /** Trains two windows of an episode of quadratics, and records what the engine saw. */
 async function trainTwo(engineName: 'wasm' | 'reference', options: Options): Promise<Trained> {
   const { coordinateScale = 0, ...bptt } = options;
-  const estimator = { ...PLAIN_BPTT, ...bptt };
+  const estimator = createEstimator({ ...PLAIN_BPTT, ...bptt });
   const drawn = await drawCase({ family: 'quadratic', options: { dimension: 3 } }, 2);
   const { problems, gradient } =
     coordinateScale > 0
@@ -53,25 +55,30 @@ async function trainTwo(engineName: 'wasm' | 'reference', options: Options): Pro
       : { problems: drawn.problems, gradient: drawn.gradientOf };
   const engine =
     engineName === 'wasm'
-      ? new WasmEngine({ problems, architecture: NETWORK, gradient })
+      ? await createWasmEngine({ problems, architecture: NETWORK, gradient })
       : await createReferenceEngine({ problems, architecture: NETWORK });
-  engine.loadPhi(PHI);
+  let state = await estimator.begin(engine, PHI, episode);
   // a window of one step after the other: what they leave is what a long window meets
-  let walk = await engine.begin(KEY, 2, 'train');
+  let walk = cloneState(shardOf(state).shard);
   const rows = [walk.gradient.slice()];
   while (rows.length <= HORIZON) {
-    walk = (await engine.window({ state: walk, steps: 1, forwardOnly: true })).state;
+    walk = (await engine.window({ phi: PHI, state: walk, steps: 1, forwardOnly: true })).state;
     rows.push(walk.gradient.slice());
   }
-  let state: ShardState = await engine.begin(KEY, 2, 'train');
-  const windows: WindowResult[] = [];
+  const windows: Trained['windows'] = [];
   for (let window = 0; window < 2; window++) {
-    const result = await trainWindow(engine, { ...episode, estimator }, { ...episode, state, steps: STEPS });
+    const result = await estimator.window(engine, PHI, state, { ...episode, window, steps: STEPS });
     state = result.state;
-    windows.push({ ...result, state: { ...cloneState(state), ...(state.teacher && { teacher: state.teacher }) } });
+    const { shard, teacher } = shardOf(state);
+    windows.push({ ...result, state: { shard: cloneState(shard), teacher } });
   }
   engine.close();
   return { gradients: rows, windows };
+}
+
+/** The shard in an estimator's state, and the teacher if it imitates. */
+function shardOf(state: unknown): Trained['windows'][number]['state'] {
+  return 'shard' in (state as object) ? (state as ImitatingState) : { shard: state as ShardState, teacher: undefined };
 }
 
 /** a_0…a_{K−1} of Adam in float64 (Kingma and Ba 2014, algorithm 1) over the gradients of an episode, each [N]. */
@@ -132,7 +139,7 @@ describe('lossWeightsOf()', () => {
 });
 
 for (const engine of ['wasm', 'reference'] as const) {
-  describe(`trainWindow() on engine ${engine} gives the slopes of the loss in float64`, () => {
+  describe(`bptt on engine ${engine} gives the slopes of the loss in float64`, () => {
     const plain: [name: string, options: Options, weights: number[]][] = [
       ['uniform weights', {}, ONES],
       ['linear weights', { lossWeights: 'linear' }, LINEAR],
@@ -170,28 +177,28 @@ for (const engine of ['wasm', 'reference'] as const) {
   });
 }
 
-describe('trainWindow()', () => {
+describe('imitating()', () => {
   it('leaves θ, h, ∇ and loss of an imitating episode as they are without imitation', async () => {
     const imitation = { share: 1, learningRate: 0.05, weight: 300 };
     const [imitating, plain] = [await trainTwo('wasm', { imitation }), await trainTwo('wasm', {})];
     for (const [index, { state, loss }] of imitating.windows.entries()) {
-      const { teacher, ...rest } = state;
-      assert.ok(teacher);
-      assert.deepEqual(cloneState(rest), cloneState(plain.windows[index]!.state));
+      assert.ok(state.teacher);
+      assert.deepEqual(state.shard, plain.windows[index]!.state.shard);
       assert.equal(loss, plain.windows[index]!.loss);
     }
   });
 
   it('advances the teacher in a replay as it did before', async () => {
     const { problems, gradientOf } = await drawCase({ family: 'quadratic', options: { dimension: 3 } }, 2);
-    const engine = new WasmEngine({ problems, architecture: NETWORK, gradient: gradientOf });
-    engine.loadPhi(PHI);
-    const estimator = { ...PLAIN_BPTT, imitation: { share: 1, learningRate: 0.05, weight: 1 } };
-    const after: ShardState[] = [];
-    for (const forwardOnly of [false, true]) {
-      const state = await engine.begin(KEY, 2, 'train');
-      const window = { ...episode, state, steps: STEPS, forwardOnly };
-      after.push(cloneState((await trainWindow(engine, { ...episode, estimator }, window)).state));
+    const engine = await createWasmEngine({ problems, architecture: NETWORK, gradient: gradientOf });
+    const estimator = createEstimator({ ...PLAIN_BPTT, imitation: { share: 1, learningRate: 0.05, weight: 1 } });
+    const after: ImitatingState[] = [];
+    for (const metaGradient of [true, false]) {
+      const state = await estimator.begin(engine, PHI, episode);
+      const place = { ...episode, window: 0, steps: STEPS };
+      const result = await estimator.window(engine, PHI, state, place, { metaGradient });
+      const { shard, teacher } = result.state as ImitatingState;
+      after.push({ shard: cloneState(shard), teacher });
     }
     engine.close();
     assert.ok(after[0]!.teacher);

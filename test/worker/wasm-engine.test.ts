@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hasMoments, type LstmConfig } from '../../shared/architectures/lstm.js';
+import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { LoptError } from '../../shared/errors.js';
-import { stateSize } from '../../shared/phi.js';
+import { stateSizes } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import { Kernel } from '../../worker/architectures/lstm/wasm/kernel-module.js';
 import { blocksOf } from '../../worker/architectures/lstm/wasm/layout.js';
-import type { Engine, WindowResult } from '../../worker/engines/engine.js';
+import type { Engine } from '../../worker/engines/engine.js';
 import { MixEngine } from '../../worker/engines/mix-engine.js';
 import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
-import { WasmEngine, type WasmEngineOptions } from '../../worker/engines/wasm/wasm-engine.js';
+import { createWasmEngine, type WasmEngineOptions } from '../../worker/engines/wasm/wasm-engine.js';
 import type { HessianProduct, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { gradientOf, hessianOf } from '../../worker/session.js';
@@ -23,62 +23,48 @@ import {
   testEngine,
 } from '../contracts/engine.js';
 import { testTrueGradient } from '../contracts/second-derivatives.js';
+import { LoadedEngine, type SummedWindow } from '../fixtures/loaded-engine.js';
 import { SPOILS, targetProblems, watch } from '../fixtures/target-problems.js';
-import { type LayerState, loadWindowFixtures } from '../fixtures/window.js';
+import { loadWindowFixtures } from '../fixtures/window.js';
 
-/** Visits every entry of the blocked layout with its layer, part, unit and coordinate. */
+/** Visits every entry of the blocked layout with its part and its index there. */
 function eachEntry(
   architecture: LstmConfig,
   coordinates: number,
-  visit: (at: number, layer: number, part: 'hidden' | 'cell', index: number) => void,
+  visit: (at: number, part: number, index: number) => void,
 ): void {
-  const stateRows = stateSize(architecture);
+  const sizes = stateSizes(architecture);
+  const stateRows = sizes.reduce((sum, size) => sum + size);
   for (const { first, width } of blocksOf(coordinates)) {
     let row = stateRows * first;
-    architecture.layers.forEach((units, layer) => {
-      for (const part of ['hidden', 'cell'] as const) {
-        for (let unit = 0; unit < units; unit++) {
-          for (let lane = 0; lane < width && first + lane < coordinates; lane++) {
-            visit(row + lane, layer, part, (first + lane) * units + unit);
-          }
-          row += width;
+    sizes.forEach((size, part) => {
+      for (let entry = 0; entry < size; entry++, row += width) {
+        for (let lane = 0; lane < width && first + lane < coordinates; lane++) {
+          visit(row + lane, part, (first + lane) * size + entry);
         }
       }
     });
-    if (!hasMoments(architecture)) continue;
-    for (let moment = 0; moment < 3; moment++, row += width) {
-      for (let lane = 0; lane < width && first + lane < coordinates; lane++) {
-        visit(row + lane, architecture.layers.length, 'hidden', 3 * (first + lane) + moment);
-      }
-    }
   }
 }
 
 function wasm(name: string, options: Partial<WasmEngineOptions>): EngineUnderTest {
   return {
     name,
-    create: async (problems, gradient, architecture) =>
-      new WasmEngine({ problems, gradient, architecture, ...options }),
-    encode(layers, architecture, coordinates) {
-      const stateRows = stateSize(architecture);
+    create: (problems, gradient, architecture) => createWasmEngine({ problems, gradient, architecture, ...options }),
+    encode(parts, architecture, coordinates) {
+      const stateRows = stateSizes(architecture).reduce((sum, size) => sum + size);
       const hidden = new Float32Array(stateRows * Math.ceil(coordinates / 8) * 8);
-      eachEntry(architecture, coordinates, (at, layer, part, index) => {
-        hidden[at] = layers[layer]![part][index]!;
+      eachEntry(architecture, coordinates, (at, part, index) => {
+        hidden[at] = parts[part]![index]!;
       });
       return hidden;
     },
     decode(hidden, architecture, coordinates) {
-      const layers: LayerState<Float32Array>[] = architecture.layers.map((units) => ({
-        hidden: new Float32Array(coordinates * units),
-        cell: new Float32Array(coordinates * units),
-      }));
-      if (hasMoments(architecture)) {
-        layers.push({ hidden: new Float32Array(3 * coordinates), cell: new Float32Array(0) });
-      }
-      eachEntry(architecture, coordinates, (at, layer, part, index) => {
-        layers[layer]![part][index] = hidden[at]!;
+      const parts = stateSizes(architecture).map((size) => new Float32Array(coordinates * size));
+      eachEntry(architecture, coordinates, (at, part, index) => {
+        parts[part]![index] = hidden[at]!;
       });
-      return layers;
+      return parts;
     },
   };
 }
@@ -89,7 +75,7 @@ testEngine(wasm('wasm strict', { strict: true }));
 /** An engine that keeps second derivatives. */
 async function secondOrder(problems: Problems, architecture: LstmConfig, options: Partial<WasmEngineOptions> = {}) {
   const [gradient, hessian] = [await gradientOf(problems), await hessianOf(problems)];
-  return new WasmEngine({ problems, architecture, gradient, hessian, ...options });
+  return createWasmEngine({ problems, architecture, gradient, hessian, ...options });
 }
 
 async function family(name: string, options: Record<string, unknown> = {}): Promise<Problems> {
@@ -102,7 +88,7 @@ describe('second derivatives on the wasm engine', () => {
       testTrueGradient(async ({ problems, architecture, secondDerivatives }) =>
         secondDerivatives
           ? secondOrder(problems, architecture, { strict })
-          : new WasmEngine({ problems, architecture, strict, gradient: await gradientOf(problems) }),
+          : createWasmEngine({ problems, architecture, strict, gradient: await gradientOf(problems) }),
       );
     });
   }
@@ -111,16 +97,16 @@ describe('second derivatives on the wasm engine', () => {
 
   it('window() gives the same bits where a segment of steps is computed again', async () => {
     const problems = await family('quadratic', { dimension: 9, 'initial-scale': 1 });
-    const results: WindowResult[] = [];
+    const results: SummedWindow[] = [];
     for (const activationBudget of [2 ** 25, 0]) {
-      const engine = await secondOrder(problems, architecture, { activationBudget });
-      engine.loadPhi(somePhi(architecture));
+      const made = await secondOrder(problems, architecture, { activationBudget });
+      const engine = new LoadedEngine(made, somePhi(architecture));
       // two blocks, and windows that end within a segment
       const state = await engine.begin(seedKey(1), 11, 'train');
       await engine.window({ state, steps: 7 });
       results.push(await engine.window({ state, steps: 12 }));
     }
-    const [kept, replayed] = results as [WindowResult, WindowResult];
+    const [kept, replayed] = results as [SummedWindow, SummedWindow];
     assert.deepEqual(replayed.metaGradient, kept.metaGradient);
     assert.deepEqual(replayed.state.hidden, kept.state.hidden);
     assert.ok(kept.metaGradient.some((slope) => slope !== 0));
@@ -134,7 +120,7 @@ describe('second derivatives on the wasm engine', () => {
         const d = 22;
         const problems = await family('quadratic', { dimension: d, 'initial-scale': 1 });
         const hessianOfAll = await hessianOf(problems);
-        const results: WindowResult[] = [];
+        const results: SummedWindow[] = [];
         for (const spoilt of [true, false]) {
           const watched = watch(await gradientOf(problems), d);
           const hessian: HessianProduct = (theta, vector, batch, step, product) => {
@@ -142,14 +128,13 @@ describe('second derivatives on the wasm engine', () => {
             if (spoilt) product.fill(Number.NaN, 2 * d, 3 * d);
           };
           const options = { gradient: watched.gradient, hessian, activationBudget };
-          const engine = await secondOrder(problems, architecture, options);
-          engine.loadPhi(somePhi(architecture));
+          const engine = new LoadedEngine(await secondOrder(problems, architecture, options), somePhi(architecture));
           const state = await engine.begin(seedKey(2), 4, 'train');
           // spoilt in this window, or from its start on
           watched.spoilings = [{ problem: 2, step: spoilt ? 4 : 1, spoil, lasts: true }];
           results.push(await engine.window({ state, steps: 8 }));
         }
-        const [late, early] = results as [WindowResult, WindowResult];
+        const [late, early] = results as [SummedWindow, SummedWindow];
         assert.equal(late.healthy, 3);
         assert.deepEqual(late.metaGradient, early.metaGradient);
         assert.deepEqual(late.state.theta, early.state.theta);
@@ -159,28 +144,20 @@ describe('second derivatives on the wasm engine', () => {
     }
   }
 
-  it("does not take RNNProp's inputs", async () => {
-    const problems = await family('simple');
-    await assert.rejects(secondOrder(problems, { ...architecture, preprocessing: 'both' }), {
-      name: 'LoptError',
-      message: "Cannot keep second derivatives: the network's inputs must not be both",
-    });
-  });
-
   it('slopes of LogAndSign are limited as the reference engine limits them', async () => {
     const problems = await family('quadratic', { dimension: 5, 'initial-scale': 1 });
-    const metaGradientOf = async (engine: Engine) => {
-      engine.loadPhi(somePhi(architecture));
+    const metaGradientOf = async (made: Engine, limit: number) => {
+      const engine = new LoadedEngine(made, somePhi(architecture));
       const state = await engine.begin(seedKey(4), 4, 'train');
-      return (await engine.window({ state, steps: 9 })).metaGradient;
+      return (await engine.window({ state, steps: 9, slopeLimit: limit })).metaGradient;
     };
     // ln |∇|/10 is steeper than this where |∇| is below 5
     const slopeLimit = 0.02;
-    const limited = await metaGradientOf(await secondOrder(problems, architecture, { slopeLimit }));
-    const options = { problems, architecture, secondDerivatives: true, slopeLimit };
-    const expected = await metaGradientOf(await createReferenceEngine(options));
+    const limited = await metaGradientOf(await secondOrder(problems, architecture), slopeLimit);
+    const options = { problems, architecture, secondDerivatives: true };
+    const expected = await metaGradientOf(await createReferenceEngine(options), slopeLimit);
     assert.ok(relativeError(limited, expected) < 1e-5, `${relativeError(limited, expected)}`);
-    const unlimited = await metaGradientOf(await secondOrder(problems, architecture));
+    const unlimited = await metaGradientOf(await secondOrder(problems, architecture), 0);
     assert.ok(relativeError(limited, unlimited) > 1e-3);
   });
 
@@ -193,8 +170,8 @@ describe('second derivatives on the wasm engine', () => {
       await createReferenceEngine({ problems, architecture, secondDerivatives: true }),
     ];
     const [own, expected] = await Promise.all(
-      [engine, reference].map(async (each) => {
-        each.loadPhi(somePhi(architecture));
+      [engine, reference].map(async (made) => {
+        const each = new LoadedEngine(made, somePhi(architecture));
         const state = await each.begin(seedKey(3), 1, 'train');
         return (await each.window({ state, steps: 4 })).metaGradient;
       }),
@@ -221,17 +198,17 @@ testEngine({
 });
 
 /** What a wasm engine makes of three windows of quadratics with one problem that goes bad, and the records it may keep. */
-async function threeWindows(options: Partial<WasmEngineOptions>): Promise<WindowResult[]> {
+async function threeWindows(options: Partial<WasmEngineOptions>): Promise<SummedWindow[]> {
   const { problems, gradient } = targetProblems(13);
   const watched = watch(gradient, 13);
   watched.spoilings = [{ problem: 3, step: 4, spoil: SPOILS['a NaN in its gradient']! }];
   const architecture: LstmConfig = { type: 'lstm', layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 };
-  const engine = new WasmEngine({ problems, gradient: watched.gradient, architecture, ...options });
-  engine.loadPhi(somePhi(architecture));
+  const made = await createWasmEngine({ problems, gradient: watched.gradient, architecture, ...options });
+  const engine = new LoadedEngine(made, somePhi(architecture));
   const state = await engine.begin(seedKey(5), 11, 'train');
   const updateGradient = new Float32Array(3 * state.theta.length);
   fillNormal(seedKey(6), updateGradient);
-  const results: WindowResult[] = [];
+  const results: SummedWindow[] = [];
   for (const window of [1, 2, 3]) {
     const request = { state, steps: 3, lossWeights: Float32Array.of(1, 0.5, 2) };
     const result = await engine.window(window === 1 ? { ...request, updateGradient } : request);
@@ -251,7 +228,7 @@ describe('Kernel', () => {
   });
 });
 
-describe('WasmEngine', () => {
+describe('createWasmEngine()', () => {
   for (const strict of [false, true]) {
     it(`window() gives the same bits whether activations are kept or replayed: ${strict ? 'strict' : 'relaxed'}`, async () => {
       const kept = await threeWindows({ strict, activationBudget: 2 ** 30 });
@@ -266,8 +243,10 @@ describe('WasmEngine', () => {
   it('window() leaves dφ at zero where it only goes forward', async () => {
     const { problems, gradient } = targetProblems(3);
     const architecture: LstmConfig = { type: 'lstm', layers: [4], preprocessing: 'none', outputScale: 0.1 };
-    const engine = new WasmEngine({ problems, gradient, architecture });
-    engine.loadPhi(somePhi(architecture));
+    const engine = new LoadedEngine(
+      await createWasmEngine({ problems, gradient, architecture }),
+      somePhi(architecture),
+    );
     const state = await engine.begin(seedKey(5), 2, 'train');
     // not because the engine's memory is fresh
     assert.ok((await engine.window({ state, steps: 2 })).metaGradient.some((value) => value !== 0));
@@ -279,15 +258,15 @@ describe('WasmEngine', () => {
   it('window() agrees between strict and relaxed arithmetic within 1e-5 on the same gradients', async () => {
     for (const fixture of loadWindowFixtures()) {
       const { problems, gradient } = recordedProblems(fixture.coordinates, fixture.gradients);
-      const results: WindowResult[] = [];
+      const results: SummedWindow[] = [];
       for (const strict of [false, true]) {
-        const engine = new WasmEngine({ problems, gradient, architecture: networkOf(fixture), strict });
-        engine.loadPhi(fixture.phi);
+        const made = await createWasmEngine({ problems, gradient, architecture: networkOf(fixture), strict });
+        const engine = new LoadedEngine(made, fixture.phi);
         const state = await engine.begin([1, 2], 1, 'train');
         results.push(await engine.window({ state, steps: fixture.steps }));
         engine.close();
       }
-      const [relaxed, exact] = results as [WindowResult, WindowResult];
+      const [relaxed, exact] = results as [SummedWindow, SummedWindow];
       assert.ok(relativeError(relaxed.metaGradient, exact.metaGradient) < 1e-5, fixture.name);
       assert.ok(relativeError(relaxed.state.theta, exact.state.theta) < 1e-5, fixture.name);
       assert.ok(relativeError(relaxed.state.hidden, exact.state.hidden) < 1e-5, fixture.name);

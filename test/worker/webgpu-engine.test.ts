@@ -5,8 +5,8 @@ import { seedKey } from '../../shared/random.js';
 import { packState, planLstm, SOFTWARE_VARIANT, unpackState } from '../../worker/architectures/lstm/webgpu/plan.js';
 import { WebGpuKernel } from '../../worker/architectures/lstm/webgpu/webgpu-kernel.js';
 import { useBackend } from '../../worker/devices/backend.js';
+import { DeviceLostError } from '../../worker/devices/device-watch.js';
 import { loadWebGpu } from '../../worker/devices/webgpu/load.js';
-import { DeviceLostError } from '../../worker/engines/engine.js';
 import { TensorEngine } from '../../worker/engines/tensor/tensor-engine.js';
 import { recordedGradient } from '../../worker/engines/tensor/webgpu/recorded-gradient.js';
 import { createWebGpuEngine } from '../../worker/engines/tensor/webgpu/webgpu-engine.js';
@@ -14,6 +14,7 @@ import type { Tf } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { somePhi } from '../contracts/engine.js';
 import { testTensorEngine } from '../contracts/tensor-engine.js';
+import { LoadedEngine } from '../fixtures/loaded-engine.js';
 import { webGpuMissing } from '../fixtures/swiftshader.js';
 
 const skip = await webGpuMissing();
@@ -61,8 +62,8 @@ describe('createWebGpuEngine()', { skip: skip ?? false }, () => {
     const results = [];
     for (const stateBudget of [2 ** 31, 0]) {
       const kernel = new WebGpuKernel({ tf, device: device!, network: architecture, variant, stateBudget });
-      const engine = new TensorEngine({ tf, name: 'webgpu', problems, architecture, kernel });
-      engine.loadPhi(somePhi(architecture));
+      const made = new TensorEngine({ tf, name: 'webgpu', problems, architecture, kernel });
+      const engine = new LoadedEngine(made, somePhi(architecture));
       const state = await engine.begin(seedKey(2), 9, 'train');
       results.push(await engine.window({ state, steps: 4 }));
       engine.close();
@@ -75,8 +76,7 @@ describe('createWebGpuEngine()', { skip: skip ?? false }, () => {
     const problems = await family.configure(optionValues(family, { dimension: 3 }));
     const results = [];
     for (const lose of [true, false]) {
-      const engine = await createWebGpuEngine({ problems, architecture });
-      engine.loadPhi(somePhi(architecture));
+      const engine = new LoadedEngine(await createWebGpuEngine({ problems, architecture }), somePhi(architecture));
       const state = await engine.begin(seedKey(2), 3, 'train');
       results.push(await engine.window({ state, steps: 3 }));
       if (lose) {

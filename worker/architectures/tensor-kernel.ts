@@ -1,5 +1,16 @@
-/** What a tensor engine needs of the LSTM; the loop over a window is the same for all of them. */
+/** An architecture on the tensors of a device: what a tensor engine computes with. The loop over a window is the engine's. */
 import type * as tfjs from '@tensorflow/tfjs';
+import type { Tf } from '../problems/problem.js';
+
+/** What a kernel for a device is made with. */
+export interface DeviceKernelOptions {
+  /** TensorFlow.js with its backend set. */
+  readonly tf: Tf;
+  /** The WebGPU device of that backend, if it is one. */
+  readonly device?: GPUDevice | undefined;
+  /** Whether that device is a program on the CPU. */
+  readonly software?: boolean | undefined;
+}
 
 /** h_t of all coordinates; of how many tensors, and in which order, is the kernel's own. */
 export type TensorState = readonly tfjs.Tensor[];
@@ -17,7 +28,7 @@ export interface WindowSignal {
 }
 
 /** The steps of a window, one after another. Tensors that are given to it stay the caller's, and live as long as it does. */
-export interface LstmPassage {
+export interface TensorPassage {
   /** θ + g, where (g, h') = m(∇, h, φ) of all coordinates: ∇ and θ are [N]. */
   step(gradient: tfjs.Tensor1D, theta: tfjs.Tensor1D): tfjs.Tensor1D;
   /**
@@ -43,8 +54,8 @@ export interface PassageOptions {
   backward: boolean;
 }
 
-/** One way to compute the LSTM. */
-export interface LstmKernel {
+/** One way to compute an architecture. */
+export interface TensorKernel {
   /** In words, for the engine's description. */
   readonly description: string;
   /** Sets φ, [phiLength]. */
@@ -57,7 +68,7 @@ export interface LstmKernel {
   upload(hidden: Float32Array): TensorState;
   download(state: TensorState): Promise<Float32Array>;
   /** Goes on from a state, which stays the caller's and lives as long as the passage. One at a time. */
-  begin(state: TensorState, options: PassageOptions): LstmPassage;
+  begin(state: TensorState, options: PassageOptions): TensorPassage;
   /** Disposes of φ. */
   close(): void;
 }

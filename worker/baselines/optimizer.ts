@@ -9,10 +9,10 @@ export interface Optimizer<State> {
   /** The state before the first step, for vectors of `coordinates` elements. */
   init(coordinates: number): State;
   /**
-   * One step: from the gradient ∇_t [coordinates] and the state, the updates g_t [coordinates] to be added to θ_t and
-   * the next state. States are stored as float32; the arithmetic of a step is double.
+   * One step: from the gradient ∇_t [coordinates], the state and θ_t [coordinates], the updates g_t [coordinates] to be
+   * added to θ_t and the next state. States are stored as float32; the arithmetic of a step is double.
    */
-  update(gradient: Float32Array, state: State): { updates: Float32Array; state: State };
+  update(gradient: Float32Array, state: State, theta: Float32Array): { updates: Float32Array; state: State };
 }
 
 /** What every hand-designed optimizer takes: the one option that is tuned. */

@@ -1,10 +1,14 @@
 /** Tensors that are disposed of together, across waits that tf.tidy does not reach over. */
 import type * as tfjs from '@tensorflow/tfjs';
-import type { LstmPassage } from '../architectures/tensor-kernel.js';
+
+/** What frees its tensors by itself. */
+interface Disposable {
+  dispose(): void;
+}
 
 export class Arena {
   readonly #held = new Set<tfjs.Tensor>();
-  readonly #passages: LstmPassage[] = [];
+  readonly #passages: Disposable[] = [];
 
   /** Holds tensors that were made outside of tf.tidy, or came out of it. */
   hold<T extends tfjs.Tensor | readonly tfjs.Tensor[]>(tensors: T): T {
@@ -12,8 +16,8 @@ export class Arena {
     return tensors;
   }
 
-  /** Holds a passage, which goes before the tensors do. */
-  holdPassage(passage: LstmPassage): LstmPassage {
+  /** Holds what is made of tensors, such as a passage, and goes before they do. */
+  holdPassage<P extends Disposable>(passage: P): P {
     this.#passages.push(passage);
     return passage;
   }

@@ -1,7 +1,11 @@
 /** A device that may go away while it computes. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { LoptError } from '../../shared/errors.js';
-import { DeviceLostError } from '../engines/engine.js';
+
+/** A device went away, and with it what was on it: the engine is of no more use, and its shards are to be replayed. */
+export class DeviceLostError extends LoptError {
+  override readonly name = 'DeviceLostError';
+}
 
 /** What is known of a device that may fail. */
 export interface DeviceWatch {

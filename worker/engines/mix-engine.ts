@@ -1,8 +1,7 @@
 /** The engine of a mix of problem families: one engine a family, of which a shard's key picks its own. */
 import type { Key } from '../../shared/random.js';
-import type { Split } from '../problems/problem.js';
-import type { Engine, ShardState, WindowRequest, WindowResult } from './engine.js';
-import type { WalkRequest } from './rollout.js';
+import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from './engine.js';
+import type { RolloutRequest } from './rollout.js';
 
 export class MixEngine implements Engine {
   readonly name: string;
@@ -20,20 +19,16 @@ export class MixEngine implements Engine {
     this.#pick = pick;
   }
 
-  loadPhi(phi: Float32Array): void {
-    for (const engine of this.engines) engine.loadPhi(phi);
-  }
-
-  begin(key: Key, count: number, split: Split, resident?: boolean): Promise<ShardState> {
-    return this.#engineOf(key).begin(key, count, split, resident);
+  begin(request: BeginRequest): Promise<ShardState> {
+    return this.#engineOf(request.key).begin(request);
   }
 
   window(request: WindowRequest): Promise<WindowResult> {
     return this.#engineOf(request.state.key).window(request);
   }
 
-  walk(request: WalkRequest): Promise<Float64Array> {
-    return this.#engineOf(request.key).walk(request);
+  rollout(phi: Float32Array, request: RolloutRequest): Promise<Float64Array> {
+    return this.#engineOf(request.key).rollout(phi, request);
   }
 
   close(): void {

@@ -1,11 +1,11 @@
-/** Runs an optimizer on optimizees from their start, without training anything. */
+/** Rollouts: an optimizer runs on fresh problems from their start, without training anything. */
 import type { Key } from '../../shared/random.js';
 import type { Optimizer } from '../baselines/optimizer.js';
 import type { Gradient, Problems, Split } from '../problems/problem.js';
 
-/** Which functions are walked on, and for how long. */
-export interface WalkRequest {
-  /** What the functions are drawn from. */
+/** Which problems an optimizer runs on, and for how long. */
+export interface RolloutRequest {
+  /** What the problems are drawn from. */
   key: Key;
   /** P. */
   count: number;
@@ -15,14 +15,14 @@ export interface WalkRequest {
 }
 
 /**
- * f_t(θ_t) of every function for t = 0…T, [(T + 1) × P]. f_t(θ_t) is taken on minibatch t, which is also the one whose
+ * f_t(θ_t) of every problem for t = 0…T, [(T + 1) × P]. f_t(θ_t) is taken on minibatch t, which is also the one whose
  * gradient the optimizer sees at θ_t.
  */
-export function walk<State>(
+export function rollout<State>(
   optimizer: Optimizer<State>,
   problems: Problems,
   gradientOf: Gradient,
-  { key, count, split, horizon }: WalkRequest,
+  { key, count, split, horizon }: RolloutRequest,
 ): Float64Array {
   const { theta, data } = problems.draw(key, count, split);
   const batch = { count, data, key, split };
@@ -32,7 +32,7 @@ export function walk<State>(
   gradientOf(theta, batch, 0, gradient, rowOf(0));
   let state = optimizer.init(theta.length);
   for (let t = 1; t <= horizon; t++) {
-    const step = optimizer.update(gradient, state);
+    const step = optimizer.update(gradient, state, theta);
     state = step.state;
     for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + step.updates[i]!;
     gradientOf(theta, batch, t, gradient, rowOf(t));

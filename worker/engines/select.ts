@@ -1,10 +1,11 @@
 /** Makes the engine that a configuration names. */
 import { cpus } from 'node:os';
-import type { RunConfig } from '../../shared/config.js';
-import type { EstimatorConfig } from '../../shared/estimators/estimator.js';
+import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
+import type { EngineAbilities } from '../../shared/combination.js';
+import { RULES } from '../architectures/registry.js';
 import type { Gradient, HessianProduct, Problems } from '../problems/problem.js';
 import type { Engine } from './engine.js';
-import { WasmEngine } from './wasm/wasm-engine.js';
+import { createWasmEngine } from './wasm/wasm-engine.js';
 
 /** What an engine computes on. */
 export interface EngineDevice {
@@ -15,25 +16,30 @@ export interface EngineDevice {
 }
 
 /** An engine by name, as `lopt engines` lists it. */
-export interface EngineEntry {
-  readonly name: string;
+export interface EngineEntry extends EngineAbilities {
   readonly summary: string;
   /** Whether one thread of a process computes, which keeps its shards on the device. */
   readonly single: boolean;
   /** Throws LoptError, in a sentence with the remedy, where the engine cannot be used here. */
   device(): Promise<EngineDevice>;
-  create(config: RunConfig, problems: Problems, derivatives: Derivatives): Promise<Engine>;
+  create(request: EngineRequest): Promise<Engine>;
 }
 
-/** The problems' derivatives on typed arrays, made where an engine computes on such. */
+/** What an engine is made for. */
+export interface EngineRequest {
+  architecture: ArchitectureConfig;
+  problems: Problems;
+  derivatives: Derivatives;
+  /** No fused multiply-add: the same bits on any processor. */
+  strict: boolean;
+  /** Whether second derivatives are kept. */
+  secondDerivatives: boolean;
+}
+
+/** The problems' derivatives on typed arrays, made if an engine computes on such. */
 export interface Derivatives {
   gradient(): Promise<Gradient>;
   hessian(): Promise<HessianProduct>;
-}
-
-/** The option of an engine that `training` sets. */
-function limitOf({ slopeLimit }: EstimatorConfig): { slopeLimit?: number } {
-  return slopeLimit === 0 ? {} : { slopeLimit };
 }
 
 function processor(): Promise<EngineDevice> {
@@ -42,17 +48,22 @@ function processor(): Promise<EngineDevice> {
 
 const wasm: EngineEntry = {
   name: 'wasm',
+  backward: true,
+  get architectures() {
+    return [...RULES.values()].filter(({ kernels }) => kernels.wasm).map(({ type }) => type);
+  },
   summary: 'SIMD kernel on the CPU, an instance for every thread',
   single: false,
   device: processor,
-  async create({ architecture, strict, estimator }, problems, { gradient, hessian }) {
-    const second = estimator.secondDerivatives ? { hessian: await hessian(), ...limitOf(estimator) } : {};
-    return new WasmEngine({ problems, architecture, strict, gradient: await gradient(), ...second });
+  async create({ architecture, problems, derivatives, strict, secondDerivatives }) {
+    const hessian = secondDerivatives ? await derivatives.hessian() : undefined;
+    return createWasmEngine({ architecture, problems, strict, gradient: await derivatives.gradient(), hessian });
   },
 };
 
 const tensorflow: EngineEntry = {
   name: 'tensorflow',
+  backward: true,
   summary: "TensorFlow's fused LSTM, on an NVIDIA GPU with CUDA 11, else on the CPU",
   single: true,
   async device() {
@@ -60,19 +71,15 @@ const tensorflow: EngineEntry = {
     const { device, gpu } = await loadTensorflow();
     return { name: device, gpu };
   },
-  async create({ architecture, estimator }, problems) {
+  async create({ architecture, problems, secondDerivatives }) {
     const { createTensorflowEngine } = await import('./tensor/tensorflow/tensorflow-engine.js');
-    return createTensorflowEngine({
-      problems,
-      architecture,
-      secondDerivatives: estimator.secondDerivatives,
-      ...limitOf(estimator),
-    });
+    return createTensorflowEngine({ architecture, problems, secondDerivatives });
   },
 };
 
 const webgpu: EngineEntry = {
   name: 'webgpu',
+  backward: true,
   summary: 'WGSL kernel on any GPU with a driver for Vulkan, Metal or Direct3D 12',
   single: true,
   async device() {
@@ -80,30 +87,21 @@ const webgpu: EngineEntry = {
     const { name, software } = await loadWebGpu();
     return { name, gpu: !software };
   },
-  async create({ architecture, estimator }, problems) {
+  async create({ architecture, problems, secondDerivatives }) {
     const { createWebGpuEngine } = await import('./tensor/webgpu/webgpu-engine.js');
-    return createWebGpuEngine({
-      problems,
-      architecture,
-      secondDerivatives: estimator.secondDerivatives,
-      ...limitOf(estimator),
-    });
+    return createWebGpuEngine({ architecture, problems, secondDerivatives });
   },
 };
 
 const reference: EngineEntry = {
   name: 'reference',
+  backward: true,
   summary: 'plain TensorFlow.js operations and automatic differentiation: slow, to check the others by',
   single: false,
   device: processor,
-  async create({ architecture, estimator }, problems) {
+  async create({ architecture, problems, secondDerivatives }) {
     const { createReferenceEngine } = await import('./tensor/reference-engine.js');
-    return createReferenceEngine({
-      problems,
-      architecture,
-      secondDerivatives: estimator.secondDerivatives,
-      ...limitOf(estimator),
-    });
+    return createReferenceEngine({ architecture, problems, secondDerivatives });
   },
 };
 

@@ -1,7 +1,7 @@
-/** Parts of a window that every engine shares: the shard's state, and which problems are healthy. */
+/** A shard as every engine has it: its state, and which of its problems are healthy. */
 import type { Key } from '../../shared/random.js';
 import type { Batch, Draw, Gradient, Problems, Split } from '../problems/problem.js';
-import type { ShardState, WindowResult } from './engine.js';
+import type { ShardState } from './engine.js';
 
 /** A problem whose loss exceeds this many times max(1, f(θ_0)) is bad. */
 export const BLOW_UP = 1e6;
@@ -105,21 +105,31 @@ export function zeroBad(state: ShardState, row: Float32Array): void {
   }
 }
 
-/** Sums a window's losses [K × P] over the problems that are healthy at its end. */
+/** Sums of a window over the problems that are healthy at its end. */
+export interface WindowSums {
+  /** L = Σ_p Σ_t w_t f_t(θ_t). */
+  loss: number;
+  /** Σ_p f_K(θ_K). */
+  finalLoss: number;
+  /** How many problems that is. */
+  healthy: number;
+}
+
+/** Sums a window's losses [K × P] over the problems that are healthy at its end; all w_t are 1 by default. */
 export function sumLosses(
   { count, healthy }: ShardState,
-  stepLosses: Float32Array | Float64Array,
-  lossWeights: Float32Array,
-): Pick<WindowResult, 'loss' | 'finalLoss' | 'healthy'> {
-  const steps = stepLosses.length / count;
+  losses: Float64Array,
+  lossWeights?: Float32Array,
+): WindowSums {
+  const steps = losses.length / count;
   let loss = 0;
   let finalLoss = 0;
   let good = 0;
   for (let p = 0; p < count; p++) {
     if (healthy[p] === 0) continue;
     good += 1;
-    for (let s = 0; s < steps; s++) loss += lossWeights[s]! * stepLosses[s * count + p]!;
-    finalLoss += stepLosses[(steps - 1) * count + p]!;
+    for (let s = 0; s < steps; s++) loss += (lossWeights?.[s] ?? 1) * losses[s * count + p]!;
+    finalLoss += losses[(steps - 1) * count + p]!;
   }
   return { loss, finalLoss, healthy: good };
 }

@@ -6,6 +6,7 @@ import { LoptError, messageOf, UsageError } from '../../shared/errors.js';
 import type { LearnedPhi } from '../../shared/phi.js';
 import { phiLength, stateSize } from '../../shared/phi.js';
 import { decodePhi, encodePhi } from '../../shared/phi-format.js';
+import { ruleOf } from '../architectures/registry.js';
 import { KernelStepper } from './kernel-stepper.js';
 import { readSource } from './phi-source.js';
 import type { Stepper, VariableState } from './stepper.js';
@@ -205,14 +206,21 @@ export class LearnedOptimizer extends tf.Optimizer {
 
 function createStepper(learned: LearnedPhi, compute: Compute): Stepper {
   if (compute === 'tensors') return new TensorStepper(learned);
-  if (compute === 'kernel') return new KernelStepper(learned);
+  if (compute === 'kernel') return kernelStepper(learned);
   if (!HOST_BACKENDS.includes(tf.getBackend())) return new TensorStepper(learned);
   try {
-    return new KernelStepper(learned);
+    return kernelStepper(learned);
   } catch (error) {
     console.warn(`lopt computes steps by tensor operations, several times slower. ${messageOf(error)}`);
     return new TensorStepper(learned);
   }
+}
+
+/** Steps by the architecture's kernel. Throws LoptError if it has none, or it cannot be compiled here. */
+function kernelStepper({ architecture, phi }: LearnedPhi): Stepper {
+  const { stepper } = ruleOf(architecture);
+  if (!stepper) throw new LoptError(`Cannot compute by a kernel: architecture "${architecture.type}" has none`);
+  return new KernelStepper(stepper(architecture, phi));
 }
 
 function variableNamed(name: string): tf.Variable {

@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import type { LearnedPhi } from '../../shared/phi.js';
 import { stateSizes } from '../../shared/phi.js';
-import { plainLstmStep, tensorsOfPhi } from '../architectures/lstm/tensors.js';
-import type { ColumnState } from '../architectures/tensors/column-state.js';
+import type { ColumnState, TensorStep } from '../architectures/architecture.js';
+import { ruleOf } from '../architectures/registry.js';
+import { tensorsOfPhi } from '../architectures/tensors/phi-tensors.js';
 import type { Stepper, VariableState } from './stepper.js';
 
 /** Coordinates that are computed together: their activations, some 300 numbers each, take up to 80 MB. */
@@ -43,18 +44,18 @@ export class TensorStepper implements Stepper {
         chunks.push(parts.map((part) => tf.keep(part)));
       }
     });
-    return new ChunkedState(this.#architecture, this.#phi, coordinates, chunks);
+    return new ChunkedState(ruleOf(this.#architecture).tensorStep(this.#architecture), this.#phi, coordinates, chunks);
   }
 }
 
 class ChunkedState implements VariableState {
   readonly coordinates: number;
-  readonly #architecture: ArchitectureConfig;
+  readonly #tensorStep: TensorStep;
   readonly #phi: readonly tf.Tensor[];
   #chunks: ColumnState[];
 
-  constructor(architecture: ArchitectureConfig, phi: readonly tf.Tensor[], coordinates: number, chunks: ColumnState[]) {
-    this.#architecture = architecture;
+  constructor(tensorStep: TensorStep, phi: readonly tf.Tensor[], coordinates: number, chunks: ColumnState[]) {
+    this.#tensorStep = tensorStep;
     this.#phi = phi;
     this.coordinates = coordinates;
     this.#chunks = chunks;
@@ -62,11 +63,13 @@ class ChunkedState implements VariableState {
 
   step(gradient: tf.Tensor, variable: tf.Variable): tf.Tensor {
     return tf.tidy(() => {
-      const flat = tf.reshape(gradient, [this.coordinates]) as tf.Tensor1D;
+      const [slopes, point] = [gradient, variable].map((each) => tf.reshape(each, [this.coordinates]) as tf.Tensor1D);
       const updates: tf.Tensor1D[] = [];
       this.#chunks = this.#chunks.map((chunk, index) => {
         const length = chunk[0]!.shape[0];
-        const step = plainLstmStep(tf, this.#architecture, this.#phi, tf.slice(flat, index * CHUNK, length), chunk);
+        const part = (row: tf.Tensor1D) => tf.slice(row, index * CHUNK, length);
+        const input = { gradient: part(slopes!), theta: part(point!) };
+        const step = this.#tensorStep(tf, this.#phi, input, chunk, 0);
         tf.dispose([...chunk]);
         updates.push(step.updates);
         return step.state.map((part) => tf.keep(part));

@@ -5,9 +5,9 @@ import { windowsPerEpisode } from '../../../shared/episodes.js';
 import type { ChunkScores } from '../../../shared/messages.js';
 import { phiLength } from '../../../shared/phi.js';
 import { SumTree } from '../../../shared/sum-tree.js';
-import type { ShardState } from '../../../worker/engines/engine.js';
 import type { ShardJob } from '../../../worker/episode.js';
 import type { WindowPool } from '../../../worker/pool.js';
+import type { KeptShard } from '../../../worker/resident-shards.js';
 import type { EvaluateTask, ShardHash, WindowsAnswer, WindowsTask } from '../../../worker/thread.js';
 import { pseudoLeaf, pseudoShare } from './pseudo-gradient.js';
 
@@ -48,7 +48,7 @@ export class SimulatedPool implements WindowPool {
     const left = ms - (performance.now() - startedAt);
     if (left > 0) await pause(left);
     if (jobs[0]) this.#onComputed(roundOf(jobs[0]), performance.now() - startedAt);
-    return { nodes: tree.nodes(), states: jobs.map(({ shard }) => ({ shard, state: EMPTY })), hashes, replayed };
+    return { nodes: tree.nodes(), kept: jobs.map(({ shard }) => ({ shard, kept: NOTHING })), hashes, replayed };
   }
 
   async evaluate({ request: { chunk, count } }: EvaluateTask): Promise<ChunkScores> {
@@ -62,15 +62,4 @@ export class SimulatedPool implements WindowPool {
 }
 
 /** The next window needs nothing of the one before. */
-const EMPTY: ShardState = {
-  step: 0,
-  key: [0, 0],
-  split: 'train',
-  count: 0,
-  theta: new Float32Array(0),
-  gradient: new Float32Array(0),
-  hidden: new Float32Array(0),
-  data: new Float32Array(0),
-  initialLosses: new Float64Array(0),
-  healthy: new Uint8Array(0),
-};
+const NOTHING: KeptShard = { state: null };

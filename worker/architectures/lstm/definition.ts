@@ -5,7 +5,7 @@
 
 import { hasMoments, type LstmConfig } from '../../../shared/architectures/lstm.js';
 import { exp, log, sigmoid, tanh } from '../../../shared/elementary.js';
-import { phiTensors } from '../../../shared/phi.js';
+import { phiTensors, stateSizes } from '../../../shared/phi.js';
 
 /** p of LogAndSign: gradients below e^−p in magnitude are scaled instead of taken the logarithm of. */
 export const LOG_AND_SIGN_P = 10;
@@ -17,23 +17,9 @@ export const FORGET_BIAS = 1;
 export const RNNPROP_DECAY = 0.95;
 export const RNNPROP_EPSILON = 1e-8;
 
-/**
- * The hidden state of one layer, each [coordinates × units]. With RNNProp's inputs a last entry of its own has p, m and v of
- * every coordinate as `hidden` [coordinates × 3], and an empty `cell`.
- */
-export interface LstmLayerState {
-  readonly hidden: Float64Array;
-  readonly cell: Float64Array;
-}
-
-/** The state before the first step: zeros. */
-export function zeroLstmState(network: LstmConfig, coordinates: number): LstmLayerState[] {
-  const layers = network.layers.map((units) => ({
-    hidden: new Float64Array(coordinates * units),
-    cell: new Float64Array(coordinates * units),
-  }));
-  if (!hasMoments(network)) return layers;
-  return [...layers, { hidden: new Float64Array(3 * coordinates), cell: new Float64Array(0) }];
+/** The state before the first step, by part: zeros. */
+export function zeroLstmState(network: LstmConfig, coordinates: number): Float64Array[] {
+  return stateSizes(network).map((size) => new Float64Array(coordinates * size));
 }
 
 /**
@@ -45,14 +31,15 @@ export function zeroLstmState(network: LstmConfig, coordinates: number): LstmLay
  *     c' = σ(f + 1)·c + σ(i)·tanh(c̃)
  *     h' = σ(o)·tanh(c')
  *
- * and the output is g = outputScale·(h'·w + b_out) of the last layer. Writes to nothing that it is given.
+ * and the output is g = outputScale·(h'·w + b_out) of the last layer. The state is h and c of each layer in turn, each
+ * [coordinates × units], then p, m and v [coordinates × 3] if RNNProp's inputs are read. Writes to nothing that it is given.
  */
 export function lstmStep(
   network: LstmConfig,
   phi: Float64Array,
   gradient: Float64Array,
-  state: readonly LstmLayerState[],
-): { updates: Float64Array; state: LstmLayerState[] } {
+  state: readonly Float64Array[],
+): { updates: Float64Array; state: Float64Array[] } {
   const tensors = phiTensors(network).map(({ offset, length }) => phi.subarray(offset, offset + length));
   const [outputWeights, outputBias] = tensors.slice(-2) as [Float64Array, Float64Array];
   const coordinates = gradient.length;
@@ -61,16 +48,16 @@ export function lstmStep(
   for (let n = 0; n < coordinates; n++) {
     let x = networkInput(network, gradient[n]!, n, state, next);
     network.layers.forEach((units, layer) => {
-      const own = { from: n * units, to: (n + 1) * units };
-      const { hidden, cell } = lstmCell(
+      const own = (part: Float64Array) => part.subarray(n * units, (n + 1) * units);
+      const [hidden, cell] = lstmCell(
         tensors[2 * layer]!,
         tensors[2 * layer + 1]!,
         x,
-        state[layer]!.hidden.subarray(own.from, own.to),
-        state[layer]!.cell.subarray(own.from, own.to),
+        own(state[2 * layer]!),
+        own(state[2 * layer + 1]!),
       );
-      next[layer]!.hidden.set(hidden, own.from);
-      next[layer]!.cell.set(cell, own.from);
+      own(next[2 * layer]!).set(hidden);
+      own(next[2 * layer + 1]!).set(cell);
       x = hidden;
     });
     const output = x.reduce((sum, h, unit) => sum + h * outputWeights[unit]!, outputBias[0]!);
@@ -87,13 +74,13 @@ function networkInput(
   network: LstmConfig,
   gradient: number,
   n: number,
-  state: readonly LstmLayerState[],
-  next: readonly LstmLayerState[],
+  state: readonly Float64Array[],
+  next: readonly Float64Array[],
 ): Float64Array {
-  const { layers, preprocessing } = network;
+  const { preprocessing } = network;
   if (preprocessing === 'none') return Float64Array.of(gradient);
   if (!hasMoments(network)) return logAndSign(gradient);
-  const [before, after] = [state, next].map((each) => each[layers.length]!.hidden.subarray(3 * n, 3 * n + 3));
+  const [before, after] = [state, next].map((parts) => parts.at(-1)!.subarray(3 * n, 3 * n + 3));
   const moving = rnnpropInput(gradient, before!, after!);
   return preprocessing === 'both' ? Float64Array.of(...logAndSign(gradient), ...moving) : moving;
 }
@@ -119,14 +106,14 @@ function rnnpropInput(gradient: number, before: Float64Array, after: Float64Arra
   return Float64Array.of(gradient / root, m / p / root);
 }
 
-/** One layer of one coordinate: x from below, h and c [units]; W [(inputs + units) × 4·units] by rows, b [4·units]. */
+/** h' and c' of one layer of one coordinate: x from below, h and c [units]; W [(inputs + units) × 4·units] by rows, b [4·units]. */
 function lstmCell(
   weights: Float64Array,
   biases: Float64Array,
   x: Float64Array,
   h: Float64Array,
   c: Float64Array,
-): LstmLayerState {
+): [hidden: Float64Array, cell: Float64Array] {
   const units = h.length;
   const z = biases.slice();
   [...x, ...h].forEach((value, row) => {
@@ -142,5 +129,5 @@ function lstmCell(
     cell[unit] = f * c[unit]! + i * candidate;
     hidden[unit] = o * tanh(cell[unit]!);
   }
-  return { hidden, cell };
+  return [hidden, cell];
 }

@@ -1,7 +1,8 @@
 /** A passage through a window by a step that takes h as columns and gives it back. */
 import type * as tfjs from '@tensorflow/tfjs-core';
-import type { LstmPassage, PassageOptions, TensorState, WindowSignal } from '../tensor-kernel.js';
-import { type ColumnState, selectState } from './column-state.js';
+import type { ColumnState, TensorOperations } from '../architecture.js';
+import type { PassageOptions, TensorPassage, TensorState, WindowSignal } from '../tensor-kernel.js';
+import { selectState } from './column-state.js';
 
 /** What one step gives; disposed of by the passage. */
 export interface ColumnStep {
@@ -37,11 +38,11 @@ export interface ColumnSteps {
 
 /** Begins a passage. */
 export function beginPassage(
-  tf: typeof tfjs,
+  tf: TensorOperations,
   kernel: ColumnSteps,
   initial: TensorState,
   { steps, backward }: PassageOptions,
-): LstmPassage {
+): TensorPassage {
   const initialState = initial as ColumnState;
   const record = backward && kernel.records(initialState[0]!.shape[0], steps);
   const gradients: tfjs.Tensor1D[] = [];

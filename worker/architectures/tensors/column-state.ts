@@ -1,19 +1,15 @@
-/**
- * The state as h, then c, of each layer in turn, each [N, units], and with RNNProp's inputs at last p, m and v, [N, 3]: as plain
- * operations and TensorFlow's take it.
- */
+/** The state as a tensor [N, size] for each part of the specification: as plain operations and TensorFlow's take it. */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { ArchitectureConfig } from '../../../shared/architectures/architecture.js';
 import { stateSize, stateSizes } from '../../../shared/phi.js';
-import type { LstmKernel } from '../tensor-kernel.js';
-
-export type ColumnState = readonly tfjs.Tensor2D[];
+import type { ColumnState, TensorOperations } from '../architecture.js';
+import type { TensorKernel } from '../tensor-kernel.js';
 
 /** What a kernel does with such a state outside of its passages. */
 export function columnState(
-  tf: typeof tfjs,
+  tf: TensorOperations,
   architecture: ArchitectureConfig,
-): Pick<LstmKernel, 'zeroState' | 'stateLength' | 'upload' | 'download'> {
+): Pick<TensorKernel, 'zeroState' | 'stateLength' | 'upload' | 'download'> {
   const columns = stateSizes(architecture);
   return {
     zeroState: (coordinates) => columns.map((units) => tf.zeros([coordinates, units])),
@@ -42,11 +38,11 @@ export function columnState(
 }
 
 /** The state with zeros for the coordinates where the mask [N] is false. Selection, never multiplication: 0·NaN is NaN. */
-export function selectState(tf: typeof tfjs, state: ColumnState, mask: tfjs.Tensor1D): ColumnState {
+export function selectState(tf: TensorOperations, state: ColumnState, mask: tfjs.Tensor1D): ColumnState {
   return state.map((part) => tf.tidy(() => tf.where<tfjs.Tensor2D>(tf.reshape(mask, [mask.size, 1]), part, 0)));
 }
 
 /** The coordinates [first, first + length) of a state. */
-export function sliceState(tf: typeof tfjs, state: ColumnState, first: number, length: number): ColumnState {
+export function sliceState(tf: TensorOperations, state: ColumnState, first: number, length: number): ColumnState {
   return state.map((part) => tf.slice(part, [first, 0], [length, part.shape[1]]));
 }

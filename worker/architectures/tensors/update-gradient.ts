@@ -1,10 +1,11 @@
 /** The signal of a window: dL/dg of every step. */
 import type * as tfjs from '@tensorflow/tfjs-core';
+import type { TensorOperations } from '../architecture.js';
 import type { ColumnWindow } from './column-passage.js';
 
 /** dL/dg_s = Σ_{t>s} w_t ∇_t, and what is added to it, for s in 0…K−1. To be called within tf.tidy. */
 export function updateGradients(
-  tf: typeof tfjs,
+  tf: TensorOperations,
   { gradients, lossWeights, updateGradient }: Omit<ColumnWindow, 'initialState'>,
 ): tfjs.Tensor1D[] {
   const rows: tfjs.Tensor1D[] = [];
@@ -18,6 +19,6 @@ export function updateGradients(
   return rows;
 }
 
-function weigh(tf: typeof tfjs, row: tfjs.Tensor1D, weight: number): tfjs.Tensor1D {
+function weigh(tf: TensorOperations, row: tfjs.Tensor1D, weight: number): tfjs.Tensor1D {
   return weight === 1 ? row : tf.mul(row, weight);
 }

@@ -2,11 +2,38 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
+import type * as tfjs from '@tensorflow/tfjs';
 import { LoptError, messageOf } from '../../../shared/errors.js';
-import type { TensorflowBackend } from '../../architectures/lstm/tensorflow/operations.js';
 import type { Tf } from '../../problems/problem.js';
 
 const PACKAGE = '@tensorflow/tfjs-node-gpu';
+
+/** An attribute of an operation. */
+export interface Attribute {
+  name: string;
+  type: number;
+  value: boolean | number;
+}
+
+/** As much of the backend of tfjs-node as is needed here. */
+export interface TensorflowBackend {
+  readonly isUsingGpuDevice: boolean;
+  readonly binding: {
+    readonly TF_Version: string;
+    readonly TF_FLOAT: number;
+    readonly TF_INT32: number;
+    readonly TF_INT64: number;
+    readonly TF_ATTR_TYPE: number;
+    readonly TF_ATTR_FLOAT: number;
+    readonly TF_ATTR_BOOL: number;
+  };
+  executeMultipleOutputs(
+    name: string,
+    attributes: readonly Attribute[],
+    inputs: readonly tfjs.TensorInfo[],
+    outputs: number,
+  ): tfjs.Tensor[];
+}
 
 /** TensorFlow.js with TensorFlow as its backend. */
 export interface LoadedTensorflow {

@@ -1,6 +1,6 @@
 /** A shard on the device of a tensor engine: how it comes there, and how it is left. */
 import type * as tfjs from '@tensorflow/tfjs';
-import type { LstmKernel, TensorState } from '../../architectures/tensor-kernel.js';
+import type { TensorKernel, TensorState } from '../../architectures/tensor-kernel.js';
 import type { Arena } from '../../devices/arena.js';
 import type { Batch, Tf } from '../../problems/problem.js';
 import type { DeviceShard, ShardState } from '../engine.js';
@@ -27,7 +27,7 @@ export function batchOn(state: ShardState, tensor: tfjs.Tensor2D | undefined): B
 }
 
 /** The shard on the device: where it was left there, or else from the state's arrays. */
-export function takeShard(tf: Tf, kernel: LstmKernel, state: ShardState, arena: Arena): Shard {
+export function takeShard(tf: Tf, kernel: TensorKernel, state: ShardState, arena: Arena): Shard {
   const { device } = state;
   if (device) {
     delete state.device;
@@ -55,7 +55,7 @@ export interface Settlement {
 /** Leaves the shard on the device, or brings it into the state's arrays. */
 export async function settleShard(
   tf: Tf,
-  kernel: LstmKernel,
+  kernel: TensorKernel,
   { state, shard, arena, resident }: Settlement,
 ): Promise<void> {
   const { theta, gradient, hidden } = shard;

@@ -1,19 +1,18 @@
 /** The tensor engine: windows on any backend of TensorFlow.js, without leaving its device within a window. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { ArchitectureConfig } from '../../../shared/architectures/architecture.js';
-import { phiLength } from '../../../shared/phi.js';
-import type { Key } from '../../../shared/random.js';
-import { createPlainLstm } from '../../architectures/lstm/tensors.js';
-import type { LstmKernel, LstmPassage, WindowSignal } from '../../architectures/tensor-kernel.js';
-import { type ColumnState, selectState } from '../../architectures/tensors/column-state.js';
-import { unrolledMetaGradient } from '../../architectures/tensors/second-derivatives.js';
+import type { ColumnState } from '../../architectures/architecture.js';
+import type { TensorKernel, TensorPassage, WindowSignal } from '../../architectures/tensor-kernel.js';
+import { selectState } from '../../architectures/tensors/column-state.js';
+import { createPlainKernel } from '../../architectures/tensors/plain-kernel.js';
+import { type UnrolledWindow, unrolledMetaGradient } from '../../architectures/tensors/second-derivatives.js';
 import { Arena } from '../../devices/arena.js';
 import { useBackend } from '../../devices/backend.js';
 import { type DeviceWatch, watched } from '../../devices/device-watch.js';
-import type { Problems, Split, Tf } from '../../problems/problem.js';
-import type { Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
-import type { WalkRequest } from '../rollout.js';
-import { batchOf, drawShard, markWhere, sumLosses, zeroBad } from '../shard.js';
+import type { Problems, Tf } from '../../problems/problem.js';
+import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
+import type { RolloutRequest } from '../rollout.js';
+import { batchOf, drawShard, markWhere, zeroBad } from '../shard.js';
 import { batchOn, type Shard, settleShard, takeShard, uploadData } from './device-shard.js';
 import { healthOf, healthyCoordinates, selectRows } from './health.js';
 import { checkHessian, hessianVectorProduct } from './hessian.js';
@@ -29,10 +28,8 @@ export interface TensorEngineOptions {
   gradient?: TensorGradient;
   /** Keep ∂∇_t/∂φ, by Hessian-vector products of the tensor loss; the kernel's state is then columns. @default false */
   secondDerivatives?: boolean;
-  /** The largest slope of LogAndSign that second derivatives go back through. @default no limit */
-  slopeLimit?: number;
-  /** How the LSTM is computed; closed with the engine. @default plain operations */
-  kernel?: LstmKernel;
+  /** How the architecture is computed; closed with the engine. @default plain operations */
+  kernel?: TensorKernel;
   /** What else is closed with the engine. @default nothing */
   resources?: readonly { close(): void }[];
   name: string;
@@ -62,9 +59,7 @@ export class TensorEngine implements Engine {
   readonly #architecture: ArchitectureConfig;
   readonly #gradient: TensorGradient;
   readonly #secondDerivatives: boolean;
-  readonly #slopeLimit: number;
-  readonly #kernel: LstmKernel;
-  readonly #phi: Float32Array;
+  readonly #kernel: TensorKernel;
   readonly #resources: readonly { close(): void }[];
   readonly #watch: DeviceWatch | undefined;
   #checked = false;
@@ -78,31 +73,23 @@ export class TensorEngine implements Engine {
     this.#architecture = architecture;
     this.#gradient = gradient ?? differentiate(tf, problems);
     this.#secondDerivatives = secondDerivatives;
-    this.#slopeLimit = options.slopeLimit ?? Number.POSITIVE_INFINITY;
-    this.#kernel = kernel ?? createPlainLstm(tf, architecture);
-    this.#phi = new Float32Array(phiLength(architecture));
+    this.#kernel = kernel ?? createPlainKernel(tf, architecture);
     this.#resources = [...(options.resources ?? []), this.#kernel];
     this.#watch = watch;
     const parts = [`tfjs ${tf.version.tfjs}`, `backend ${this.#backend}`, device, this.#kernel.description];
     this.description = parts.filter((part) => part !== undefined).join(', ');
   }
 
-  loadPhi(phi: Float32Array): void {
-    useBackend(this.#tf, this.#backend);
-    this.#phi.set(phi);
-    this.#kernel.loadPhi(this.#phi);
-  }
-
-  begin(key: Key, count: number, split: Split, resident = false): Promise<ShardState> {
-    return this.#onDevice(() => this.#begin(key, count, split, resident));
+  begin(request: BeginRequest): Promise<ShardState> {
+    return this.#onDevice(() => this.#begin(request));
   }
 
   window(request: WindowRequest): Promise<WindowResult> {
     return this.#onDevice(() => this.#computeWindow(request));
   }
 
-  walk(request: WalkRequest): Promise<Float64Array> {
-    return this.#onDevice(() => this.#walk(request));
+  rollout(phi: Float32Array, request: RolloutRequest): Promise<Float64Array> {
+    return this.#onDevice(() => this.#rollout(phi, request));
   }
 
   close(): void {
@@ -114,7 +101,7 @@ export class TensorEngine implements Engine {
     return watched(this.name, this.#watch, compute);
   }
 
-  async #begin(key: Key, count: number, split: Split, resident: boolean): Promise<ShardState> {
+  async #begin({ key, count, split, resident = false }: BeginRequest): Promise<ShardState> {
     const hiddenLength = this.#kernel.stateLength(count * this.#problems.coordinates);
     const state = drawShard(this.#problems, key, count, split, hiddenLength);
     if (this.#secondDerivatives && !this.#checked) {
@@ -144,8 +131,9 @@ export class TensorEngine implements Engine {
   }
 
   async #computeWindow(request: WindowRequest): Promise<WindowResult> {
-    const { state, steps, forwardOnly = false, resident = false } = request;
+    const { phi, state, steps, forwardOnly = false, slopeLimit = 0, resident = false } = request;
     const lossWeights = request.lossWeights ?? new Float32Array(steps).fill(1);
+    this.#kernel.loadPhi(phi);
     const arena = new Arena();
     try {
       const start = takeShard(this.#tf, this.#kernel, state, arena);
@@ -158,15 +146,15 @@ export class TensorEngine implements Engine {
       let healthy = this.#maskOf(state, arena);
       const clean = (rows: readonly tfjs.Tensor1D[]) => arena.hold(selectRows(this.#tf, rows, healthy));
       const backwards = async (): Promise<Float32Array> => {
-        if (forwardOnly) return new Float32Array(this.#phi.length);
+        if (forwardOnly) return new Float32Array(phi.length);
         const signal = { lossWeights, updateGradient: clean(extra), healthy };
         const slopes = this.#secondDerivatives
-          ? this.#secondOrder(start, state, clean(gradients), clean(thetas), signal)
+          ? this.#secondOrder(start, state, { phi, slopeLimit, gradients: clean(gradients) }, clean(thetas), signal)
           : passage.metaGradient({ last: clean([gradients[steps]!])[0]!, ...signal });
         return new Float32Array(await arena.hold(slopes).data<'float32'>());
       };
       // problems seldom go bad: the device goes backwards while the host judges, and once more where one did
-      const [judged, early] = await Promise.all([this.#judge(state, passage, record, lossWeights, arena), backwards()]);
+      const [judged, early] = await Promise.all([this.#judge(state, passage, record, arena), backwards()]);
       if (judged.worse) healthy = this.#maskOf(state, arena);
       const metaGradient = judged.worse ? await backwards() : early;
       const [last, theta] = clean([gradients[steps]!, thetas.at(-1)!]) as [tfjs.Tensor1D, tfjs.Tensor1D];
@@ -174,13 +162,14 @@ export class TensorEngine implements Engine {
       const shard = { theta, gradient: last, hidden, data: start.data };
       await settleShard(this.#tf, this.#kernel, { state, shard, arena, resident });
       state.step += steps;
-      return { state, metaGradient, ...judged.sums };
+      return { state, metaGradient, losses: judged.losses };
     } finally {
       arena.dispose();
     }
   }
 
-  async #walk({ key, count, split, horizon }: WalkRequest): Promise<Float64Array> {
+  async #rollout(phi: Float32Array, { key, count, split, horizon }: RolloutRequest): Promise<Float64Array> {
+    this.#kernel.loadPhi(phi);
     const state = drawShard(this.#problems, key, count, split, 0);
     const arena = new Arena();
     try {
@@ -206,7 +195,7 @@ export class TensorEngine implements Engine {
 
   /** Steps 1…K. */
   async #forward(
-    passage: LstmPassage,
+    passage: TensorPassage,
     start: Shard,
     state: ShardState,
     steps: number,
@@ -227,21 +216,20 @@ export class TensorEngine implements Engine {
     return result;
   }
 
-  /** Reads the losses, marks the problems that went bad in these steps, and sums those of the others. */
+  /** Reads the losses, [K × P], and marks the problems that went bad in these steps. */
   async #judge(
     state: ShardState,
-    passage: LstmPassage,
+    passage: TensorPassage,
     { losses, gradients }: WindowRecord,
-    lossWeights: Float32Array,
     arena: Arena,
-  ): Promise<{ sums: ReturnType<typeof sumLosses>; worse: boolean }> {
+  ): Promise<{ losses: Float64Array; worse: boolean }> {
     const after = gradients.slice(1);
     const health = passage.health?.(losses, after.at(-1)!) ?? healthOf(this.#tf, losses, after);
     const values = await arena.hold(health).data<'float32'>();
     const flags = losses.length * state.count;
-    const own = values.subarray(0, flags);
+    const own = Float64Array.from(values.subarray(0, flags));
     const worse = markWhere(state, own, (p) => values[flags + p] === 0);
-    return { sums: sumLosses(state, own, lossWeights), worse };
+    return { losses: own, worse };
   }
 
   /** Which coordinates are of healthy problems; nothing where all are. */
@@ -249,11 +237,11 @@ export class TensorEngine implements Engine {
     return state.healthy.includes(0) ? arena.hold(healthyCoordinates(this.#tf, state)) : undefined;
   }
 
-  /** dφ with second derivatives kept, from ∇_0…∇_K and θ_1…θ_K. */
+  /** dL/dφ with second derivatives kept, from ∇_0…∇_K and θ_1…θ_K. */
   #secondOrder(
     start: Shard,
     state: ShardState,
-    gradients: readonly tfjs.Tensor1D[],
+    window: Pick<UnrolledWindow, 'phi' | 'slopeLimit' | 'gradients'>,
     thetas: readonly tfjs.Tensor1D[],
     { healthy, ...signal }: Omit<WindowSignal, 'last'>,
   ): tfjs.Tensor1D {
@@ -263,10 +251,8 @@ export class TensorEngine implements Engine {
     return tf.tidy(() =>
       unrolledMetaGradient(tf, this.#architecture, {
         ...signal,
-        phi: this.#phi,
-        slopeLimit: this.#slopeLimit,
+        ...window,
         initialState: healthy ? selectState(tf, columns, healthy) : columns,
-        gradients,
         hessian: (t, vector) => {
           const product = hessianVectorProduct(tf, this.#problems, thetas[t - 1]!, vector, batch, state.step + t);
           // a bad problem's Hessian need not be finite even at θ = 0

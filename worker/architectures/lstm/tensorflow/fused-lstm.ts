@@ -2,11 +2,13 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
 import type { Tf } from '../../../problems/problem.js';
-import type { LstmKernel } from '../../tensor-kernel.js';
+import type { ColumnState } from '../../architecture.js';
+import type { TensorKernel } from '../../tensor-kernel.js';
 import { beginPassage, type ColumnStep, type ColumnSteps, type ColumnWindow } from '../../tensors/column-passage.js';
-import { type ColumnState, columnState, sliceState } from '../../tensors/column-state.js';
+import { columnState, sliceState } from '../../tensors/column-state.js';
+import { flatten, tensorsOfPhi } from '../../tensors/phi-tensors.js';
 import { updateGradients } from '../../tensors/update-gradient.js';
-import { flatten, networkInput, tensorsOfPhi } from '../tensors.js';
+import { networkInput } from '../tensors.js';
 import { type Activations, type CellWeights, LstmOperations } from './operations.js';
 
 /** Options of the fused LSTM. */
@@ -22,7 +24,7 @@ export interface FusedLstmOptions {
 }
 
 /** Makes the kernel. */
-export function createFusedLstm({ tf, network, recordBudget = 2 ** 30 }: FusedLstmOptions): LstmKernel {
+export function createFusedLstm({ tf, network, recordBudget = 2 ** 30 }: FusedLstmOptions): TensorKernel {
   const steps = new FusedSteps(tf, network, recordBudget);
   return {
     description: 'LSTM by LSTMBlockCell and BlockLSTMGrad',

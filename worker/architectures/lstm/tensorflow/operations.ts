@@ -1,33 +1,7 @@
 /** TensorFlow's own operations, which TensorFlow.js has no names for. */
 import type * as tfjs from '@tensorflow/tfjs';
+import type { Attribute, TensorflowBackend } from '../../../devices/tensorflow/load.js';
 import type { Tf } from '../../../problems/problem.js';
-
-/** An attribute of an operation. */
-interface Attribute {
-  name: string;
-  type: number;
-  value: boolean | number;
-}
-
-/** As much of the backend of tfjs-node as is needed here. */
-export interface TensorflowBackend {
-  readonly isUsingGpuDevice: boolean;
-  readonly binding: {
-    readonly TF_Version: string;
-    readonly TF_FLOAT: number;
-    readonly TF_INT32: number;
-    readonly TF_INT64: number;
-    readonly TF_ATTR_TYPE: number;
-    readonly TF_ATTR_FLOAT: number;
-    readonly TF_ATTR_BOOL: number;
-  };
-  executeMultipleOutputs(
-    name: string,
-    attributes: readonly Attribute[],
-    inputs: readonly tfjs.TensorInfo[],
-    outputs: number,
-  ): tfjs.Tensor[];
-}
 
 /** A layer's activations: those of one step [N, units], or of all of them [K, N, units]. */
 export interface Activations {

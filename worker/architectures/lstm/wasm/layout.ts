@@ -59,7 +59,6 @@ export function stateOf(kernel: Kernel, layout: Layout, block: Block, index: num
 /** Pointers (byte offsets) and views of one window's arrays. N̂ is the padded number of coordinates. */
 export interface Layout {
   readonly coordinates: number;
-  readonly count: number;
   readonly steps: number;
   readonly blocks: readonly Block[];
   /** Whether the records of all blocks are kept from the forward pass to the backward pass. */
@@ -122,10 +121,9 @@ export interface SecondOrderLayout {
 /** What a layout is made for. */
 export interface LayoutRequest {
   coordinates: number;
-  count: number;
   steps: number;
   phiLength: number;
-  withUpdateGradient: boolean;
+  updateGradient: boolean;
   secondDerivatives: boolean;
   /** Bytes of records that may be kept. */
   activationBudget: number;
@@ -133,7 +131,7 @@ export interface LayoutRequest {
 
 /** Lays out a window, replacing the last layout; unused lanes are zero. */
 export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
-  const { coordinates, count, steps, phiLength, withUpdateGradient, secondDerivatives, activationBudget } = request;
+  const { coordinates, steps, phiLength, secondDerivatives, activationBudget } = request;
   kernel.reset();
   const padded = paddedLength(coordinates);
   const blocks = blocksOf(coordinates);
@@ -155,19 +153,18 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
   const scratch = kernel.allocate(4 * (kernel.stateRows + 1) * widest);
   const metaGradient = kernel.allocate(4 * phiLength);
   const lossWeights = kernel.allocate(4 * steps);
-  const updateGradient = withUpdateGradient ? kernel.allocate(steps * rowBytes) : 0;
+  const updateGradient = request.updateGradient ? kernel.allocate(steps * rowBytes) : 0;
   const checkpoints = secondDerivatives && !keep ? kernel.allocate(4 * stateLength * Math.ceil(steps / segment)) : 0;
   const carry = secondDerivatives ? kernel.allocate(4 * stateLength) : 0;
   const [slope, inputSlope] = secondDerivatives ? [kernel.allocate(rowBytes), kernel.allocate(rowBytes)] : [0, 0];
 
   kernel.floats(gradients, (steps + 1) * padded).fill(0);
   if (secondDerivatives) kernel.floats(slope, padded).fill(0);
-  if (withUpdateGradient) kernel.floats(updateGradient, steps * padded).fill(0);
+  if (request.updateGradient) kernel.floats(updateGradient, steps * padded).fill(0);
   const rows = (at: number, howMany: number) =>
     Array.from({ length: howMany }, (_, row) => kernel.floats(at + row * rowBytes, coordinates));
   return {
     coordinates,
-    count,
     steps,
     blocks,
     keep,
@@ -203,7 +200,7 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
       state: kernel.floats(state, stateLength),
       metaGradient: kernel.floats(metaGradient, phiLength),
       lossWeights: kernel.floats(lossWeights, steps),
-      updateGradient: withUpdateGradient ? rows(updateGradient, steps) : [],
+      updateGradient: request.updateGradient ? rows(updateGradient, steps) : [],
     },
   };
 }

@@ -1,9 +1,7 @@
 /** The backward pass of a window with second derivatives kept: step by step, through the LSTM and through the problems. */
+import type { StepHessian } from '../../host-kernel.js';
 import type { Kernel } from './kernel-module.js';
 import { type Layout, recordOf, type SecondOrderLayout, stateOf } from './layout.js';
-
-/** Writes H_t·v at θ_t, [N], to `product`, for t in 1…K − 1; zero for the coordinates of bad problems. */
-export type StepHessian = (t: number, vector: Float32Array, product: Float32Array) => void;
 
 /**
  * Adds dL/dφ of L = Σ_t w_t f_t(θ_t) to the layout's φ gradient, with θ_0, h_0 and ∇_0 as constants. Backwards over t from
@@ -12,16 +10,16 @@ export type StepHessian = (t: number, vector: Float32Array, product: Float32Arra
  *     dL/dθ_t = dL/dθ_{t+1} + w_t ∇_t + H_t·(dL/d∇_t)
  *     (dL/d∇_{t−1}, dL/dh_{t−1}, dφ) from (dL/dg_{t−1} = dL/dθ_t, dL/dh_t) through the LSTM's step
  *
- * with slopes of LogAndSign of at most `slopeLimit`. Where the records of the forward pass were too many to keep, a segment
+ * with slopes of LogAndSign of at most `slopeLimit`, 0 for no limit. Where the records of the forward pass were too many to keep, a segment
  * of steps is computed again from the state before it, to the same bits.
  */
 export function backwardThroughProblems(
   kernel: Kernel,
   layout: Layout,
-  order: SecondOrderLayout,
   { hessian, slopeLimit }: { hessian: StepHessian; slopeLimit: number },
 ): void {
   const { steps, blocks, keep, views } = layout;
+  const order = layout.secondOrder!;
   const { segment, views: slopes } = order;
   const thetaSlope = new Float64Array(layout.coordinates);
   const product = new Float32Array(layout.coordinates);

@@ -2,7 +2,7 @@
 
 import { inputSize, type LstmConfig } from '../../../../shared/architectures/lstm.js';
 import { LoptError } from '../../../../shared/errors.js';
-import { phiTensors } from '../../../../shared/phi.js';
+import { phiTensors, stateSizes } from '../../../../shared/phi.js';
 import { FORGET_BIAS } from '../definition.js';
 
 /** Choices that change speed and, by the order of sums, the last bits; the defaults are those measured best. */
@@ -286,12 +286,6 @@ function forEachEntry(
   visit(outputBias!.offset, { vector: output + layers.at(-1)!.padded, transposed: 0, gate: 0, forget: false });
 }
 
-/** The hidden state of one layer, each [N × units] by rows. */
-export interface LayerState {
-  hidden: Float32Array;
-  cell: Float32Array;
-}
-
 /** Tiles that hold so many coordinates. */
 export function tilesOf({ tile }: LstmPlan, coordinates: number): number {
   return Math.ceil(coordinates / tile);
@@ -301,23 +295,20 @@ export function tilesOf({ tile }: LstmPlan, coordinates: number): number {
 export function packState(
   plan: LstmPlan,
   coordinates: number,
-  state: readonly LayerState[],
+  state: readonly Float32Array[],
 ): Float32Array<ArrayBuffer> {
   const packed = new Float32Array(tilesOf(plan, coordinates) * plan.stateRows * plan.tile);
-  forEachStateEntry(plan, coordinates, (part, layer, index, at) => {
-    packed[at] = state[layer]![part][index]!;
+  forEachStateEntry(plan, coordinates, (part, index, at) => {
+    packed[at] = state[part]![index]!;
   });
   return packed;
 }
 
-/** The layers of a packed state. */
-export function unpackState(plan: LstmPlan, coordinates: number, packed: Float32Array): LayerState[] {
-  const state = plan.layers.map(({ units }) => ({
-    hidden: new Float32Array(coordinates * units),
-    cell: new Float32Array(coordinates * units),
-  }));
-  forEachStateEntry(plan, coordinates, (part, layer, index, at) => {
-    state[layer]![part][index] = packed[at]!;
+/** The parts of a packed state: h and c [N × units] of each layer in turn. */
+export function unpackState(plan: LstmPlan, coordinates: number, packed: Float32Array): Float32Array[] {
+  const state = stateSizes(plan.network).map((size) => new Float32Array(coordinates * size));
+  forEachStateEntry(plan, coordinates, (part, index, at) => {
+    state[part]![index] = packed[at]!;
   });
   return state;
 }
@@ -325,15 +316,15 @@ export function unpackState(plan: LstmPlan, coordinates: number, packed: Float32
 function forEachStateEntry(
   plan: LstmPlan,
   coordinates: number,
-  visit: (part: 'hidden' | 'cell', layer: number, index: number, at: number) => void,
+  visit: (part: number, index: number, at: number) => void,
 ): void {
   const { layers, tile, stateRows } = plan;
   layers.forEach(({ units, padded, state: first }, layer) => {
     for (let n = 0; n < coordinates; n++) {
       const from = Math.floor(n / tile) * stateRows * tile + (n % tile);
       for (let unit = 0; unit < units; unit++) {
-        visit('hidden', layer, n * units + unit, from + (first + unit) * tile);
-        visit('cell', layer, n * units + unit, from + (first + padded + unit) * tile);
+        visit(2 * layer, n * units + unit, from + (first + unit) * tile);
+        visit(2 * layer + 1, n * units + unit, from + (first + padded + unit) * tile);
       }
     }
   });

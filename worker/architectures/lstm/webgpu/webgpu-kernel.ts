@@ -3,7 +3,7 @@ import type * as tfjs from '@tensorflow/tfjs';
 import { Recent } from '../../../devices/webgpu/recent.js';
 import { TensorBuffers } from '../../../devices/webgpu/tensor-buffers.js';
 import type { Tf } from '../../../problems/problem.js';
-import type { LstmKernel, LstmPassage, PassageOptions, TensorState, WindowSignal } from '../../tensor-kernel.js';
+import type { PassageOptions, TensorKernel, TensorPassage, TensorState, WindowSignal } from '../../tensor-kernel.js';
 import type { LstmWindow } from './lstm-window.js';
 import { tilesOf } from './plan.js';
 import { WebGpuLstm, type WebGpuLstmOptions } from './webgpu-lstm.js';
@@ -21,7 +21,7 @@ const WALK = 16;
 const KEPT = 3;
 
 /** A kernel whose state is one tensor, as the shaders read it (`packState`). */
-export class WebGpuKernel implements LstmKernel {
+export class WebGpuKernel implements TensorKernel {
   readonly description: string;
   readonly lstm: WebGpuLstm;
   readonly #tf: Tf;
@@ -65,7 +65,7 @@ export class WebGpuKernel implements LstmKernel {
     return new Float32Array(await state!.data<'float32'>());
   }
 
-  begin(state: TensorState, options: PassageOptions): LstmPassage {
+  begin(state: TensorState, options: PassageOptions): TensorPassage {
     return new Passage(this.#tf, this.#buffers, this.lstm.phiLength, state[0]!, (coordinates) =>
       this.#windowFor(coordinates, options),
     );
@@ -88,7 +88,7 @@ export class WebGpuKernel implements LstmKernel {
   }
 }
 
-class Passage implements LstmPassage {
+class Passage implements TensorPassage {
   readonly #tf: Tf;
   readonly #buffers: TensorBuffers;
   readonly #phiLength: number;

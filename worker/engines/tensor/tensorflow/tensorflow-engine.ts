@@ -1,19 +1,17 @@
 /** The tensorflow engine: windows by TensorFlow, on an NVIDIA GPU or on the CPU. */
-import { hasMoments } from '../../../../shared/architectures/lstm.js';
-import { createFusedLstm } from '../../../architectures/lstm/tensorflow/fused-lstm.js';
+import { ruleOf } from '../../../architectures/registry.js';
 import { useBackend } from '../../../devices/backend.js';
 import { loadTensorflow } from '../../../devices/tensorflow/load.js';
 import { TensorEngine, type TensorEngineOptions } from '../tensor-engine.js';
 
-/** Loads TensorFlow, which takes seconds, and makes the engine. Throws LoptError where it cannot be loaded. */
+/** Loads TensorFlow, which takes seconds, and makes the engine. Throws LoptError if it cannot be loaded. */
 export async function createTensorflowEngine(
-  options: Pick<TensorEngineOptions, 'problems' | 'architecture' | 'secondDerivatives' | 'slopeLimit'>,
+  options: Pick<TensorEngineOptions, 'problems' | 'architecture' | 'secondDerivatives'>,
 ): Promise<TensorEngine> {
   const { tf, device } = await loadTensorflow();
   useBackend(tf, 'tensorflow');
   const { architecture, secondDerivatives = false } = options;
-  // plain operations where second derivatives are kept, or RNNProp's inputs are read: fused operations know neither
-  const plain = secondDerivatives || hasMoments(architecture);
-  const kernel = plain ? {} : { kernel: createFusedLstm({ tf, network: architecture }) };
-  return new TensorEngine({ ...options, ...kernel, tf, device, name: 'tensorflow' });
+  // fused operations do not know second derivatives
+  const kernel = secondDerivatives ? undefined : await ruleOf(architecture).kernels.tensorflow?.(architecture, { tf });
+  return new TensorEngine({ ...options, ...(kernel && { kernel }), tf, device, name: 'tensorflow' });
 }

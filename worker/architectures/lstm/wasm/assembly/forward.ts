@@ -30,9 +30,10 @@ function preprocess(gradient: usize, x: usize, rowBytes: usize): void {
 
 /**
  * dL/d∇ from dL/dx: with LogAndSign 1/(p·∇) of the first where |∇| ≥ e^−p, e^p of the second elsewhere, neither taken to be more
- * than `limit`. RNNProp's inputs have no such derivative where the running mean square is 0, and are not differentiated here.
+ * than `limit`, 0 for no limit. RNNProp's inputs have no such derivative where the running mean square is 0, and are not differentiated here.
  */
 export function preprocessBackward(gradient: usize, slopes: usize, to: usize, limit: f32, rowBytes: usize): void {
+  const steepest: f32 = limit > 0 ? limit : <f32>Infinity;
   if (inputs == RAW) {
     memory.copy(to, slopes, rowBytes);
     return;
@@ -42,9 +43,9 @@ export function preprocessBackward(gradient: usize, slopes: usize, to: usize, li
     const magnitude = f32x4.abs(value);
     const large = f32x4.ge(magnitude, f32x4.splat(THRESHOLD));
     const sign = v128.and(value, i32x4.splat(0x80000000));
-    const steep = f32x4.pmin(f32x4.div(f32x4.splat(INVERSE_P), magnitude), f32x4.splat(limit));
+    const steep = f32x4.pmin(f32x4.div(f32x4.splat(INVERSE_P), magnitude), f32x4.splat(steepest));
     const logarithm = f32x4.mul(v128.load(slopes + b), v128.or(steep, sign));
-    const linear = f32x4.mul(v128.load(slopes + rowBytes + b), f32x4.splat(min(EXP_P, limit)));
+    const linear = f32x4.mul(v128.load(slopes + rowBytes + b), f32x4.splat(min(EXP_P, steepest)));
     v128.store(to + b, v128.bitselect(logarithm, linear, large));
   }
 }

@@ -1,0 +1,82 @@
+/** An architecture on typed arrays in one thread: what the engines of the CPU compute with. */
+
+/** What a kernel is made for. */
+export interface HostKernelOptions {
+  /** No fused multiply-add: the same bits on any processor. */
+  readonly strict: boolean;
+  /**
+   * The activations of a window are kept up to this many bytes; above, the backward pass computes them again, to the same
+   * bits. @default 32 MiB
+   */
+  readonly activationBudget?: number | undefined;
+}
+
+/** The size of a window, and what its backward pass needs. */
+export interface HostWindowShape {
+  /** N. */
+  readonly coordinates: number;
+  /** K. */
+  readonly steps: number;
+  /** Whether an additional dL/dg is given. */
+  readonly updateGradient: boolean;
+  /** Whether it goes backward through the optimizees too. */
+  readonly secondDerivatives: boolean;
+}
+
+/** Writes H_t·v at θ_t, [N], to `product`, for t in 1…K − 1; zero for the coordinates of bad problems. */
+export type StepHessian = (t: number, vector: Float32Array, product: Float32Array) => void;
+
+/** One window in the kernel's memory: first `begin`, then K times `step`, then one of the backward passes, then `end`. */
+export interface HostWindow {
+  /** ∇_0…∇_K, rows [N]: the caller writes them, ∇_s before step s, and zeros for bad problems before the backward pass. */
+  readonly gradients: readonly Float32Array[];
+  /** w_1…w_K; the caller writes them. */
+  readonly lossWeights: Float32Array;
+  /** An additional dL/dg, K rows [N]; the caller writes them. Empty if the shape says there is none. */
+  readonly updateGradient: readonly Float32Array[];
+  /** Begins at h_0, [stateLength]. */
+  begin(hidden: Float32Array): void;
+  /** g_s at ∇_s and θ_s [N]; a view that holds until the next step. */
+  step(s: number, theta: Float32Array): Float32Array;
+  /** dL/dφ with all gradients as constants, [phiLength]. */
+  backward(): Float32Array;
+  /** dL/dφ with the optimizees' second derivatives; slopes of what is read are at most `slopeLimit`, 0 for no limit. */
+  backwardThroughProblems(hessian: StepHessian, slopeLimit: number): Float32Array;
+  /** Writes h_K, [stateLength]. */
+  end(hidden: Float32Array): void;
+}
+
+/** A kernel under one φ at a time. */
+export interface HostKernel {
+  /** In words: part of the engine's description, and so of the fingerprint. */
+  readonly description: string;
+  /** Sets φ, [phiLength]. */
+  loadPhi(phi: Float32Array): void;
+  /** Numbers of the state of N coordinates, in the kernel's own layout. All zeros at the start of an episode. */
+  stateLength(coordinates: number): number;
+  /** Memory for a window; replaces that of the last one unless its shape is the same. */
+  window(shape: HostWindowShape): HostWindow;
+  /**
+   * One step of a rollout: g at ∇ and θ [N], a view that holds until the next call; `hidden` [stateLength] moves on. Ends the
+   * window that was begun.
+   */
+  advance(gradient: Float32Array, theta: Float32Array, hidden: Float32Array): Float32Array;
+  /** Zeroes the coordinates [first, end) in a state of N coordinates. */
+  zeroState(hidden: Float32Array, coordinates: number, first: number, end: number): void;
+}
+
+/** The state of one variable of a user's program, in the kernel's memory. */
+export interface HostVariable {
+  /** g at ∇ and θ [n], a view that holds until the next step of any variable; h moves on. */
+  step(gradient: Float32Array, theta: Float32Array): Float32Array;
+  /** h, [n × stateSize]: by coordinate, in the order of the specification. */
+  read(): Float32Array;
+  /** Sets h to what `read` gave. */
+  write(rows: Float32Array): void;
+}
+
+/** Steps under one φ in a user's program. Its memory goes with the last reference to it. */
+export interface HostStepper {
+  /** A variable of n elements with zero state. */
+  begin(coordinates: number): HostVariable;
+}

@@ -1,0 +1,41 @@
+/** The LSTM: what it computes, and by which kernels. */
+import { hasMoments, type LstmConfig } from '../../../shared/architectures/lstm.js';
+import type { UpdateRule } from '../architecture.js';
+import { lstmStep } from './definition.js';
+import { lstmTensorStep } from './tensors.js';
+import { WasmStepper } from './wasm/wasm-stepper.js';
+
+export const lstmRule: UpdateRule<LstmConfig> = {
+  type: 'lstm',
+  definition:
+    (network) =>
+    (phi, { gradient }, state) =>
+      lstmStep(network, phi, gradient, state),
+  tensorStep:
+    (network) =>
+    (tf, phi, { gradient }, state, slopeLimit) =>
+      lstmTensorStep(tf, network, phi, gradient, state, slopeLimit),
+  kernels: {
+    async wasm(network, options) {
+      const { WasmLstm } = await import('./wasm/wasm-lstm.js');
+      return new WasmLstm(network, options);
+    },
+    // the kernels of devices do not know RNNProp's inputs
+    async webgpu(network, { tf, device, software }) {
+      if (hasMoments(network)) return undefined;
+      const { WebGpuKernel } = await import('./webgpu/webgpu-kernel.js');
+      const { SOFTWARE_VARIANT } = await import('./webgpu/plan.js');
+      return new WebGpuKernel({ tf, device: device!, network, ...(software ? { variant: SOFTWARE_VARIANT } : {}) });
+    },
+    async tensorflow(network, { tf }) {
+      if (hasMoments(network)) return undefined;
+      const { createFusedLstm } = await import('./tensorflow/fused-lstm.js');
+      return createFusedLstm({ tf, network });
+    },
+  },
+  stepper: (network, phi) => new WasmStepper(network, phi),
+  async torch(network, phi) {
+    const { encodeTorch } = await import('./torch.js');
+    return encodeTorch(network, phi);
+  },
+};

@@ -1,0 +1,196 @@
+/** The LSTM in WebAssembly: windows of blocks of coordinates, each of which stays in the processor's cache. */
+import { createHash } from 'node:crypto';
+import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
+import { phiLength } from '../../../../shared/phi.js';
+import type { HostKernel, HostKernelOptions, HostWindow, HostWindowShape, StepHessian } from '../../host-kernel.js';
+import { Kernel, kernelBytes } from './kernel-module.js';
+import {
+  advanceBlock,
+  type Block,
+  blocksOf,
+  type Layout,
+  makeLayout,
+  paddedLength,
+  recordOf,
+  stateOf,
+  zeroLanes,
+} from './layout.js';
+import { backwardThroughProblems, keepCheckpoint } from './second-order.js';
+
+const DEFAULT_BUDGET = 32 * 2 ** 20;
+
+/**
+ * Computes in one thread. When the activations of a window exceed their budget, the backward pass replays them to the same
+ * bits: block by block, or with second derivatives, for which all blocks go together, five steps at a time.
+ */
+export class WasmLstm implements HostKernel {
+  readonly description: string;
+  readonly #kernel: Kernel;
+  readonly #phi: number;
+  readonly #phiLength: number;
+  readonly #budget: number;
+  #window: WasmWindow | undefined;
+
+  constructor(network: LstmConfig, { strict, activationBudget = DEFAULT_BUDGET }: HostKernelOptions) {
+    this.#kernel = new Kernel(network, strict);
+    this.#phiLength = phiLength(network);
+    this.#phi = this.#kernel.allocate(4 * this.#phiLength);
+    this.#kernel.hold();
+    this.#budget = activationBudget;
+    const hash = createHash('sha256').update(kernelBytes(strict)).digest('hex');
+    this.description = `wasm kernel ${hash.slice(0, 12)} (${strict ? 'strict' : 'relaxed'} SIMD)`;
+  }
+
+  loadPhi(phi: Float32Array): void {
+    this.#kernel.floats(this.#phi, this.#phiLength).set(phi);
+    this.#kernel.exports.loadPhi(this.#phi);
+  }
+
+  stateLength(coordinates: number): number {
+    return this.#kernel.stateRows * paddedLength(coordinates);
+  }
+
+  window(shape: HostWindowShape): HostWindow {
+    return this.#windowOf(shape);
+  }
+
+  advance(gradient: Float32Array, _theta: Float32Array, hidden: Float32Array): Float32Array {
+    const coordinates = gradient.length;
+    const window = this.#windowOf({ coordinates, steps: 1, updateGradient: false, secondDerivatives: false });
+    return window.advance(gradient, hidden);
+  }
+
+  #windowOf(shape: HostWindowShape): WasmWindow {
+    if (!this.#window?.fits(shape)) {
+      const request = { ...shape, phiLength: this.#phiLength, activationBudget: this.#budget };
+      this.#window = new WasmWindow(this.#kernel, shape, makeLayout(this.#kernel, request));
+    }
+    return this.#window;
+  }
+
+  zeroState(hidden: Float32Array, coordinates: number, first: number, end: number): void {
+    zeroLanes(hidden, this.#kernel.stateRows, blocksOf(coordinates), first, end);
+  }
+}
+
+class WasmWindow implements HostWindow {
+  readonly gradients: readonly Float32Array[];
+  readonly lossWeights: Float32Array;
+  readonly updateGradient: readonly Float32Array[];
+  readonly #kernel: Kernel;
+  readonly #shape: HostWindowShape;
+  readonly #layout: Layout;
+
+  constructor(kernel: Kernel, shape: HostWindowShape, layout: Layout) {
+    this.#kernel = kernel;
+    this.#shape = shape;
+    this.#layout = layout;
+    this.gradients = layout.views.gradients;
+    this.lossWeights = layout.views.lossWeights;
+    this.updateGradient = layout.views.updateGradient;
+  }
+
+  /** Whether its memory is laid out for windows of this shape. */
+  fits({ coordinates, steps, updateGradient, secondDerivatives }: HostWindowShape): boolean {
+    const own = this.#shape;
+    return (
+      own.coordinates === coordinates &&
+      own.steps === steps &&
+      own.updateGradient === updateGradient &&
+      own.secondDerivatives === secondDerivatives
+    );
+  }
+
+  begin(hidden: Float32Array): void {
+    const { views, blocks, keep } = this.#layout;
+    views.initialState.set(hidden);
+    if (keep) for (const block of blocks) this.#placeInitialState(block);
+    else views.state.set(views.initialState);
+  }
+
+  step(s: number): Float32Array {
+    const layout = this.#layout;
+    const { views, blocks, keep, updates } = layout;
+    const gradient = layout.gradients + s * layout.rowBytes;
+    if (layout.secondOrder && !keep) keepCheckpoint(this.#kernel, layout, layout.secondOrder, s);
+    for (const block of blocks) {
+      if (keep) this.#forwardBlock(block, s);
+      else advanceBlock(this.#kernel, block, { gradient, state: layout.state, record: layout.records, updates });
+    }
+    return views.updates;
+  }
+
+  backward(): Float32Array {
+    const layout = this.#layout;
+    const { metaGradient } = layout.views;
+    metaGradient.fill(0);
+    for (const block of layout.blocks) {
+      const { first, width } = block;
+      if (!layout.keep) {
+        this.#placeInitialState(block);
+        for (let s = 0; s < layout.steps; s++) this.#forwardBlock(block, s);
+      }
+      this.#kernel.exports.backwardBlock(
+        recordOf(this.#kernel, layout, block, 0),
+        layout.steps,
+        layout.gradients + 4 * first,
+        layout.rowBytes,
+        layout.lossWeights,
+        layout.updateGradient === 0 ? 0 : layout.updateGradient + 4 * first,
+        layout.scratch,
+        layout.metaGradient,
+        width,
+      );
+    }
+    return metaGradient.slice();
+  }
+
+  backwardThroughProblems(hessian: StepHessian, slopeLimit: number): Float32Array {
+    const { metaGradient } = this.#layout.views;
+    metaGradient.fill(0);
+    backwardThroughProblems(this.#kernel, this.#layout, { hessian, slopeLimit });
+    return metaGradient.slice();
+  }
+
+  end(hidden: Float32Array): void {
+    const { views, blocks, keep } = this.#layout;
+    if (!keep) hidden.set(views.state);
+    else for (const block of blocks) this.#readState(block, hidden);
+  }
+
+  /** A step by itself, without its records: they would leave the cache. */
+  advance(gradient: Float32Array, hidden: Float32Array): Float32Array {
+    const { views, blocks, gradients, initialState: state, records: record, updates } = this.#layout;
+    views.gradients[0]!.set(gradient);
+    views.initialState.set(hidden);
+    for (const block of blocks) advanceBlock(this.#kernel, block, { gradient: gradients, state, record, updates });
+    hidden.set(views.initialState);
+    return views.updates;
+  }
+
+  /** Step s of a block whose records are there: from the state in one of them to the next. */
+  #forwardBlock(block: Block, s: number): void {
+    const layout = this.#layout;
+    const { first, width } = block;
+    this.#kernel.exports.forwardBlock(
+      layout.gradients + s * layout.rowBytes + 4 * first,
+      stateOf(this.#kernel, layout, block, s),
+      recordOf(this.#kernel, layout, block, s + 1),
+      layout.updates + 4 * first,
+      width,
+    );
+  }
+
+  #placeInitialState(block: Block): void {
+    const { stateRows } = this.#kernel;
+    const start = stateRows * block.first;
+    const rows = this.#layout.views.initialState.subarray(start, start + stateRows * block.width);
+    this.#kernel.floats(stateOf(this.#kernel, this.#layout, block, 0), rows.length).set(rows);
+  }
+
+  #readState(block: Block, hidden: Float32Array): void {
+    const { stateRows } = this.#kernel;
+    const at = stateOf(this.#kernel, this.#layout, block, this.#layout.steps);
+    hidden.set(this.#kernel.floats(at, stateRows * block.width), stateRows * block.first);
+  }
+}

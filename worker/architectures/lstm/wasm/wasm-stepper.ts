@@ -1,0 +1,78 @@
+/** The LSTM's steps in a user's program, by the SIMD kernel. */
+import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
+import type { HostStepper, HostVariable } from '../../host-kernel.js';
+import { hasRelaxedSimd, Kernel } from './kernel-module.js';
+import { advanceBlock, BLOCK, type Block, blocksOf, paddedLength, type StepPointers } from './layout.js';
+
+/** A kernel whose memory holds φ and every variable's state. */
+export class WasmStepper implements HostStepper {
+  readonly #kernel: Kernel;
+  readonly #record: number;
+
+  constructor(network: LstmConfig, phi: Float32Array) {
+    this.#kernel = new Kernel(network, !hasRelaxedSimd());
+    const at = this.#kernel.allocate(phi.byteLength);
+    this.#record = this.#kernel.allocate(4 * this.#kernel.recordRows * BLOCK);
+    this.#kernel.floats(at, phi.length).set(phi);
+    this.#kernel.exports.loadPhi(at);
+  }
+
+  begin(coordinates: number): HostVariable {
+    return new WasmVariable(this.#kernel, this.#record, coordinates);
+  }
+}
+
+class WasmVariable implements HostVariable {
+  readonly #coordinates: number;
+  readonly #kernel: Kernel;
+  readonly #blocks: readonly Block[];
+  readonly #at: StepPointers;
+
+  constructor(kernel: Kernel, record: number, coordinates: number) {
+    this.#coordinates = coordinates;
+    this.#kernel = kernel;
+    this.#blocks = blocksOf(coordinates);
+    const padded = paddedLength(coordinates);
+    // zeros, since nothing that the kernel allocates is ever freed and used again
+    this.#at = {
+      gradient: kernel.allocate(4 * padded),
+      updates: kernel.allocate(4 * padded),
+      state: kernel.allocate(4 * kernel.stateRows * padded),
+      record,
+    };
+  }
+
+  step(gradient: Float32Array): Float32Array {
+    this.#kernel.floats(this.#at.gradient, this.#coordinates).set(gradient);
+    for (const block of this.#blocks) advanceBlock(this.#kernel, block, this.#at);
+    return this.#kernel.floats(this.#at.updates, this.#coordinates);
+  }
+
+  read(): Float32Array {
+    const rows = new Float32Array(this.#kernel.stateRows * this.#coordinates);
+    this.#eachEntry((state, entry, index) => {
+      rows[index] = state[entry]!;
+    });
+    return rows;
+  }
+
+  write(rows: Float32Array): void {
+    this.#eachEntry((state, entry, index) => {
+      state[entry] = rows[index]!;
+    });
+  }
+
+  /** Visits h: its entry in the state by blocks, [rows × width] each, and its index in [n, rows]. */
+  #eachEntry(visit: (state: Float32Array, entry: number, index: number) => void): void {
+    const { stateRows } = this.#kernel;
+    const state = this.#kernel.floats(this.#at.state, stateRows * paddedLength(this.#coordinates));
+    for (const { first, width } of this.#blocks) {
+      const lanes = Math.min(width, this.#coordinates - first);
+      for (let row = 0; row < stateRows; row++) {
+        for (let lane = 0; lane < lanes; lane++) {
+          visit(state, stateRows * first + row * width + lane, (first + lane) * stateRows + row);
+        }
+      }
+    }
+  }
+}

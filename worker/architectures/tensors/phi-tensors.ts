@@ -1,0 +1,18 @@
+/** φ as tensors, and back. */
+import type * as tfjs from '@tensorflow/tfjs-core';
+import type { ArchitectureConfig } from '../../../shared/architectures/architecture.js';
+import { phiTensors } from '../../../shared/phi.js';
+import type { TensorOperations } from '../architecture.js';
+
+/** The tensors of φ in the order of the flat vector. */
+export function tensorsOfPhi(tf: TensorOperations, architecture: ArchitectureConfig, phi: Float32Array): tfjs.Tensor[] {
+  // tensors keep the array they are made from, and the caller may write to his
+  return phiTensors(architecture).map(({ shape, offset, length }) =>
+    tf.tensor(phi.slice(offset, offset + length), [...shape]),
+  );
+}
+
+/** The entries of tensors one after the other. */
+export function flatten(tf: TensorOperations, tensors: readonly tfjs.Tensor[]): tfjs.Tensor1D {
+  return tf.concat(tensors.map((tensor) => tf.reshape(tensor, [tensor.size]) as tfjs.Tensor1D));
+}

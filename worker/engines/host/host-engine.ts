@@ -1,0 +1,144 @@
+/** The engines of the CPU: windows in one thread, by an architecture's kernel and the problems' gradients on typed arrays. */
+import { LoptError } from '../../../shared/errors.js';
+import type { HostKernel, HostWindow } from '../../architectures/host-kernel.js';
+import type { Optimizer } from '../../baselines/optimizer.js';
+import type { Gradient, HessianProduct, Problems } from '../../problems/problem.js';
+import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
+import { type RolloutRequest, rollout } from '../rollout.js';
+import { batchOf, beginShard, markBad, zeroBad } from '../shard.js';
+
+/** Options of an engine of the CPU. */
+export interface HostEngineOptions {
+  name: string;
+  problems: Problems;
+  kernel: HostKernel;
+  /** The problems' gradient: their closed form, or one made from their tensor loss. */
+  gradient: Gradient;
+  /** The problems' H·v: with it, second derivatives are kept. @default they are dropped */
+  hessian?: HessianProduct | undefined;
+}
+
+/** Computes windows in one thread; not to be shared between threads. */
+export class HostEngine implements Engine {
+  readonly name: string;
+  readonly description: string;
+  readonly #problems: Problems;
+  readonly #gradient: Gradient;
+  readonly #hessian: HessianProduct | undefined;
+  #kernel: HostKernel | undefined;
+
+  constructor({ name, problems, kernel, gradient, hessian }: HostEngineOptions) {
+    this.name = name;
+    this.description = kernel.description;
+    this.#problems = problems;
+    this.#gradient = gradient;
+    this.#hessian = hessian;
+    this.#kernel = kernel;
+  }
+
+  async begin({ key, count, split }: BeginRequest): Promise<ShardState> {
+    const hiddenLength = this.#open().stateLength(count * this.#problems.coordinates);
+    return beginShard(this.#problems, this.#gradient, key, count, split, hiddenLength);
+  }
+
+  async window(request: WindowRequest): Promise<WindowResult> {
+    const { phi, state, steps, lossWeights, updateGradient, forwardOnly = false, slopeLimit = 0 } = request;
+    const kernel = this.#open();
+    const coordinates = state.theta.length;
+    kernel.loadPhi(phi);
+    const window = kernel.window({
+      coordinates,
+      steps,
+      updateGradient: updateGradient !== undefined,
+      secondDerivatives: this.#hessian !== undefined,
+    });
+    window.gradients[0]!.set(state.gradient);
+    if (lossWeights) window.lossWeights.set(lossWeights);
+    else window.lossWeights.fill(1);
+    window.updateGradient.forEach((row, s) => {
+      row.set(updateGradient!.subarray(s * coordinates, (s + 1) * coordinates));
+    });
+
+    window.begin(state.hidden);
+    const { losses, thetas } = this.#forward(window, state, steps);
+    // without a gradient a problem's dL/dg is zero, and zero times the finite activations of its records stays so
+    for (const row of [...window.gradients, ...window.updateGradient]) zeroBad(state, row);
+    const metaGradient = forwardOnly
+      ? new Float32Array(phi.length)
+      : this.#hessian
+        ? window.backwardThroughProblems(this.#stepHessian(this.#hessian, state, thetas), slopeLimit)
+        : window.backward();
+
+    state.gradient.set(window.gradients[steps]!);
+    window.end(state.hidden);
+    for (const [first, end] of badRanges(state)) kernel.zeroState(state.hidden, coordinates, first, end);
+    state.step += steps;
+    return { state, metaGradient, losses };
+  }
+
+  async rollout(phi: Float32Array, request: RolloutRequest): Promise<Float64Array> {
+    const kernel = this.#open();
+    kernel.loadPhi(phi);
+    return rollout(learnedOptimizer(kernel), this.#problems, this.#gradient, request);
+  }
+
+  close(): void {
+    this.#kernel = undefined;
+  }
+
+  #open(): HostKernel {
+    if (this.#kernel) return this.#kernel;
+    throw new LoptError(`Cannot compute on engine "${this.name}": it is closed`);
+  }
+
+  /** Steps 1…K. Returns f_t(θ_t) of every problem, [K × P], and θ_1…θ_{K−1} if second derivatives are kept. */
+  #forward(window: HostWindow, state: ShardState, steps: number): { losses: Float64Array; thetas: Float32Array[] } {
+    const { theta, count } = state;
+    const batch = batchOf(state);
+    const stepLosses = new Float64Array(count);
+    const losses = new Float64Array(steps * count);
+    const thetas: Float32Array[] = [];
+    for (let s = 0; s < steps; s++) {
+      const updates = window.step(s, theta);
+      for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + updates[i]!;
+      const row = window.gradients[s + 1]!;
+      this.#gradient(theta, batch, state.step + s + 1, row, stepLosses);
+      markBad(state, stepLosses, row);
+      zeroBad(state, theta);
+      zeroBad(state, row);
+      losses.set(stepLosses, s * count);
+      if (this.#hessian && s + 1 < steps) thetas.push(theta.slice());
+    }
+    return { losses, thetas };
+  }
+
+  /** H_t·v at the θ_t of a window. */
+  #stepHessian(hessian: HessianProduct, state: ShardState, thetas: readonly Float32Array[]) {
+    const batch = batchOf(state);
+    return (t: number, vector: Float32Array, product: Float32Array) => {
+      hessian(thetas[t - 1]!, vector, batch, state.step + t, product);
+      // of a bad problem neither θ nor H need be finite
+      zeroBad(state, product);
+    };
+  }
+}
+
+/** The learned optimizer under the φ that is loaded; valid until the kernel's next window. */
+function learnedOptimizer(kernel: HostKernel): Optimizer<Float32Array> {
+  return {
+    name: 'learned',
+    init: (coordinates) => new Float32Array(kernel.stateLength(coordinates)),
+    update(gradient, state, theta) {
+      const next = state.slice();
+      return { updates: kernel.advance(gradient, theta, next).slice(), state: next };
+    },
+  };
+}
+
+/** The coordinates [first, end) of every bad problem. */
+function* badRanges({ theta, count, healthy }: ShardState): Generator<readonly [number, number]> {
+  const coordinates = theta.length / count;
+  for (let p = 0; p < count; p++) {
+    if (healthy[p] === 0) yield [p * coordinates, (p + 1) * coordinates];
+  }
+}

@@ -1,31 +1,53 @@
 /** `lopt problems` and `lopt engines`: what there is. */
 
+import { LoptError } from '../../shared/errors.js';
 import { ENGINES } from '../../worker/engines/select.js';
+import { loadProblemModule } from '../../worker/problems/modules.js';
+import { parametersOf, tensorsText } from '../../worker/problems/parameter-tensors.js';
 import type { OptionSpec } from '../../worker/problems/problem.js';
-import { FAMILIES } from '../../worker/problems/registry.js';
+import { FAMILIES, familyFor, optionValues } from '../../worker/problems/registry.js';
 import { type EngineReport, probeEngine } from '../run/engine-probe.js';
 import { EXIT } from '../run/exit.js';
-import { MODULE_FLAG, problemOf } from '../run/problem-module.js';
+import { MODULE_FLAG, withModulePath } from '../run/problem-module.js';
 import type { Command } from './command.js';
 
 export const problems: Command = {
   name: 'problems',
   usage: 'problems',
-  summary: 'list the problem families and their options',
+  summary: 'list the problem families, their options and the tensors of θ',
   flags: MODULE_FLAG,
   switches: {},
   problemOptions: false,
   async run(_positionals, flags) {
-    await problemOf('Cannot list problems', flags, undefined);
+    const { 'problem-module': module } = withModulePath('Cannot list problems', flags);
+    // a list computes nothing: whatever trains on the module tries it out
+    if (module !== undefined) await loadProblemModule(String(module), { trial: false });
     for (const { name, summary, options } of FAMILIES.values()) {
       process.stdout.write(`${name.padEnd(12)}${summary}\n`);
       for (const [option, spec] of Object.entries(options)) {
         process.stdout.write(`  --problem.${option}  ${spec.describe}${valuesOf(spec)}\n`);
       }
+      process.stdout.write(`  θ by default: ${await defaultTensors(name)}\n`);
     }
     return EXIT.done;
   },
 };
+
+/** The tensors of θ with the default options; where the family cannot be had with these, the sentence that says why. */
+async function defaultTensors(name: string): Promise<string> {
+  const family = familyFor(name, {});
+  const options = optionValues(family, {});
+  try {
+    if (family.parametersFor) return tensorsText(await family.parametersFor(options));
+    const problems = await family.configure(options);
+    if (!problems.mixture) return tensorsText(parametersOf(problems));
+    const each = problems.mixture.components.map((component) => tensorsText(parametersOf(component)));
+    return `${each.join(' or ')}, by the episode`;
+  } catch (error) {
+    if (error instanceof LoptError) return `not known (${error.message})`;
+    throw error;
+  }
+}
 
 function valuesOf(spec: OptionSpec): string {
   if (spec.type === 'folder') return '';

@@ -232,6 +232,10 @@ test('lopt problems and lopt engines list what there is', async () => {
     '--problem.activation',
     'mix',
     '--problem.families',
+    '\n  θ by default: theta [10]\n',
+    '\n  θ by default: weights [10], bias [1]\n',
+    '\n  θ by default: layer_1/weights [784, 20], layer_1/biases [20], output/weights [20, 10], output/biases [10]\n',
+    '\n  θ by default: theta [10] or theta [2], by the episode\n',
   ]) {
     assert.ok(problems.stdout.includes(text), text);
   }

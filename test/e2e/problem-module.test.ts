@@ -109,7 +109,11 @@ describe('the example, as the README names it', () => {
     const measured = await lopt(['bench', ...module, '--seconds', '0.05', '--problems', '4'], folder);
     assert.match(measured.stdout, /^student-t, engine wasm: [\s\S]* rounds\/s;/, measured.stderr);
     const listed = await lopt(['problems', ...module], folder);
-    assert.match(listed.stdout, /\nstudent-t {3}linear regression [\s\S]*--problem\.freedom/, listed.stderr);
+    assert.match(
+      listed.stdout,
+      /\nstudent-t {3}linear regression [\s\S]*--problem\.freedom[\s\S]*: coefficients \[10\]\n/,
+      listed.stderr,
+    );
   });
 });
 
@@ -141,6 +145,15 @@ describe('lopt answers a module that is not as it must be with one sentence', ()
       assert.deepEqual([stderr, code], [sentence, 1]);
     }
     assert.deepEqual(readdirSync(folder), ['bad.js']);
+  });
+
+  it('problems that cannot be had by default: they are listed, and the sentence with them', async (context) => {
+    const folder = temporaryFolder(context);
+    writeModule(folder, 'bad.js', 'configure: () => ({ ...plain, parameters: [{ name: "a", shape: [3] }] })');
+    const { code, stdout, stderr } = await lopt(['problems', '--problem-module', 'bad.js'], folder);
+    const sentence = 'the sizes of "parameters" must add up to "coordinates", 2, got 3 in a [3]';
+    assert.ok(stdout.endsWith(`\n  θ by default: not known (Cannot use problem module bad.js: ${sentence})\n`), stdout);
+    assert.deepEqual([stderr, code], ['', 0]);
   });
 
   it('problems that are refused', async (context) => {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { FileError, UsageError } from '../../shared/errors.js';
 import { seedKey } from '../../shared/random.js';
 import { loadedModules, loadProblemModule } from '../../worker/problems/modules.js';
+import { parametersOf } from '../../worker/problems/parameter-tensors.js';
 import type { OptionValues } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { temporaryFolder } from '../fixtures/folder.js';
@@ -263,6 +264,67 @@ testCases('problems that are configured wrongly are told so', 'configured', {
     configured('dataHashes: { table: 3 }'),
     'configure() must give an object of texts or nothing as "dataHashes", got an object',
   ],
+});
+
+testCases('tensors of θ that are wrong are told so', 'tensors', {
+  'no list': [
+    configured('parameters: { a: [2] }'),
+    'configure() must give a list of tensors or nothing as "parameters", got an object',
+  ],
+  'no object': [
+    configured('parameters: [null]'),
+    'tensor 1 of "parameters" must be an object with "name" and "shape", got null',
+  ],
+  'no name': [
+    configured('parameters: [{ name: "a", shape: [1] }, { shape: [1] }]'),
+    'tensor 2 of "parameters" must have a text such as "layer_1/weights" as its "name", got undefined',
+  ],
+  'an empty name': [
+    configured('parameters: [{ name: "", shape: [2] }]'),
+    'tensor 1 of "parameters" must have a text such as "layer_1/weights" as its "name", got ""',
+  ],
+  'a name twice': [
+    configured('parameters: [{ name: "a", shape: [1] }, { name: "b", shape: [1] }, { name: "a", shape: [1] }]'),
+    '"parameters" must give every tensor a name of its own, got "a" twice',
+  ],
+  'no shape': [
+    configured('parameters: [{ name: "a", shape: 2 }]'),
+    'tensor "a" of "parameters" must have a list of positive integers such as [784, 20] as its "shape", got 2',
+  ],
+  'an empty shape': [
+    configured('parameters: [{ name: "a", shape: [] }]'),
+    'tensor "a" of "parameters" must have a list of positive integers such as [784, 20] as its "shape", got []',
+  ],
+  'a size of 0': [
+    configured('parameters: [{ name: "a", shape: [2] }, { name: "b", shape: [3, 0] }]'),
+    'tensor "b" of "parameters" must have a list of positive integers such as [784, 20] as its "shape", got [3,0]',
+  ],
+  'half a coordinate': [
+    configured('parameters: [{ name: "a", shape: [4, 0.5] }]'),
+    'tensor "a" of "parameters" must have a list of positive integers such as [784, 20] as its "shape", got [4,0.5]',
+  ],
+  'one coordinate too many': [
+    configured('parameters: [{ name: "a", shape: [1, 2] }, { name: "b", shape: [1] }]'),
+    'the sizes of "parameters" must add up to "coordinates", 2, got 3 in a [1, 2], b [1]',
+  ],
+  'no tensors': [configured('parameters: []'), 'the sizes of "parameters" must add up to "coordinates", 2, got 0'],
+  'other tensors in another thread': [
+    configured('parameters: [{ name: "a" + (globalThis.tensors = (globalThis.tensors ?? 0) + 1), shape: [2] }]'),
+    '"parameters" must be the same tensors every time, got a1 [2], then a2 [2] where the module is loaded anew',
+  ],
+});
+
+test('the tensors of θ that a module names are those of its problems', async (context) => {
+  const own = 'parameters: [{ name: "mean", shape: [1] }, { name: "rest", shape: [1, 1] }]';
+  const family = await loadProblemModule(writeModule(temporaryFolder(context), 'named.js', configured(own)));
+  const expected = [
+    { name: 'mean', shape: [1] },
+    { name: 'rest', shape: [1, 1] },
+  ];
+  assert.deepEqual(parametersOf(await family.configure({})), expected);
+  const example = await loadProblemModule(STUDENT_T);
+  const problems = await example.configure(optionValues(example, { dimension: 3 }));
+  assert.deepEqual(parametersOf(problems), [{ name: 'coefficients', shape: [3] }]);
 });
 
 testCases('draws that are wrong are told so', 'draw', {

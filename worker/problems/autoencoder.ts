@@ -2,11 +2,11 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { ACTIVATIONS, type Activation, denseLayers, denseOutputs } from './dense.js';
 import { createDenseGradient } from './dense-gradient.js';
-import { valuesOf } from './images/image-set.js';
-import { loadImages } from './images/load.js';
+import { type ImageKind, valuesOf } from './images/image-set.js';
+import { loadImages, readImageKind } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
-import { checkCoordinates, coordinatesOf, drawScaled } from './parameters.js';
+import { folderOf, IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
+import { checkCoordinates, coordinatesOf, drawScaled, tensorsOf } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
 /**
@@ -43,9 +43,9 @@ export const autoencoder: ProblemFamily = {
   },
   training: IMAGE_TRAINING,
   async configure(options: OptionValues): Promise<Problems> {
-    const images = loadImages(options['folder'] as string | undefined);
+    const images = loadImages(folderOf(options));
     const values = valuesOf(images.shape);
-    const sizes = [values, ...(options['hidden'] as readonly number[]), values];
+    const sizes = sizesOf(images, options);
     const layers = denseLayers(sizes);
     const coordinates = coordinatesOf(layers);
     checkCoordinates('autoencoder', 'hidden', coordinates);
@@ -55,6 +55,7 @@ export const autoencoder: ProblemFamily = {
     const scale = options['initial-scale'] as number;
     return {
       coordinates,
+      parameters: tensorsOf(layers),
       draw: (key, count) => ({ theta: drawScaled(key, count, layers, scale), data: new Float32Array(0) }),
       loss: (tf, theta, batch, step) =>
         tf.tidy(() => {
@@ -67,4 +68,10 @@ export const autoencoder: ProblemFamily = {
       dataHashes: images.hashes,
     };
   },
+  parametersFor: async (options) => tensorsOf(denseLayers(sizesOf(readImageKind(folderOf(options)), options))),
 };
+
+/** Widths from the input to the output. */
+function sizesOf({ shape }: ImageKind, options: OptionValues): number[] {
+  return [valuesOf(shape), ...(options['hidden'] as readonly number[]), valuesOf(shape)];
+}

@@ -1,11 +1,11 @@
 /** A small convolutional network on images: mean cross-entropy over a minibatch. Its gradient is that of the tensor loss. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { meanCrossEntropy } from './cross-entropy.js';
-import type { ImageShape } from './images/image-set.js';
-import { loadImages } from './images/load.js';
+import type { ImageKind } from './images/image-set.js';
+import { loadImages, readImageKind } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
-import { checkCoordinates, coordinatesOf, drawScaled, type LayerShape } from './parameters.js';
+import { folderOf, IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
+import { checkCoordinates, coordinatesOf, drawScaled, type LayerShape, tensorsOf } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
 /** A layer of filters, which halves height and width, or at the end the dense one. */
@@ -32,9 +32,8 @@ export const conv: ProblemFamily = {
   },
   training: { ...IMAGE_TRAINING, evaluateFunctions: 8 },
   async configure(options: OptionValues): Promise<Problems> {
-    const images = loadImages(options['folder'] as string | undefined);
-    const filters = options['filters'] as readonly number[];
-    const layers = layersOf(images.shape, filters, options['kernel'] as number, images.classes);
+    const images = loadImages(folderOf(options));
+    const layers = layersOf(images, options);
     const coordinates = coordinatesOf(layers);
     checkCoordinates('conv', 'filters', coordinates);
     const size = options['batch'] as number;
@@ -42,6 +41,7 @@ export const conv: ProblemFamily = {
     const { height, width, channels } = images.shape;
     return {
       coordinates,
+      parameters: tensorsOf(layers),
       draw: (key, count) => ({ theta: drawScaled(key, count, layers, scale), data: new Float32Array(0) }),
       loss: (tf, theta, batch, step) =>
         tf.tidy(() => {
@@ -57,11 +57,13 @@ export const conv: ProblemFamily = {
       dataHashes: images.hashes,
     };
   },
+  parametersFor: async (options) => tensorsOf(layersOf(readImageKind(folderOf(options)), options)),
 };
 
-function layersOf(image: ImageShape, filters: readonly number[], kernel: number, classes: number): Layer[] {
+function layersOf({ shape: image, classes }: ImageKind, options: OptionValues): Layer[] {
+  const kernel = options['kernel'] as number;
   let { height, width, channels } = image;
-  const layers = filters.map((outputs): Layer => {
+  const layers = (options['filters'] as readonly number[]).map((outputs): Layer => {
     const shape = [kernel, kernel, channels, outputs];
     const inputs = kernel * kernel * channels;
     height = Math.ceil(height / 2);

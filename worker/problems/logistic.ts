@@ -57,6 +57,10 @@ export const logistic: ProblemFamily = {
     };
     return {
       coordinates: options.dimension + 1,
+      parameters: [
+        { name: 'weights', shape: [options.dimension] },
+        { name: 'bias', shape: [1] },
+      ],
       draw: (key, count) => draw(key, count, options),
       loss: (tf, theta, batch) => loss(tf, theta, batch, options),
       stationary: true,

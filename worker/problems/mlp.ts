@@ -2,11 +2,11 @@
 import { meanCrossEntropy } from './cross-entropy.js';
 import { ACTIVATIONS, type Activation, denseLayers, denseOutputs } from './dense.js';
 import { createDenseGradient } from './dense-gradient.js';
-import { valuesOf } from './images/image-set.js';
-import { loadImages } from './images/load.js';
+import { type ImageKind, valuesOf } from './images/image-set.js';
+import { loadImages, readImageKind } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
-import { checkCoordinates, coordinatesOf, drawNormal } from './parameters.js';
+import { folderOf, IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
+import { checkCoordinates, coordinatesOf, drawNormal, tensorsOf } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems } from './problem.js';
 
 /** The family `mlp`: the images of a split are the same for all problems; θ_0 and the minibatches are random. */
@@ -31,15 +31,17 @@ export const mlp: ProblemFamily = {
   },
   training: IMAGE_TRAINING,
   async configure(options: OptionValues): Promise<Problems> {
-    const images = loadImages(options['folder'] as string | undefined);
-    const sizes = [valuesOf(images.shape), ...(options['hidden'] as readonly number[]), images.classes];
-    const coordinates = coordinatesOf(denseLayers(sizes));
+    const images = loadImages(folderOf(options));
+    const sizes = sizesOf(images, options);
+    const layers = denseLayers(sizes);
+    const coordinates = coordinatesOf(layers);
     checkCoordinates('mlp', 'hidden', coordinates);
     const activation = options['activation'] as Activation;
     const size = options['batch'] as number;
     const scale = options['initial-scale'] as number;
     return {
       coordinates,
+      parameters: tensorsOf(layers),
       draw: (key, count) => ({ theta: drawNormal(key, count, coordinates, scale), data: new Float32Array(0) }),
       loss: (tf, theta, batch, step) =>
         tf.tidy(() => {
@@ -51,4 +53,10 @@ export const mlp: ProblemFamily = {
       dataHashes: images.hashes,
     };
   },
+  parametersFor: async (options) => tensorsOf(denseLayers(sizesOf(readImageKind(folderOf(options)), options))),
 };
+
+/** Widths from the input to the output. */
+function sizesOf({ shape, classes }: ImageKind, options: OptionValues): number[] {
+  return [valuesOf(shape), ...(options['hidden'] as readonly number[]), classes];
+}

@@ -1,6 +1,7 @@
-/** How many parameters a network may have, and how they are drawn. */
+/** The parameters of networks: how many there may be, which tensors they are, and how they are drawn. */
 import { UsageError } from '../../shared/errors.js';
 import { fillNormal, type Key } from '../../shared/random.js';
+import type { ParameterTensor } from './problem.js';
 import { streamKey } from './streams.js';
 
 /** The kernel of the dense networks holds some four copies of the parameters in at most 4 GiB. */
@@ -11,11 +12,24 @@ export interface LayerShape {
   /** Values that each output is a sum over. */
   readonly inputs: number;
   readonly outputs: number;
+  /** What the weights are a tensor of. @default [inputs, outputs] */
+  readonly shape?: readonly number[];
 }
 
 /** Parameters of a network, d. */
 export function coordinatesOf(layers: readonly LayerShape[]): number {
   return layers.reduce((sum, { inputs, outputs }) => sum + (inputs + 1) * outputs, 0);
+}
+
+/** The tensors of a network's θ, layer by layer: `layer_1/weights`, `layer_1/biases`, … and those of the `output`. */
+export function tensorsOf(layers: readonly LayerShape[]): ParameterTensor[] {
+  return layers.flatMap(({ inputs, outputs, shape = [inputs, outputs] }, l) => {
+    const layer = l === layers.length - 1 ? 'output' : `layer_${l + 1}`;
+    return [
+      { name: `${layer}/weights`, shape },
+      { name: `${layer}/biases`, shape: [outputs] },
+    ];
+  });
 }
 
 /** Throws UsageError, which names the option that they follow from, where there are too many parameters. */

@@ -54,6 +54,14 @@ export type HessianProduct = (
   product: Float32Array,
 ) => void;
 
+/** One tensor of θ. */
+export interface ParameterTensor {
+  /** Of no other tensor of these problems, as in `layer_1/weights`. */
+  readonly name: string;
+  /** One dimension or more; a single number is [1]. */
+  readonly shape: readonly number[];
+}
+
 /** Several distributions of problems, of which every episode draws one. */
 export interface Mixture {
   readonly components: readonly Problems[];
@@ -65,6 +73,12 @@ export interface Mixture {
 export interface Problems {
   /** Parameters of one problem, d; of a mixture, the most that a component has. */
   readonly coordinates: number;
+  /**
+   * The tensors that θ is made of, in the order of its row, each of them row by row: their sizes add up to `coordinates`.
+   * A mixture has none of its own, since those of its components differ. Read it by `parametersOf`.
+   * @default one vector `theta` of all coordinates
+   */
+  readonly parameters?: readonly ParameterTensor[];
   /** Draws P problems from a key; row p is a function of (key, p) alone. */
   draw(key: Key, count: number, split: Split): Draw;
   /** f_t of every problem: θ is [P, d]; returns [P]. The gradient of its sum holds every problem's own gradient. */
@@ -129,4 +143,9 @@ export interface ProblemFamily {
   forOptions?(given: Readonly<Record<string, unknown>>): ProblemFamily;
   /** Fixes the options (already checked against `options`) and loads what data the problems need. */
   configure(options: OptionValues): Promise<Problems>;
+  /**
+   * The tensors of θ that `configure` would give, for families that load large files there and need little of them here.
+   * @default those of `configure`
+   */
+  parametersFor?(options: OptionValues): Promise<readonly ParameterTensor[]>;
 }

@@ -14,6 +14,7 @@ export type {
   HessianProduct,
   OptionSpec,
   OptionValues,
+  ParameterTensor,
   ProblemFamily,
   Problems,
   Split,

@@ -38,6 +38,9 @@ const family: ProblemFamily = {
     return {
       coordinates: d,
 
+      // Optional: the tensors that θ is made of, in the order of its row. Without it, θ is one vector.
+      parameters: [{ name: 'coefficients', shape: [d] }],
+
       // Problem p is a function of (key, p) alone: what is random has a key of its own, and comes from no Math.random().
       draw(key, count) {
         const theta = new Float32Array(count * d); // θ_0 = 0

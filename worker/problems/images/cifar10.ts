@@ -1,6 +1,6 @@
 /** The binary files of CIFAR-10 (Krizhevsky 2009): colour images of 32 × 32 pixels in ten classes. */
 import { checkLabels, type DataFile, type ImageFormat, sharedBytes, wrongFile } from './data-files.js';
-import type { Images, LabelledImages } from './image-set.js';
+import type { ImageKind, Images, LabelledImages } from './image-set.js';
 
 const TRAINING = [1, 2, 3, 4, 5].map((batch) => `data_batch_${batch}.bin`);
 const TEST = 'test_batch.bin';
@@ -12,16 +12,18 @@ const PLANE = SIDE * SIDE;
 /** A record is the label, then the planes of red, green and blue. */
 const RECORD = 1 + CHANNELS * PLANE;
 
+const KIND: ImageKind = { shape: { height: SIDE, width: SIDE, channels: CHANNELS }, classes: CLASSES };
+
 /** Any number of records a file. */
 export const cifar10: ImageFormat = {
   name: "CIFAR-10's binary format",
   files: [...TRAINING, TEST],
   parse: (files): LabelledImages => ({
-    shape: { height: SIDE, width: SIDE, channels: CHANNELS },
-    classes: CLASSES,
+    ...KIND,
     training: imagesOf(TRAINING.map((name) => files.get(name)!)),
     test: imagesOf([files.get(TEST)!]),
   }),
+  kindOf: () => KIND,
 };
 
 /** The images of all files, one after another, their channels last. */

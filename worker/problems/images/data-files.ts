@@ -1,9 +1,10 @@
 /** The files of a data set: what a format asks of them, and how they are read. */
 import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { FileError, messageOf } from '../../../shared/errors.js';
 import { readFileNamed } from '../../../shared/files.js';
-import type { LabelledImages } from './image-set.js';
+import type { ImageKind, LabelledImages } from './image-set.js';
 
 /** A file's content, unpacked where it is compressed. */
 export interface DataFile {
@@ -21,6 +22,8 @@ export interface ImageFormat {
   readonly files: readonly string[];
   /** Checks the files, by their names, and takes them apart; throws FileError, a sentence with the path. */
   parse(files: ReadonlyMap<string, DataFile>): LabelledImages;
+  /** The size of the images and their classes, from files by their paths: from as little of them as can be. */
+  kindOf(paths: ReadonlyMap<string, string>): ImageKind;
 }
 
 /** Reads a file, unpacked where its name ends in .gz. */
@@ -34,6 +37,22 @@ export function readDataFile(path: string): DataFile {
     }
   }
   return { path, bytes, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** The first bytes of a file, so many or all there are, but a compressed one whole. */
+export function readBeginning(path: string, length: number): Omit<DataFile, 'hash'> {
+  if (path.endsWith('.gz')) return readDataFile(path);
+  const bytes = new Uint8Array(length);
+  try {
+    const file = openSync(path, 'r');
+    try {
+      return { path, bytes: bytes.subarray(0, readSync(file, bytes)) };
+    } finally {
+      closeSync(file);
+    }
+  } catch (cause) {
+    throw wrongFile(path, `must be a file (${messageOf(cause)})`, cause);
+  }
 }
 
 /** A copy that threads can share. */

@@ -1,5 +1,13 @@
 /** The idx files of MNIST (LeCun et al. 1998) and of the data sets that took over its format, as Fashion-MNIST. */
-import { checkLabels, type DataFile, type ImageFormat, sharedBytes, wrongFile } from './data-files.js';
+import {
+  checkLabels,
+  type DataFile,
+  type ImageFormat,
+  readBeginning,
+  readDataFile,
+  sharedBytes,
+  wrongFile,
+} from './data-files.js';
 import type { ImageShape, Images, LabelledImages } from './image-set.js';
 
 const TRAINING = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'] as const;
@@ -22,18 +30,46 @@ export const idx: ImageFormat = {
       const needed = `must hold images of ${sizeText(training.shape)} pixels, as ${trainingImages.path} does`;
       throw wrongFile(testImages.path, `${needed}, got ${sizeText(test.shape)}`);
     }
-    const classes = training.images.labels.reduce((largest, label) => Math.max(largest, label), 0) + 1;
+    const classes = classesOf(training.images.labels);
     checkLabels(testLabels.path, test.images.labels, classes);
     return { shape: training.shape, classes, training: training.images, test: test.images };
   },
+  kindOf(paths) {
+    const [images, labels] = TRAINING.map((name) => paths.get(name)!) as [string, string];
+    const header = readBeginning(images, headerLength(3));
+    return {
+      shape: shapeOf(header.path, sizesOf(header, 3)),
+      classes: classesOf(parseIdx(readDataFile(labels), 1).content),
+    };
+  },
 };
+
+function classesOf(labels: Uint8Array): number {
+  return labels.reduce((largest, label) => Math.max(largest, label), 0) + 1;
+}
 
 /**
  * Reads an idx file of unsigned bytes: a header of big-endian 32-bit integers, 0x800 + rank and the size of every
  * dimension, and the bytes. Throws FileError where the header is another one, or the file is not as long as it says.
  */
-export function parseIdx({ path, bytes }: DataFile, rank: number): { sizes: number[]; content: Uint8Array } {
-  const header = 4 + 4 * rank;
+export function parseIdx(file: DataFile, rank: number): { sizes: number[]; content: Uint8Array } {
+  const { path, bytes } = file;
+  const sizes = sizesOf(file, rank);
+  const header = headerLength(rank);
+  const length = header + sizes.reduce((product, size) => product * size);
+  if (bytes.length !== length) {
+    throw wrongFile(path, `must be ${length} bytes long, as its header says, got ${bytes.length}`);
+  }
+  return { sizes, content: bytes.subarray(header) };
+}
+
+function headerLength(rank: number): number {
+  return 4 + 4 * rank;
+}
+
+/** The size of every dimension, from the header alone. */
+function sizesOf({ path, bytes }: Omit<DataFile, 'hash'>, rank: number): number[] {
+  const header = headerLength(rank);
   if (bytes.length < header) {
     throw wrongFile(path, `must begin with an idx header of ${header} bytes, and has ${bytes.length}`);
   }
@@ -43,27 +79,29 @@ export function parseIdx({ path, bytes }: DataFile, rank: number): { sizes: numb
     const needed = `must begin with ${hexadecimal(0x800 + rank)}, as idx files of bytes in ${rank} dimensions do`;
     throw wrongFile(path, `${needed}, got ${hexadecimal(magic)}`);
   }
-  const sizes = Array.from({ length: rank }, (_, dimension) => view.getUint32(4 + 4 * dimension));
-  const length = header + sizes.reduce((product, size) => product * size);
-  if (bytes.length !== length) {
-    throw wrongFile(path, `must be ${length} bytes long, as its header says, got ${bytes.length}`);
+  return Array.from({ length: rank }, (_, dimension) => view.getUint32(4 + 4 * dimension));
+}
+
+/** The size of the images of an idx file [count, height, width]. */
+function shapeOf(path: string, sizes: readonly number[]): ImageShape {
+  const [, height, width] = sizes as [number, number, number];
+  const values = height * width;
+  if (values < 1 || values > MOST_VALUES) {
+    throw wrongFile(path, `must hold images of 1 to ${MOST_VALUES} pixels, got ${height} × ${width}`);
   }
-  return { sizes, content: bytes.subarray(header) };
+  return { height, width, channels: 1 };
 }
 
 function imagesOf(imageFile: DataFile, labelFile: DataFile): { shape: ImageShape; images: Images } {
   const { sizes, content } = parseIdx(imageFile, 3);
-  const [count, height, width] = sizes as [number, number, number];
-  const values = height * width;
-  if (values < 1 || values > MOST_VALUES) {
-    throw wrongFile(imageFile.path, `must hold images of 1 to ${MOST_VALUES} pixels, got ${height} × ${width}`);
-  }
+  const shape = shapeOf(imageFile.path, sizes);
+  const count = sizes[0]!;
   const { content: labels } = parseIdx(labelFile, 1);
   if (labels.length !== count) {
     throw wrongFile(labelFile.path, `must hold a label for each of the ${count} images, got ${labels.length}`);
   }
   return {
-    shape: { height, width, channels: 1 },
+    shape,
     images: {
       count,
       pixels: sharedBytes(content.length, content),

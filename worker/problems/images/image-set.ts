@@ -18,18 +18,20 @@ export interface ImageShape {
   readonly channels: number;
 }
 
-/** A data set as its files hold it. */
-export interface LabelledImages {
+/** What a network for a data set must know of it. */
+export interface ImageKind {
   readonly shape: ImageShape;
   readonly classes: number;
+}
+
+/** A data set as its files hold it. */
+export interface LabelledImages extends ImageKind {
   readonly training: Images;
   readonly test: Images;
 }
 
 /** A data set as problems read it. */
-export interface ImageSet {
-  readonly shape: ImageShape;
-  readonly classes: number;
+export interface ImageSet extends ImageKind {
   /** `held-out` is the last sixth of the training images, rounded down, which `train` leaves out. */
   readonly splits: Readonly<Record<Split, Images>>;
   /** SHA-256 of each file's content, by the file's name. */

@@ -7,7 +7,7 @@ import { FileError, messageOf } from '../../../shared/errors.js';
 import { cifar10 } from './cifar10.js';
 import { type ImageFormat, readDataFile, wrongFile } from './data-files.js';
 import { idx } from './idx.js';
-import { type ImageSet, splitImages } from './image-set.js';
+import { type ImageKind, type ImageSet, splitImages } from './image-set.js';
 
 const FORMATS: readonly ImageFormat[] = [idx, cifar10];
 
@@ -41,6 +41,12 @@ export function loadImages(folder = mnistFolder()): ImageSet {
   const images = readSource(source);
   setEnvironmentData(KEPT, { stamp, images } satisfies Kept);
   return images;
+}
+
+/** The size of the images in a folder and their classes, as `loadImages` gives them, without reading the images. */
+export function readImageKind(folder = mnistFolder()): ImageKind {
+  const { format, paths } = findSource(folder);
+  return format.kindOf(paths);
 }
 
 function mnistFolder(): string {

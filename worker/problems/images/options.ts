@@ -1,5 +1,5 @@
 /** The options of every family that reads images. */
-import type { OptionSpec, TrainingDefaults } from '../problem.js';
+import type { OptionSpec, OptionValues, TrainingDefaults } from '../problem.js';
 
 export const IMAGE_OPTIONS = {
   batch: { type: 'integer', default: 128, minimum: 1, describe: 'images of a minibatch' },
@@ -8,6 +8,11 @@ export const IMAGE_OPTIONS = {
     describe: "folder with the files of MNIST's idx format or of CIFAR-10's binary format (default: MNIST itself)",
   },
 } as const satisfies Record<string, OptionSpec>;
+
+/** Where the images lie; undefined of MNIST itself. */
+export function folderOf(options: OptionValues): string | undefined {
+  return options['folder'] as string | undefined;
+}
 
 /** What such a family advises: networks of thousands of parameters, one a shard. */
 export const IMAGE_TRAINING = {

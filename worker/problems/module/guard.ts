@@ -2,13 +2,16 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Draw, Gradient, HessianProduct, Problems } from '../problem.js';
 import { callModule, kindOf, moduleFault, thrownFault } from './fault.js';
+import { checkParameters } from './parameters.js';
 
 /** What `configure` gave, checked; every call into it is guarded, and what it returns is checked for its shape. */
 export function guardProblems(path: string, given: unknown): Problems {
   checkProblems(path, given);
   const { coordinates, dataHashes, stationary } = given;
+  const parameters = checkParameters(path, given.parameters, coordinates);
   return {
     coordinates,
+    ...(parameters ? { parameters } : {}),
     ...(dataHashes ? { dataHashes } : {}),
     ...(stationary === undefined ? {} : { stationary }),
     draw(key, count, split) {

@@ -1,5 +1,6 @@
 /** Tries out the problems of a module before anything is computed with them. */
 import { fillNormal, foldIn, type Key, seedKey } from '../../../shared/random.js';
+import { parametersOf, tensorsText } from '../parameter-tensors.js';
 import type { Draw, Problems, Split } from '../problem.js';
 import { withStationaryBatches } from '../stationary.js';
 import { moduleFault } from './fault.js';
@@ -29,12 +30,13 @@ const ADVICE = 'draw each problem with fillNormal() and its kin from streamKey(k
 /**
  * Draws a few problems of every split and computes their gradients at some steps. Throws FileError, one sentence, unless
  * - numbers are finite where an episode begins, and the gradient writes all of its results and nothing else;
- * - the same key gives the same bits, also where the module is evaluated anew, as `again` was;
+ * - the same key gives the same bits, also where the module is evaluated anew, as `again` was, and so do its tensors of θ;
  * - a problem depends neither on how many are drawn nor on the others;
  * - a loss that is called stationary reads neither the step nor the key, and its data by dataTensor() alone;
  * - the closed form agrees with the loss on tensors and its derivative, and that of H·v with the gradient.
  */
 export async function tryProblems(path: string, problems: Problems, again: Problems): Promise<void> {
+  checkTensors(path, problems, again);
   const tensor = await tensorProbe(path, problems);
   const onDevice = problems.stationary && (await tensorProbe(path, withStationaryBatches(problems)));
   const probe = closedFormProbe(path, problems) ?? tensor;
@@ -51,6 +53,14 @@ export async function tryProblems(path: string, problems: Problems, again: Probl
     }
   });
   await tryHessian(path, problems, again, probe);
+}
+
+/** θ is made of the same tensors in every thread. */
+function checkTensors(path: string, problems: Problems, again: Problems): void {
+  const [first, other] = [problems, again].map((each) => tensorsText(parametersOf(each))) as [string, string];
+  if (first === other) return;
+  const found = `got ${first}, then ${other} where the module is loaded anew`;
+  throw moduleFault(path, `"parameters" must be the same tensors every time, ${found}`);
 }
 
 /** What is drawn from a key, where it is a function of it, finite, and each problem one of (key, p) alone. */

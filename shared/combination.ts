@@ -30,9 +30,13 @@ export function combinationFault(
   engine?: EngineAbilities,
 ): string | undefined {
   const needs = estimatorOf(estimator).needs(estimator);
-  const indifferentiable = needs.secondDerivatives
-    ? architectureOf(architecture).indifferentiable(architecture)
-    : undefined;
+  const spec = architectureOf(architecture);
+  const more = spec.reads(architecture).filter((reading) => reading !== 'gradient');
+  if (needs.backward && more.length > 0) {
+    const read = more.join(' and ');
+    return `estimator ${estimator.type} goes backward through architectures that read gradients alone, and ${architecture.type} reads ${read}`;
+  }
+  const indifferentiable = needs.secondDerivatives ? spec.indifferentiable(architecture) : undefined;
   if (indifferentiable) return `${indifferentiable} with second derivatives`;
   if (!engine) return undefined;
   if (needs.backward && !engine.backward) {

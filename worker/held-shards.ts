@@ -9,7 +9,7 @@ import type { ShardJob } from './episode.js';
 import { ThreadLostError, type WindowPool } from './pool.js';
 import type { KeptShard } from './resident-shards.js';
 import type { SessionId } from './session.js';
-import type { ShardHash } from './thread.js';
+import type { ShardHash } from './tasks.js';
 
 /** What shards are computed with. */
 export interface HeldShardsOptions {

@@ -8,7 +8,8 @@ import type { ChunkScores } from '../shared/messages.js';
 import { ENGINES } from './engines/select.js';
 import { loadedModules } from './problems/modules.js';
 import type { SessionId } from './session.js';
-import type { EvaluateTask, Outcome, ThreadData, WindowsAnswer, WindowsTask } from './thread.js';
+import type { EvaluateTask, WindowsAnswer, WindowsTask } from './tasks.js';
+import type { Outcome, ThreadData } from './thread.js';
 
 /** A thread ended under a task, or the device that it computed on; what the task held is lost. */
 export class ThreadLostError extends LoptError {
@@ -17,6 +18,9 @@ export class ThreadLostError extends LoptError {
 
 /** What a worker needs of its threads. */
 export type WindowPool = Pick<Pool, 'threads' | 'computeWindows' | 'evaluate' | 'fingerprint'>;
+
+/** What a run in the same process needs of them besides. */
+export type RetirablePool = WindowPool & Pick<Pool, 'retire'>;
 
 /** A thread that dies is replaced. They know the problem families that the thread which starts them does. */
 export class Pool {

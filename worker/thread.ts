@@ -1,18 +1,14 @@
-/** What runs in a thread of the pool. A failure is returned, not thrown: a task that is rejected has lost its thread. */
+/** The shell of a thread of the pool. A failure is returned, not thrown: a task that is rejected has lost its thread. */
 import { constants, setPriority } from 'node:os';
 import { threadId, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { hashOfNode } from '../shared/double-computation.js';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
-import { SumTree, type TreeNode } from '../shared/sum-tree.js';
-import { OPTIMIZERS, type OptimizerName } from './baselines/registry.js';
 import { DeviceLostError } from './devices/device-watch.js';
-import { rollout } from './engines/rollout.js';
-import { advanceShard, type ShardJob } from './episode.js';
-import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
-import { type KeptShard, ShardLostError } from './resident-shards.js';
+import { ShardLostError } from './resident-shards.js';
 import { dropSession, fingerprintOf, keepSessions, type Session, type SessionId, sessionOf } from './session.js';
+import type { EvaluateTask, WindowsAnswer, WindowsTask } from './tasks.js';
+import * as tasks from './tasks.js';
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -27,41 +23,6 @@ type Pooled<Task> = Task & {
   /** Digests of the configurations that are worked on. */
   live: readonly string[];
 };
-
-/** Compute one window of each of these shards. */
-export interface WindowsTask {
-  session: SessionId;
-  phi: Float32Array;
-  /** Contiguous shards, in order. */
-  jobs: readonly ShardJob[];
-  /**
-   * Where this thread computes all of the worker's shards: those that it may keep on a device, between windows. Others
-   * hand their states over.
-   */
-  residents?: ReadonlySet<number>;
-}
-
-/** The hash of a shard's own sum, before it was added to others. */
-export interface ShardHash {
-  shard: number;
-  hash: string;
-}
-
-export interface WindowsAnswer {
-  /** The complete nodes over the jobs' shards, pre-added. */
-  nodes: TreeNode[];
-  kept: { shard: number; kept: KeptShard }[];
-  hashes: ShardHash[];
-  /** Windows that were computed again. */
-  replayed: number;
-}
-
-/** Measure an optimizer: φ where it is the learned one, a learning rate where it is not. */
-export interface EvaluateTask {
-  session: SessionId;
-  optimizer: { phi: Float32Array } | { name: OptimizerName; learningRate: number };
-  request: EvaluationRequest;
-}
 
 /** A task's answer and the thread that gave it, or why there is none: `lost` where another try may succeed. */
 export type Outcome<Answer> =
@@ -90,44 +51,11 @@ async function loadModules({ problemModules }: ThreadData): Promise<void> {
 }
 
 export function computeWindows(task: Pooled<WindowsTask>): Promise<Outcome<WindowsAnswer>> {
-  return outcomeOf(
-    task.session,
-    async () => {
-      const session = await openSession(task);
-      const { config, residents, estimator } = session;
-      const engine = await session.engine();
-      if (task.residents) residents.keep(task.residents);
-      const tree = new SumTree(config.shards, { finite: true });
-      const kept: WindowsAnswer['kept'] = [];
-      const advancing = { engine, estimator, config, residents: task.residents && residents };
-      const hashes: ShardHash[] = [];
-      let replayed = 0;
-      for (const job of task.jobs) {
-        const advanced = await advanceShard(advancing, task.phi, job);
-        if (job.isHashed) hashes.push({ shard: job.shard, hash: hashOfNode(advanced.node) });
-        tree.add(advanced.node);
-        kept.push({ shard: advanced.shard, kept: advanced.kept });
-        replayed += advanced.replayed;
-      }
-      return { nodes: tree.nodes(), kept, hashes, replayed };
-    },
-    buffersOf,
-  );
+  return outcomeOf(task.session, async () => tasks.computeWindows(await openSession(task), task), buffersOf);
 }
 
 export function evaluate(task: Pooled<EvaluateTask>): Promise<Outcome<ChunkScores>> {
-  return outcomeOf(task.session, async () => {
-    const session = await openSession(task);
-    if ('phi' in task.optimizer) {
-      const engine = await session.engine();
-      const { phi } = task.optimizer;
-      return evaluateChunk((request) => engine.rollout(phi, request), task.request);
-    }
-    const { name, learningRate } = task.optimizer;
-    const optimizer = OPTIMIZERS[name]({ learningRate });
-    const gradient = await session.gradient();
-    return evaluateChunk((request) => rollout<unknown>(optimizer, session.problems, gradient, request), task.request);
-  });
+  return outcomeOf(task.session, async () => tasks.evaluate(await openSession(task), task));
 }
 
 export function fingerprint(task: Pooled<{ session: SessionId }>): Promise<Outcome<string>> {

@@ -8,7 +8,7 @@ import type { Purpose } from '../../shared/random.js';
 import { OPTIMIZERS, type OptimizerName } from '../../worker/baselines/registry.js';
 import type { Pool } from '../../worker/pool.js';
 import type { Split } from '../../worker/problems/problem.js';
-import type { EvaluateTask } from '../../worker/thread.js';
+import type { EvaluateTask } from '../../worker/tasks.js';
 
 /** What is compared, on what. */
 export interface CompareOptions {

@@ -6,7 +6,7 @@ import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import { MemoryBus } from '../../shared/bus/memory-bus.js';
 import { digestOf } from '../../shared/config.js';
 import { FileJournal } from '../../shared/journal/file-journal.js';
-import { Pool } from '../../worker/pool.js';
+import { Pool, type RetirablePool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
 
 /** Options of a run in this process, on threads that are there already. */
@@ -40,7 +40,7 @@ export async function trainEmbedded({ threads, onPool, ...options }: EmbeddedOpt
 }
 
 /** Trains beside other runs on the same threads, which interleave their windows. */
-export async function trainOn(pool: Pool, { folder, onLeading, ...options }: PooledOptions): Promise<RunEnd> {
+export async function trainOn(pool: RetirablePool, { folder, onLeading, ...options }: PooledOptions): Promise<RunEnd> {
   const digest = digestOf(options.config);
   const bus = new MemoryBus();
   const journal = new FileJournal(join(folder, 'journal'), { start: options.start?.round ?? 0 });

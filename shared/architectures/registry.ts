@@ -16,8 +16,7 @@ export const DEFAULT_ARCHITECTURE = 'lstm';
 /** Adds an architecture to those of this thread. Throws LoptError if its type is taken. */
 export function addArchitecture<Config extends ArchitectureConfig>(spec: ArchitectureSpec<Config>): void {
   if (specs.has(spec.type)) throw new LoptError(`Cannot add architecture "${spec.type}": there is one of this type`);
-  // every function of it gets configurations of its own type alone
-  specs.set(spec.type, spec as unknown as ArchitectureSpec);
+  specs.set(spec.type, spec);
 }
 
 /** The specification of a configuration. Throws LoptError that names the known types. */

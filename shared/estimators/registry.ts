@@ -15,8 +15,7 @@ export const DEFAULT_ESTIMATOR = 'bptt';
 /** Adds an estimator to those of this thread. Throws LoptError if its type is taken. */
 export function addEstimator<Config extends EstimatorConfig>(spec: EstimatorSpec<Config>): void {
   if (specs.has(spec.type)) throw new LoptError(`Cannot add estimator "${spec.type}": there is one of this type`);
-  // every function of it gets configurations of its own type alone
-  specs.set(spec.type, spec as unknown as EstimatorSpec);
+  specs.set(spec.type, spec);
 }
 
 /** The specification of a configuration. Throws LoptError that names the known types. */

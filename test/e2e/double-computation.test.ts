@@ -14,7 +14,7 @@ import type { ToCoordinator } from '../../shared/messages.js';
 import { encodePhi } from '../../shared/phi-format.js';
 import { timelineAt } from '../../shared/timeline.js';
 import { Pool } from '../../worker/pool.js';
-import type { WindowsAnswer, WindowsTask } from '../../worker/thread.js';
+import type { WindowsAnswer, WindowsTask } from '../../worker/tasks.js';
 import { Worker } from '../../worker/worker.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import { Lines } from '../fixtures/lines.js';

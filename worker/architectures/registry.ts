@@ -12,8 +12,7 @@ export const RULES: ReadonlyMap<string, UpdateRule> = rules;
 /** Adds an update rule to those of this thread. Throws LoptError if its type is taken. */
 export function addRule<Config extends ArchitectureConfig>(rule: UpdateRule<Config>): void {
   if (rules.has(rule.type)) throw new LoptError(`Cannot add update rule "${rule.type}": there is one of this type`);
-  // every function of it gets configurations of its own type alone
-  rules.set(rule.type, rule as unknown as UpdateRule);
+  rules.set(rule.type, rule);
 }
 
 /** The update rule of a configuration. Throws LoptError that names the known types. */

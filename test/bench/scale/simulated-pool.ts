@@ -8,7 +8,7 @@ import { SumTree } from '../../../shared/sum-tree.js';
 import type { ShardJob } from '../../../worker/episode.js';
 import type { WindowPool } from '../../../worker/pool.js';
 import type { KeptShard } from '../../../worker/resident-shards.js';
-import type { EvaluateTask, ShardHash, WindowsAnswer, WindowsTask } from '../../../worker/thread.js';
+import type { EvaluateTask, ShardHash, WindowsAnswer, WindowsTask } from '../../../worker/tasks.js';
 import { pseudoLeaf, pseudoShare } from './pseudo-gradient.js';
 
 /** How long windows take. */

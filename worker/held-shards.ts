@@ -34,7 +34,7 @@ export interface WindowsOrder {
   /** In order. */
   shards: readonly number[];
   /** Of which of them the sum is hashed. */
-  isHashed?: (shard: number) => boolean;
+  hashed?: ReadonlySet<number>;
 }
 
 /** The sums of one round. */
@@ -111,7 +111,7 @@ export class HeldShards {
     }
   }
 
-  async #jobsFor({ timeline, round, shards, isHashed }: WindowsOrder): Promise<ShardJob[]> {
+  async #jobsFor({ timeline, round, shards, hashed }: WindowsOrder): Promise<ShardJob[]> {
     const missed = new Map<number, Promise<Float32Array[]>>();
     const jobs: ShardJob[] = [];
     const places = shards.map((shard) => [shard, timeline.placeOf(round, shard)] as const);
@@ -119,7 +119,7 @@ export class HeldShards {
       const held = this.#held.get(shard);
       // a task takes the state along: until it answers, there is none here
       this.#held.delete(shard);
-      const job = { shard, place, isHashed: isHashed?.(shard) ?? false };
+      const job = { shard, place, isHashed: hashed?.has(shard) ?? false };
       if (place.window === 0) {
         jobs.push({ ...job, missed: [] });
       } else if (held?.round === round - 1) {

@@ -1,0 +1,28 @@
+/** What is forgotten when another term or another run begins. */
+import { followAnew } from './copies.js';
+import { NO_ROUNDS } from './rounds.js';
+import { NO_ORDER, type WorkerState } from './state.js';
+import { type Step, step } from './step.js';
+
+/**
+ * A new term may begin at a round before this worker's: its coordinator did not get so far, or was told to go back. What
+ * was computed and read beyond may not be the run's any more, so it is computed again.
+ */
+export function followTerm(before: WorkerState, { term, round }: { term: number; round: number }): Step {
+  if (term <= before.term) return step(before);
+  const state = { ...before, term };
+  if (round >= (state.phi?.round ?? 0)) return step(state);
+  return step(forgetComputed(state), [{ type: 'forget-shards' }, { type: 'forget-history' }]);
+}
+
+/** Another run begins: nothing of the one before is of use. */
+export function forgetRun(state: WorkerState): Step {
+  const forgotten = { ...forgetComputed(state), order: NO_ORDER, term: 0, fingerprint: '', chunks: [] };
+  return step(forgotten, [{ type: 'forget-shards' }]);
+}
+
+/** Every state and every result, and what is on its way. */
+function forgetComputed(state: WorkerState): WorkerState {
+  const { epoch, copies } = state;
+  return { ...state, epoch: epoch + 1, phi: undefined, rounds: NO_ROUNDS, copies: followAnew(copies) };
+}

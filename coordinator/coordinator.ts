@@ -133,7 +133,7 @@ export class Coordinator {
       usable,
       phi,
       config,
-      (record, gradientNorm) => observer?.recovered?.(record, gradientNorm),
+      (record, metaGradientNorm) => observer?.recovered?.(record, metaGradientNorm),
       this.#options.start,
     );
     this.#state = state;
@@ -190,7 +190,7 @@ export class Coordinator {
       const summedAt = performance.now();
       const decisions = await this.#decide(pacer);
       const decidedAt = performance.now();
-      const { state, record, gradientNorm } = learn(this.#state, { ...root, decisions }, config, this.#term);
+      const { state, record, metaGradientNorm } = learn(this.#state, { ...root, decisions }, config, this.#term);
       this.#state = state;
       sum = signal?.aborted || pacer.reached(state) ? undefined : this.#startRound();
       const learnedAt = performance.now();
@@ -210,7 +210,7 @@ export class Coordinator {
       }
       this.#evaluateCandidate();
       observer?.round?.(record, {
-        gradientNorm,
+        metaGradientNorm,
         seconds: (summedAt - startedAt) / 1000,
         coordinatorSeconds: (learnedAt - decidedAt + performance.now() - writingAt) / 1000,
         workers: this.#membership.size,

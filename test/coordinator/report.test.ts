@@ -15,7 +15,7 @@ import { recordOf } from '../fixtures/records.js';
 
 const NETWORK: Network = { layers: [2], preprocessing: 'none', outputScale: 0.1 };
 const MEASURES: RoundMeasures = {
-  gradientNorm: 2,
+  metaGradientNorm: 2,
   seconds: 0.5,
   coordinatorSeconds: 0.1,
   workers: 3,

@@ -82,7 +82,7 @@ export function learn(
   term: number,
 ): { state: LearnerState; record: JournalRecord; metaGradientNorm: number } {
   const round = state.round + 1;
-  const decided = input.decisions.reduce(decide, state);
+  const decided = input.decisions.reduce(follow, state);
   const average = new Float64Array(state.phi.length);
   const { metaGradient: sum } = input;
   for (let i = 0; i < average.length; i++) average[i] = sum[i]! / input.healthy;
@@ -117,7 +117,8 @@ export function learn(
   };
 }
 
-function decide(state: LearnerState, decision: Decision): LearnerState {
+/** The state in which a decision holds. */
+function follow(state: LearnerState, decision: Decision): LearnerState {
   if (decision.type === 'plan') return { ...state, plannedRounds: decision.rounds };
   if (decision.type === 'engine') return { ...state, fingerprint: decision.fingerprint };
   // another horizon has other scores: what was best does not count any more

@@ -1,9 +1,9 @@
 /** What a run tells about itself as it goes. */
 import type { JournalRecord } from '../shared/journal/journal.js';
 import type { NodePlace } from '../shared/sum-tree.js';
+import type { Reassignment } from './actions.js';
 import type { Scores } from './evaluation.js';
 import type { LearnerState } from './learner.js';
-import type { Reassignment } from './membership.js';
 
 export interface RunObserver {
   /** A round of the journal is applied again, before the run goes on. */

@@ -136,6 +136,7 @@ export class Dispatcher {
       { type: 'say', level: 'warn', sentence, about: { worker } },
       ...this.#membership.leave(worker, 'silent', now),
       ...this.#regroup(now),
+      ...this.#endIfAlone(),
     ];
   }
 
@@ -143,7 +144,7 @@ export class Dispatcher {
   tick(now: number): Action[] {
     const { size } = this.#membership;
     const actions = this.#membership.tick(now);
-    if (this.#membership.size < size) actions.push(...this.#regroup(now));
+    if (this.#membership.size < size) actions.push(...this.#regroup(now), ...this.#endIfAlone());
     actions.push(...this.#evaluations.tick(this.members, now));
     if (this.#membership.size > 0) {
       this.#aloneSince = undefined;

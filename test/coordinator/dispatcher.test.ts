@@ -252,6 +252,18 @@ describe('Dispatcher', () => {
     start();
     open(5);
     assert.deepEqual(inShort(dispatcher.stop()), ['abandoned']);
+    // however the last one goes
+    start({ patience: { silence: 5 } });
+    join('a', 'b');
+    open(5);
+    dispatcher.stop();
+    assert.equal(inShort(dispatcher.lose('a', NOW)).includes('abandoned'), false);
+    assert.equal(inShort(dispatcher.tick(NOW + 6)).at(-1), 'abandoned');
+    start();
+    join('a');
+    open(5);
+    dispatcher.stop();
+    assert.equal(inShort(dispatcher.lose('a', NOW)).at(-1), 'abandoned');
   });
 
   it('has a φ evaluated by those who work, whoever comes and goes, for this configuration alone', () => {

@@ -1,38 +1,28 @@
 /**
- * Holds against each other what two workers have computed: the shards that are computed twice as a check on hardware, and
- * whatever else comes twice. While the round is open, a third worker decides, and the odd one is banned. Once its sum has
- * gone into φ, nothing can be taken back: the run stops.
+ * Compares what two workers have computed: the shards that are computed twice as a check on hardware, and whatever else
+ * comes twice. While the round is open, a third worker decides, and the odd one is banned. Once its sum has gone into φ,
+ * nothing can be taken back: the run stops. What has arrived goes in, with the time in seconds, and actions come out.
  */
 import { InconsistencyError } from '../shared/errors.js';
-import type { Logger } from '../shared/logger.js';
-import type { NodePlace, TreeNode } from '../shared/sum-tree.js';
+import type { NodePlace } from '../shared/sum-tree.js';
+import type { Action } from './actions.js';
 import type { Membership } from './membership.js';
-import type { Member } from './roster.js';
 import type { Arrival, OpenRound } from './round.js';
 import { differing, verdictOf } from './votes.js';
-
-/** What a check acts on. */
-export interface CrossCheckOptions {
-  membership: Membership;
-  logger: Logger;
-  /** Members have other orders, and need the φ of the open round. */
-  onOrdered(members: readonly Member[]): void;
-  /** A worker computes wrongly, and is out of the run. */
-  onBanned(worker: string, round: number, node: NodePlace): void;
-}
 
 /** Closed rounds whose nodes are kept: a copy comes no later, as a worker begins it before its next windows. */
 const REMEMBERED = 2;
 
 export class CrossCheck {
-  readonly #options: CrossCheckOptions;
+  readonly #membership: Membership;
   #rounds: OpenRound[] = [];
   /** Nodes of the open round that two workers say different things of, by name. */
   readonly #disputed = new Map<string, NodePlace>();
   #compared = 0;
 
-  constructor(options: CrossCheckOptions) {
-    this.#options = options;
+  /** @param membership has nodes computed by a third worker, and bans */
+  constructor(membership: Membership) {
+    this.#membership = membership;
   }
 
   /** A round begins. */
@@ -57,85 +47,79 @@ export class CrossCheck {
     return this.#rounds.find((round) => round.number === number);
   }
 
-  /** A node of such a round came. Returns the shards that it brought. Throws InconsistencyError where the run must stop. */
-  add(worker: string, round: OpenRound, node: TreeNode): number {
-    const arrival = round.add(worker, node);
-    this.#look(worker, round, node, arrival);
-    return arrival.shards;
-  }
-
-  /** The hash of a node came. Throws InconsistencyError where the run must stop. */
-  vote(worker: string, round: OpenRound, node: NodePlace, hash: string): void {
-    this.#look(worker, round, node, round.vote(worker, node, hash));
-  }
-
-  /** Members came or went: there may be nobody left to decide. Throws InconsistencyError then. */
-  review(): void {
-    const round = this.#rounds.at(-1);
-    if (!round) return;
-    for (const node of [...this.#disputed.values()]) this.#decide(round, node);
-  }
-
-  #look(worker: string, round: OpenRound, node: NodePlace, { compared, contradiction }: Arrival): void {
+  /** A worker has sent a node of such a round, or a vote on it. */
+  look(worker: string, round: OpenRound, node: NodePlace, { compared, contradiction }: Arrival, now: number): Action[] {
+    const actions: Action[] = [];
     if (contradiction) {
-      const sentence = `${this.#task(round)}: workers ${worker} and ${worker} sent other bits for node ${nameOf(node)}`;
-      if (round.closed || this.#options.membership.size < 2) throw new InconsistencyError(sentence + this.#hint(round));
-      this.#ban(worker, round, node);
+      if (round.closed || this.#membership.size < 2) return [failure(round, difference(round, node, worker, worker))];
+      actions.push(...this.#ban(worker, round, node, now));
     }
-    if (!compared) return;
+    if (!compared) return actions;
     if (verdictOf(compared.votes).type === 'same') this.#compared += 1;
-    this.#decide(round, compared.place);
+    return [...actions, ...this.#judge(round, compared.place, now)];
   }
 
-  #decide(round: OpenRound, node: NodePlace): void {
-    const { membership, onOrdered } = this.#options;
+  /** Members came or went: there may be nobody left to decide. */
+  review(now: number): Action[] {
+    const round = this.#rounds.at(-1);
+    if (!round) return [];
+    return [...this.#disputed.values()].flatMap((node) => this.#judge(round, node, now));
+  }
+
+  #judge(round: OpenRound, node: NodePlace, now: number): Action[] {
     const votes = round.votesFor(node);
     const verdict = verdictOf(votes);
-    if (verdict.type === 'same') {
-      this.#settle(node);
-      return;
-    }
+    if (verdict.type === 'same') return this.#settle(node);
     const [first, second] = differing(votes);
-    const sentence = `${this.#task(round)}: workers ${first} and ${second} sent other bits for node ${nameOf(node)}`;
-    if (round.closed) throw new InconsistencyError(sentence + this.#hint(round));
+    const sentence = difference(round, node, first, second);
+    if (round.closed) return [failure(round, sentence)];
     if (verdict.type === 'odd') {
-      this.#settle(node);
-      for (const worker of verdict.workers) this.#ban(worker, round, node);
-      return;
+      return [...this.#settle(node), ...verdict.workers.flatMap((worker) => this.#ban(worker, round, node, now))];
     }
+    return this.#ask(round, node, sentence);
+  }
+
+  /** Has a third worker decide. */
+  #ask(round: OpenRound, node: NodePlace, sentence: string): Action[] {
     const isNew = !this.#disputed.has(nameOf(node));
     this.#disputed.set(nameOf(node), node);
-    const changed = membership.ask(node, votes.keys());
-    const third = membership.asked(node);
-    if (third === undefined) throw new InconsistencyError(`${sentence}, and there is no third one to decide`);
-    if (isNew) this.#options.logger.warn(`${sentence}; worker ${third} decides`, { round: round.number });
-    onOrdered(changed);
+    const orders = this.#membership.ask(node, round.votesFor(node).keys());
+    const third = this.#membership.asked(node);
+    if (third === undefined) return [...orders, failure(round, `${sentence}, and there is no third one to decide`)];
+    if (!isNew) return orders;
+    const about = { round: round.number };
+    return [{ type: 'say', level: 'warn', sentence: `${sentence}; worker ${third} decides`, about }, ...orders];
   }
 
-  #settle(node: NodePlace): void {
-    if (!this.#disputed.delete(nameOf(node))) return;
-    this.#options.onOrdered(this.#options.membership.settle(node));
+  #settle(node: NodePlace): Action[] {
+    return this.#disputed.delete(nameOf(node)) ? this.#membership.settle(node) : [];
   }
 
-  #ban(worker: string, round: OpenRound, node: NodePlace): void {
-    const { membership, logger, onOrdered, onBanned } = this.#options;
-    const reason = `it computes other bits than others do: those of node ${nameOf(node)} in round ${round.number}`;
-    logger.error(`Worker ${worker} is banned from the run: ${reason}`, { worker, round: round.number });
+  #ban(worker: string, round: OpenRound, node: NodePlace, now: number): Action[] {
+    const { number } = round;
+    const reason = `it computes other bits than others do: those of node ${nameOf(node)} in round ${number}`;
+    const sentence = `Worker ${worker} is banned from the run: ${reason}`;
     round.withdraw(worker);
-    const changed = membership.ban(worker, reason);
-    onBanned(worker, round.number, node);
-    onOrdered(changed);
-    // what was in dispute with it may be so no more
-    this.review();
+    return [
+      { type: 'say', level: 'error', sentence, about: { worker, round: number } },
+      ...this.#membership.ban(worker, reason, now),
+      { type: 'tell-banned', worker, round: number, node },
+      // what was in dispute with it may be so no more
+      ...this.review(now),
+    ];
   }
+}
 
-  #task({ number, closed }: OpenRound): string {
-    return closed ? `Cannot go on after round ${number}` : `Cannot go on with round ${number}`;
-  }
+/** That two workers, or one twice, have computed other bits. */
+function difference({ number, closed }: OpenRound, node: NodePlace, first: string, second: string): string {
+  const task = closed ? `Cannot go on after round ${number}` : `Cannot go on with round ${number}`;
+  return `${task}: workers ${first} and ${second} sent other bits for node ${nameOf(node)}`;
+}
 
-  #hint({ number, closed }: OpenRound): string {
-    return closed ? `; --resume --from-round ${number - 1} goes back to before it` : '';
-  }
+/** The run stops, with a way out where the round is closed. */
+function failure({ number, closed }: OpenRound, sentence: string): Action {
+  const wayOut = closed ? `; --resume --from-round ${number - 1} goes back to before it` : '';
+  return { type: 'fail', error: new InconsistencyError(sentence + wayOut) };
 }
 
 function nameOf({ level, index }: NodePlace): string {

@@ -1,25 +1,22 @@
-/** The held-out evaluations that are under way: asked for once, spread over the workers, and asked for again where they are lost. */
-import type { Bus } from '../shared/bus/bus.js';
-import type { RunConfig } from '../shared/config.js';
-import type { EvaluationMessage } from '../shared/messages.js';
-import { heldOutChunks, type Scores } from './evaluation.js';
-import { OpenEvaluation } from './held-out.js';
+/**
+ * The held-out evaluations that are under way: each is asked for once, spread over the workers, and asked for again when
+ * parts are lost. What happens goes in, with the time in seconds, and actions come out.
+ */
+import type { EvaluationChunk, EvaluationMessage } from '../shared/messages.js';
+import type { Action } from './actions.js';
+import { type EvaluatedPhi, OpenEvaluation } from './open-evaluation.js';
 import type { Member } from './roster.js';
 
-/** What evaluations are made with. */
 export interface EvaluationsOptions {
-  bus: Bus;
-  config: RunConfig;
-  /** Who works now. */
-  members(): readonly Member[];
-  term(): number;
-  /** T of the evaluation of φ_round. */
-  horizonOf(round: number): number;
-  /** Seconds without a new chunk after which the missing ones are ordered again. */
-  patience: number | undefined;
-  onScores(round: number, scores: Scores, phi: Float32Array): void;
-  onFailed(error: Error): void;
+  term: number;
+  /** Of every evaluation. */
+  chunks: readonly EvaluationChunk[];
+  /** Seconds without a new chunk after which the missing ones are ordered again. @default 10 */
+  patience?: number | undefined;
 }
+
+/** Who can compute. */
+type Workers = readonly Pick<Member, 'id'>[];
 
 export class Evaluations {
   readonly #options: EvaluationsOptions;
@@ -29,44 +26,40 @@ export class Evaluations {
     this.#options = options;
   }
 
-  /** The scores of a φ. Those of earlier rounds are given up. */
-  scoresOf({ round, phi }: { round: number; phi: Float32Array }): Promise<Scores> {
-    let evaluation = this.#open.get(round);
-    if (!evaluation) {
-      const { config, patience, onScores, onFailed } = this.#options;
-      evaluation = new OpenEvaluation(round, phi, heldOutChunks(config), patience);
-      for (const old of this.#open.keys()) if (old < round) this.#open.delete(old);
-      this.#open.set(round, evaluation);
-      this.#send(evaluation);
-      evaluation.scores.then((scores) => onScores(round, scores, phi)).catch(onFailed);
-    }
-    return evaluation.scores;
+  /** Orders the evaluation of a φ, unless it has been before. Those of earlier rounds are given up. */
+  begin(phi: EvaluatedPhi, workers: Workers, now: number): Action[] {
+    if (this.#open.has(phi.round)) return [];
+    for (const old of this.#open.keys()) if (old < phi.round) this.#open.delete(old);
+    const { chunks, patience } = this.#options;
+    const evaluation = new OpenEvaluation(phi, chunks, now, patience);
+    this.#open.set(phi.round, evaluation);
+    return this.#order(evaluation, workers);
   }
 
   /** A chunk came. */
-  add({ round, scores }: EvaluationMessage): void {
-    this.#open.get(round)?.add(scores);
+  add({ round, scores: chunk }: EvaluationMessage, now: number): Action[] {
+    const evaluation = this.#open.get(round);
+    const scores = evaluation?.add(chunk, now);
+    return scores ? [{ type: 'scored', ...evaluation!.of, scores }] : [];
   }
 
   /** Orders what is missing from those who work now. */
-  sendAll(): void {
-    for (const evaluation of this.#open.values()) this.#send(evaluation);
+  orderAll(workers: Workers): Action[] {
+    return [...this.#open.values()].flatMap((evaluation) => this.#order(evaluation, workers));
   }
 
-  /** Orders again what has not come for a while. */
-  tick(): void {
-    for (const evaluation of this.#open.values()) if (evaluation.isStalled()) this.#send(evaluation);
+  /** Some time has gone by: orders again what has not come for a while. */
+  tick(workers: Workers, now: number): Action[] {
+    const stalled = [...this.#open.values()].filter((evaluation) => evaluation.isStalled(now));
+    return stalled.flatMap((evaluation) => this.#order(evaluation, workers));
   }
 
   /** Spreads the missing chunks of an evaluation over the workers. */
-  #send({ round, phi, missing, turn }: OpenEvaluation): void {
-    const { bus, members: membersNow, term, horizonOf } = this.#options;
-    const members = membersNow();
-    const horizon = horizonOf(round);
-    members.forEach(({ id }, index) => {
-      const chunks = missing.filter((_, position) => (position + turn) % members.length === index);
-      if (chunks.length === 0) return;
-      bus.toWorker(id, { type: 'evaluate', term: term(), round, phi, horizon, chunks });
+  #order({ of, missing, turn }: OpenEvaluation, workers: Workers): Action[] {
+    return workers.flatMap(({ id }, index): Action[] => {
+      const chunks = missing.filter((_, position) => (position + turn) % workers.length === index);
+      if (chunks.length === 0) return [];
+      return [{ type: 'send', worker: id, message: { type: 'evaluate', term: this.#options.term, ...of, chunks } }];
     });
   }
 }

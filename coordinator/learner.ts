@@ -74,20 +74,20 @@ export function firstRecord(state: LearnerState, term: number): JournalRecord {
   };
 }
 
-/** The outer step of round state.round + 1: the state after it, its record, and the norm of the averaged gradient. */
+/** The outer step of round state.round + 1: the state after it, its record, and the norm of the averaged meta-gradient. */
 export function learn(
   state: LearnerState,
   input: RoundInput,
   config: RunConfig,
   term: number,
-): { state: LearnerState; record: JournalRecord; gradientNorm: number } {
+): { state: LearnerState; record: JournalRecord; metaGradientNorm: number } {
   const round = state.round + 1;
-  const decided = input.decisions.reduce(decide, state);
+  const decided = input.decisions.reduce(follow, state);
   const average = new Float64Array(state.phi.length);
   const { metaGradient: sum } = input;
   for (let i = 0; i < average.length; i++) average[i] = sum[i]! / input.healthy;
-  const gradientNorm = globalNorm(average);
-  const skipped = input.healthy === 0 || !Number.isFinite(gradientNorm);
+  const metaGradientNorm = globalNorm(average);
+  const skipped = input.healthy === 0 || !Number.isFinite(metaGradientNorm);
   let { phi, outer } = state;
   if (!skipped) {
     const step = optimizerOf(config, decided.plannedRounds).update(average, outer, round);
@@ -113,11 +113,12 @@ export function learn(
       skipped,
       decisions,
     },
-    gradientNorm,
+    metaGradientNorm,
   };
 }
 
-function decide(state: LearnerState, decision: Decision): LearnerState {
+/** The state in which a decision holds. */
+function follow(state: LearnerState, decision: Decision): LearnerState {
   if (decision.type === 'plan') return { ...state, plannedRounds: decision.rounds };
   if (decision.type === 'engine') return { ...state, fingerprint: decision.fingerprint };
   // another horizon has other scores: what was best does not count any more

@@ -1,72 +1,54 @@
-/** Who may join, who is gone, who is late: decides which worker computes what, and never what is computed. */
-import type { Bus } from '../shared/bus/bus.js';
-import type { Logger } from '../shared/logger.js';
-import { type HeartbeatMessage, type HelloMessage, PROTOCOL, type ShardRange } from '../shared/messages.js';
-import { SparingLogger } from '../shared/sparing-logger.js';
+/**
+ * Who may join, who is gone, who is late: decides which worker computes what, and never what is computed. What happens
+ * goes in with the time in seconds of a clock that only goes forward, and actions come out.
+ */
+import type { HeartbeatMessage, HelloMessage, PhiMessage } from '../shared/messages.js';
 import type { NodePlace } from '../shared/sum-tree.js';
 import type { Timeline } from '../shared/timeline.js';
+import type { Action, Reassignment } from './actions.js';
+import { Admission } from './admission.js';
 import { Copies, type CopiesOptions } from './copies.js';
-import { type DeadlineOptions, Deadlines } from './deadlines.js';
+import type { DeadlineOptions } from './deadlines.js';
+import { Expectations, type RoundInProgress } from './expectations.js';
+import { Presence } from './presence.js';
 import { type Member, Roster, sizeOf } from './roster.js';
 
-/** Why a worker's shards went to others. */
-export type Reassignment = 'left' | 'silent' | 'late' | 'banned';
-
 export interface MembershipOptions {
-  bus: Bus;
-  logger: Logger;
   digest: string;
   config: CopiesOptions['config'];
+  term: number;
+  /** Of the engine that has computed the run so far; null if it is about to begin. */
+  fingerprint: string | null;
   /** Share of the shards that two workers compute. @default DOUBLED_SHARE */
   doubledShare?: number | undefined;
-  deadlines?: DeadlineOptions;
+  deadlines?: DeadlineOptions | undefined;
   /** Seconds without a heartbeat after which a worker counts as gone. @default 5 */
-  silence?: number;
-  /** A worker's share of a round has been given to others. */
-  onReassigned?: (worker: string, why: Reassignment) => void;
+  silence?: number | undefined;
 }
-
-/** A round as far as its membership goes. */
-export interface RoundInProgress {
-  readonly number: number;
-  /** Whether a shard's sum is here. */
-  has(shard: number): boolean;
-}
-
-/** What the fingerprint of the run is, once there is one. */
-type Fingerprint = string | null;
 
 /** A worker that was late has half the weight, down to an eighth, and regains it in the episodes that follow. */
 const LEAST_WEIGHT = 1 / 8;
 const REGAIN = 1.25;
 
 export class Membership {
-  readonly #options: MembershipOptions;
-  readonly #strangers: SparingLogger;
+  readonly #term: number;
+  readonly #admission: Admission;
+  readonly #presence: Presence;
   readonly #roster: Roster;
-  readonly #deadlines: Deadlines;
+  readonly #expectations: Expectations;
   readonly #copies: Copies;
-  /** Why a worker may not come back, by its name. */
-  readonly #banned = new Map<string, string>();
-  readonly #seen = new Map<string, number>();
-  /** Shards of each worker that are not in yet; a quick count, which `late` looks at more closely. */
-  readonly #outstanding = new Map<string, number>();
-  #term = 0;
-  #round: RoundInProgress | undefined;
-  #timeline: Timeline | undefined;
-  #tickedAt: number | undefined;
-  fingerprint: Fingerprint = null;
+  /** The open one, or the last one; 0 before the first. */
+  #round = 0;
+  /** What starts the windows of the open round; undefined where none is to be started any more. */
+  #phi: PhiMessage | undefined;
 
-  constructor(options: MembershipOptions) {
-    this.#options = options;
-    this.#strangers = new SparingLogger(options.logger);
-    this.#roster = new Roster(options.config.shards);
-    this.#deadlines = new Deadlines(options.deadlines);
-    this.#copies = new Copies({ config: options.config, share: options.doubledShare });
-  }
-
-  set term(term: number) {
+  constructor({ digest, config, term, fingerprint, doubledShare, deadlines, silence }: MembershipOptions) {
     this.#term = term;
+    this.#admission = new Admission(digest, fingerprint);
+    this.#presence = new Presence(silence);
+    this.#roster = new Roster(config.shards);
+    this.#expectations = new Expectations(deadlines);
+    this.#copies = new Copies({ config, share: doubledShare });
   }
 
   get members(): readonly Member[] {
@@ -81,203 +63,183 @@ export class Membership {
     return this.#roster.get(worker) !== undefined;
   }
 
-  /**
-   * A worker wants to join. Returns the members that have shards to compute now, which need φ; undefined where it is
-   * refused, or was here already.
-   */
-  welcome({ worker, incarnation, threads, fingerprint, protocol, digest }: HelloMessage): Member[] | undefined {
-    const known = this.#roster.get(worker);
-    if (known?.incarnation === incarnation) {
-      this.#seen.set(worker, now());
-      this.#sendOrder(known);
-      return [known];
-    }
-    const expected = this.fingerprint ?? fingerprint;
-    const ban = this.#banned.get(worker);
-    const reason =
-      ban ??
-      (protocol !== PROTOCOL
-        ? `it speaks protocol ${protocol}, and this run protocol ${PROTOCOL}`
-        : digest !== this.#options.digest
-          ? 'its configuration is another one'
-          : fingerprint !== expected
-            ? `its engine computes other bits: it is "${fingerprint}", and this run's is "${expected}"`
-            : undefined);
-    if (reason !== undefined) {
-      this.refuse(worker, reason);
-      return undefined;
-    }
-    const changed = known ? this.leave(worker, 'left') : [];
-    this.fingerprint = fingerprint;
-    this.#seen.set(worker, now());
-    const member = this.#roster.add(worker, incarnation, threads);
-    this.#expect(member);
-    this.#sendOrder(member);
-    return [...new Set([member, ...changed, ...this.#assignCopies()])];
+  /** Of the engine of all members; null before the first one. */
+  get fingerprint(): string | null {
+    return this.#admission.fingerprint;
   }
 
-  refuse(worker: string, reason: string): void {
-    this.#strangers.warn(`Worker ${worker} is refused: ${reason}`, { worker });
-    this.#options.bus.toWorker(worker, { type: 'refuse', worker, reason });
+  /** A worker wants to join. One that is here already is told its order again. */
+  welcome(hello: HelloMessage, now: number): Action[] {
+    const { worker, incarnation, threads } = hello;
+    const known = this.#roster.get(worker);
+    if (known?.incarnation === incarnation) {
+      this.#presence.saw(worker, now);
+      return this.#tell([known]);
+    }
+    const reason = this.#admission.admit(hello);
+    if (reason !== undefined) {
+      const sentence = `Worker ${worker} is refused: ${reason}`;
+      return [{ type: 'say', level: 'warn', sentence, about: { worker }, sparingly: true }, refusal(worker, reason)];
+    }
+    const changed = new Set<Member>();
+    const actions = known ? this.#remove(worker, 'left', now, changed) : [];
+    this.#presence.saw(worker, now);
+    const member = this.#roster.add(worker, incarnation, threads);
+    this.#expectations.expect(member, now);
+    changed.add(member);
+    this.#assignCopies(changed);
+    return [...actions, ...this.#tell(changed)];
   }
 
   /** A worker lives. One that is not known, or knows another order than it was given, is told again. */
-  alive({ worker, incarnation, ranges, copies }: HeartbeatMessage): void {
+  alive({ worker, incarnation, ranges, copies }: HeartbeatMessage, now: number): Action[] {
     const member = this.#roster.get(worker);
-    if (member?.incarnation !== incarnation) {
-      this.#options.bus.toWorker(worker, { type: 'rejoin' });
-      return;
-    }
-    this.#seen.set(worker, now());
-    if (JSON.stringify([ranges, copies]) !== JSON.stringify([member.ranges, member.copies])) this.#sendOrder(member);
+    if (member?.incarnation !== incarnation) return [{ type: 'send', worker, message: { type: 'rejoin' } }];
+    this.#presence.saw(worker, now);
+    const isTold = JSON.stringify([ranges, copies]) === JSON.stringify([member.ranges, member.copies]);
+    return isTold ? [] : [this.#order(member)];
   }
 
-  /** A worker is gone. Returns the members that compute its shards now, which need φ. */
-  leave(worker: string, why: Exclude<Reassignment, 'late'>): Member[] {
-    const had = sizeOf(this.#roster.get(worker)?.ranges ?? []);
-    const changed = this.#roster.remove(worker);
-    this.#seen.delete(worker);
-    this.#deadlines.forget(worker);
-    this.#outstanding.delete(worker);
-    if (had > 0) this.#options.onReassigned?.(worker, why);
-    this.#reorder(changed);
-    return [...new Set([...changed, ...this.#assignCopies()])];
+  /** A worker is gone: others compute its shards. */
+  leave(worker: string, why: Exclude<Reassignment, 'late'>, now: number): Action[] {
+    const changed = new Set<Member>();
+    const actions = this.#remove(worker, why, now, changed);
+    return [...actions, ...this.#tell(changed)];
   }
 
-  /** A worker computes wrongly: it is out of the run, whatever it is started as. Returns what `leave` does. */
-  ban(worker: string, reason: string): Member[] {
-    this.#banned.set(worker, reason);
-    this.#options.bus.toWorker(worker, { type: 'refuse', worker, reason });
-    return this.leave(worker, 'banned');
+  /** A worker computes wrongly: it is out of the run, whatever it is started as. */
+  ban(worker: string, reason: string, now: number): Action[] {
+    this.#admission.ban(worker, reason);
+    return [refusal(worker, reason), ...this.leave(worker, 'banned', now)];
   }
 
-  /** Has a node computed by one who has not voted on it. Returns the members whose orders have changed, which need φ. */
-  ask(node: NodePlace, voters: Iterable<string>): Member[] {
+  /** Has a node computed by one who has not voted on it. */
+  ask(node: NodePlace, voters: Iterable<string>): Action[] {
     this.#copies.ask(node, voters);
-    return this.#assignCopies();
+    return this.#tell(this.#assignCopies(new Set()));
   }
 
-  /** Who was asked about a node; undefined where there is nobody. */
+  /** Who was asked about a node; undefined if there is nobody. */
   asked(node: NodePlace): string | undefined {
     return this.#copies.asked(node);
   }
 
   /** Nobody needs to compute a node that was asked about any more. */
-  settle(node: NodePlace): Member[] {
+  settle(node: NodePlace): Action[] {
     this.#copies.settle(node);
-    return this.#assignCopies();
+    return this.#tell(this.#assignCopies(new Set()));
   }
 
   /**
-   * A round begins. At the start of an episode the shards are shared out anew; where shards are staggered, at that of the
-   * first one, and what moves then is replayed.
+   * A round begins, with the φ that all are told now. At the start of an episode the shards are shared out anew; where
+   * shards are staggered, at that of the first one, and what moves then is replayed.
    */
-  open(round: RoundInProgress, timeline: Timeline): void {
-    this.#round = round;
-    this.#timeline = timeline;
-    const others = this.#copies.begin((shard) => timeline.placeOf(round.number, shard).episode);
-    if (timeline.placeOf(round.number, 0).window === 0) {
+  open(round: RoundInProgress, timeline: Timeline, phi: PhiMessage, now: number): Action[] {
+    this.#round = round.number;
+    this.#expectations.open(round, timeline);
+    this.#phi = phi;
+    const changed = new Set<Member>();
+    const otherCopies = this.#copies.begin((shard) => timeline.placeOf(round.number, shard).episode);
+    const isEpisodeStart = timeline.placeOf(round.number, 0).window === 0;
+    if (isEpisodeStart) {
       for (const member of this.members) member.weight = Math.min(member.threads, member.weight * REGAIN);
-      const changed = this.#roster.rebalance();
-      for (const member of new Set([...changed, ...this.#copies.assign(this.members)])) this.#sendOrder(member);
-    } else if (others) {
-      for (const member of this.#copies.assign(this.members)) this.#sendOrder(member);
+      for (const member of this.#roster.rebalance()) changed.add(member);
     }
-    for (const member of this.members) this.#expect(member);
+    if (isEpisodeStart || otherCopies) this.#assignCopies(changed);
+    for (const member of this.members) this.#expectations.expect(member, now);
+    return [...[...changed].map((member) => this.#order(member)), { type: 'broadcast', message: phi }];
+  }
+
+  /** No round follows the last one. */
+  rest(): void {
+    this.#phi = undefined;
+  }
+
+  /** The open round's φ for all, who may have missed it. */
+  repeat(): Action[] {
+    return this.#phi ? [{ type: 'broadcast', message: this.#phi }] : [];
   }
 
   /** So many shards of the open round came from a worker. */
-  received(worker: string, shards: number): void {
-    const left = (this.#outstanding.get(worker) ?? 0) - shards;
-    this.#outstanding.set(worker, left);
-    if (left === 0) this.#deadlines.finished(worker, now());
+  received(worker: string, shards: number, now: number): void {
+    this.#expectations.received(worker, shards, now);
   }
 
-  /** Looks for workers that are silent or late. Returns the members that compute more now, which need φ. */
-  tick(): Member[] {
-    const time = now();
-    // where this process itself slept, nobody else is to blame
-    const slept = this.#tickedAt !== undefined && time - this.#tickedAt > 2;
-    this.#tickedAt = time;
-    if (slept) for (const worker of this.#seen.keys()) this.#seen.set(worker, time);
+  /** Some time has gone by: others take over from workers that are silent or late. */
+  tick(now: number): Action[] {
+    const silent = this.#presence.silent(now);
+    if (!silent) return [];
     const changed = new Set<Member>();
-    for (const [worker, seenAt] of this.#seen) {
-      if (time - seenAt <= (this.#options.silence ?? 5)) continue;
-      this.#options.logger.warn(`Worker ${worker} is silent: its shards go to others`, { worker });
-      for (const member of this.leave(worker, 'silent')) changed.add(member);
+    const actions: Action[] = [];
+    for (const worker of silent) {
+      const sentence = `Worker ${worker} is silent: its shards go to others`;
+      actions.push({ type: 'say', level: 'warn', sentence, about: { worker } });
+      actions.push(...this.#remove(worker, 'silent', now, changed));
     }
-    if (!slept) for (const member of this.#relieveLate(time)) changed.add(member);
-    return [...changed].filter(({ id }) => this.has(id));
+    actions.push(...this.#relieveLate(now, changed));
+    return [...actions, ...this.#tell(changed)];
   }
 
-  #relieveLate(time: number): Member[] {
-    const late = this.#deadlines
-      .late(time)
-      .map((worker) => this.#roster.get(worker))
-      .filter((member) => member !== undefined)
-      .filter((member) => this.#misses(member));
+  #relieveLate(now: number, changed: Set<Member>): Action[] {
+    const late = this.#expectations.late(this.members, now);
     const others = this.members.filter((member) => !late.includes(member));
     if (others.length === 0) return [];
-    const changed = new Set<Member>();
+    const actions: Action[] = [];
     for (const member of late) {
-      this.#options.logger.warn(`Worker ${member.id} is late: its shards go to others`, { worker: member.id });
+      const { id: worker } = member;
+      const sentence = `Worker ${worker} is late: its shards go to others`;
       member.weight = Math.max(member.weight / 2, member.threads * LEAST_WEIGHT);
-      for (const other of this.#roster.relieve(member.id, others)) changed.add(other);
-      this.#sendOrder(member);
-      this.#deadlines.forget(member.id);
-      this.#options.onReassigned?.(member.id, 'late');
+      this.#moved(this.#roster.relieve(worker, others), now, changed);
+      this.#expectations.forget(worker);
+      actions.push({ type: 'say', level: 'warn', sentence, about: { worker } }, this.#order(member), {
+        type: 'tell-reassigned',
+        worker,
+        why: 'late',
+      });
     }
-    this.#reorder([...changed]);
-    for (const member of this.#assignCopies()) changed.add(member);
-    return [...changed];
+    this.#assignCopies(changed);
+    return actions;
   }
 
-  /** Whether a member's part of the open round is not complete. */
-  #misses({ ranges }: Member): boolean {
-    const round = this.#round;
-    return round !== undefined && ranges.some((range) => shardsOf(range).some((shard) => !round.has(shard)));
+  /** Gives what a worker had to others, which are added to those that have changed. */
+  #remove(worker: string, why: Reassignment, now: number, changed: Set<Member>): Action[] {
+    const had = sizeOf(this.#roster.get(worker)?.ranges ?? []);
+    this.#moved(this.#roster.remove(worker), now, changed);
+    this.#presence.forget(worker);
+    this.#expectations.forget(worker);
+    this.#assignCopies(changed);
+    return had > 0 ? [{ type: 'tell-reassigned', worker, why }] : [];
   }
 
-  #reorder(members: readonly Member[]): void {
+  /** Members have more to do in the middle of an episode. */
+  #moved(members: readonly Member[], now: number, changed: Set<Member>): void {
     for (const member of members) {
-      this.#sendOrder(member);
-      this.#expect(member, true);
+      this.#expectations.expect(member, now, true);
+      changed.add(member);
     }
   }
 
-  /** Shares the copies out anew, as far as those who computed them cannot any more. Returns the members with other ones. */
-  #assignCopies(): Member[] {
-    const changed = this.#copies.assign(this.members);
-    for (const member of changed) this.#sendOrder(member);
+  /** Shares the copies out anew, as far as those who computed them cannot any more. */
+  #assignCopies(changed: Set<Member>): Set<Member> {
+    for (const member of this.#copies.assign(this.members)) changed.add(member);
     return changed;
   }
 
-  /** Starts the clock of a member's part of the open round. */
-  #expect({ id, ranges, threads }: Member, replaying = false): void {
-    const shards = sizeOf(ranges);
-    if (!this.#round || shards === 0) return;
-    const replays = replaying ? this.#longestReplay(this.#round.number, ranges) : 0;
-    this.#outstanding.set(id, shards);
-    this.#deadlines.ordered(id, Math.ceil(shards / threads) * (1 + replays), !replaying, now());
+  /** Orders for members that compute other things now, and the φ that starts them. */
+  #tell(changed: Iterable<Member>): Action[] {
+    const members = [...changed].filter((member) => this.#roster.get(member.id) === member);
+    const orders = members.map((member) => this.#order(member));
+    const phi = this.#phi;
+    if (!phi) return orders;
+    return [...orders, ...members.map(({ id }): Action => ({ type: 'send', worker: id, message: phi }))];
   }
 
-  /** Windows before this one, of the shard that has the most. */
-  #longestReplay(round: number, ranges: readonly ShardRange[]): number {
-    const windows = ranges.flatMap(shardsOf).map((shard) => this.#timeline!.placeOf(round, shard).window);
-    return Math.max(...windows);
-  }
-
-  #sendOrder({ id, ranges, copies }: Member): void {
-    const round = this.#round?.number ?? 0;
-    this.#options.bus.toWorker(id, { type: 'order', term: this.#term, round, ranges, copies });
+  #order({ id, ranges, copies }: Member): Action {
+    const message = { type: 'order', term: this.#term, round: this.#round, ranges, copies } as const;
+    return { type: 'send', worker: id, message };
   }
 }
 
-function shardsOf({ first, end }: ShardRange): number[] {
-  return Array.from({ length: end - first }, (_, index) => first + index);
-}
-
-/** Seconds of a clock that only goes forward. */
-function now(): number {
-  return performance.now() / 1000;
+function refusal(worker: string, reason: string): Action {
+  return { type: 'send', worker, message: { type: 'refuse', worker, reason } };
 }

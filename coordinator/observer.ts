@@ -1,13 +1,13 @@
 /** What a run tells about itself as it goes. */
 import type { JournalRecord } from '../shared/journal/journal.js';
 import type { NodePlace } from '../shared/sum-tree.js';
+import type { Reassignment } from './actions.js';
 import type { Scores } from './evaluation.js';
 import type { LearnerState } from './learner.js';
-import type { Reassignment } from './membership.js';
 
 export interface RunObserver {
   /** A round of the journal is applied again, before the run goes on. */
-  recovered?(record: JournalRecord, gradientNorm: number): void;
+  recovered?(record: JournalRecord, metaGradientNorm: number): void;
   /** The run starts, or goes on, after this round. */
   started?(round: number, term: number): void;
   planned?(rounds: number): void;
@@ -26,7 +26,8 @@ export interface RunObserver {
 
 /** What is known of a round beside its record. */
 export interface RoundMeasures {
-  gradientNorm: number;
+  /** Of the average, before it is clipped. */
+  metaGradientNorm: number;
   /** From φ's broadcast to the complete sum. */
   seconds: number;
   /** Of the coordinator's own work in the round. */

@@ -1,23 +1,22 @@
 /**
- * The optimizer of φ, as transformations of a gradient that compose (the idea of optax): each takes a vector and its own
- * state, and gives a vector and the next state. Everything is float64; vectors are short.
+ * The optimizer of φ, as transformations that compose (the idea of optax): each takes a vector, the first one the
+ * meta-gradient, and its own state, and gives a vector and the next state. Everything is float64; vectors are short.
  */
 
 /** One step of a chain. */
 export interface Transform<State> {
   init(length: number): State;
   /** `round` counts from 1. Neither argument is written to. */
-  update(gradient: Float64Array, state: State, round: number): { updates: Float64Array; state: State };
+  update(updates: Float64Array, state: State, round: number): { updates: Float64Array; state: State };
 }
 
-/** Scales a gradient whose Euclidean norm is above `norm` down to it (Pascanu et al. 2013). */
+/** Scales a vector whose Euclidean norm is above `norm` down to it (Pascanu et al. 2013). */
 export function clipByGlobalNorm(norm: number): Transform<null> {
   return {
     init: () => null,
-    update(gradient) {
-      const length = globalNorm(gradient);
-      if (length <= norm) return { updates: gradient, state: null };
-      return { updates: scaled(gradient, norm / length), state: null };
+    update(updates) {
+      const length = globalNorm(updates);
+      return { updates: length <= norm ? updates : scaled(updates, norm / length), state: null };
     },
   };
 }
@@ -55,17 +54,17 @@ export function scaleByAdam({
 }): Transform<AdamState> {
   return {
     init: (length) => ({ mean: new Float64Array(length), square: new Float64Array(length), power1: 1, power2: 1 }),
-    update(gradient, state) {
+    update(metaGradient, state) {
       const power1 = state.power1 * beta1;
       const power2 = state.power2 * beta2;
-      const mean = new Float64Array(gradient.length);
-      const square = new Float64Array(gradient.length);
-      const updates = new Float64Array(gradient.length);
+      const mean = new Float64Array(metaGradient.length);
+      const square = new Float64Array(metaGradient.length);
+      const updates = new Float64Array(metaGradient.length);
       const { mean: oldMean, square: oldSquare } = state;
       const correction1 = 1 / (1 - power1);
       const correction2 = 1 / (1 - power2);
-      for (let i = 0; i < gradient.length; i++) {
-        const g = gradient[i]!;
+      for (let i = 0; i < metaGradient.length; i++) {
+        const g = metaGradient[i]!;
         const m = beta1 * oldMean[i]! + (1 - beta1) * g;
         const v = beta2 * oldSquare[i]! + (1 - beta2) * g * g;
         mean[i] = m;
@@ -77,23 +76,30 @@ export function scaleByAdam({
   };
 }
 
-/** −rate(round)·gradient: descent. */
+/** −rate(round)·updates: descent. */
 export function scaleByRate(rate: (round: number) => number): Transform<null> {
   return {
     init: () => null,
-    update: (gradient, _state, round) => ({ updates: scaled(gradient, -rate(round)), state: null }),
+    update: (updates, _state, round) => ({ updates: scaled(updates, -rate(round)), state: null }),
   };
 }
 
-/** One transformation after the other. */
-export function chain<A, B, C>(a: Transform<A>, b: Transform<B>, c: Transform<C>): Transform<[A, B, C]> {
+/** One transformation after the other, each with its own state (the idea of optax's `chain`). */
+export function chain<States extends readonly unknown[]>(
+  ...transforms: { readonly [Place in keyof States]: Transform<States[Place]> }
+): Transform<States> {
+  // a mapped tuple type is an array only once `States` is known
+  const all = transforms as readonly Transform<unknown>[];
   return {
-    init: (length) => [a.init(length), b.init(length), c.init(length)],
-    update(gradient, [stateA, stateB, stateC], round) {
-      const afterA = a.update(gradient, stateA, round);
-      const afterB = b.update(afterA.updates, stateB, round);
-      const afterC = c.update(afterB.updates, stateC, round);
-      return { updates: afterC.updates, state: [afterA.state, afterB.state, afterC.state] };
+    init: (length) => all.map((transform) => transform.init(length)) as unknown as States,
+    update(metaGradient, states, round) {
+      let updates = metaGradient;
+      const next = all.map((transform, place) => {
+        const step = transform.update(updates, states[place], round);
+        updates = step.updates;
+        return step.state;
+      });
+      return { updates, state: next as unknown as States };
     },
   };
 }

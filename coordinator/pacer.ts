@@ -1,4 +1,4 @@
-/** Decides, once, how many rounds a run has. */
+/** Decides, once, how many rounds a run has. Times are in milliseconds, of a clock that only goes forward. */
 import type { OuterConfig } from '../shared/config.js';
 import type { LearnerState } from './learner.js';
 import { leastPlan } from './schedule.js';
@@ -16,43 +16,40 @@ const MOST_SECONDS = 45;
 export class Pacer {
   readonly #goal: Goal;
   readonly #outer: OuterConfig;
-  readonly #now: () => number;
   readonly #startedAt: number;
   readonly #measuring: number;
   #firstRound: number | undefined;
   #mark: { at: number; round: number } | undefined;
 
-  /** @param now the clock, in milliseconds */
-  constructor(goal: Goal, outer: OuterConfig, now: () => number) {
+  /** @param now when the run starts, or goes on */
+  constructor(goal: Goal, outer: OuterConfig, now: number) {
     this.#goal = goal;
     this.#outer = outer;
-    this.#now = now;
-    this.#startedAt = now();
+    this.#startedAt = now;
     this.#measuring = 'seconds' in goal ? 1000 * Math.min(MOST_SECONDS, MEASURED * goal.seconds) : 0;
   }
 
   /** Whether the run has all its rounds. */
-  reached({ round, plannedRounds }: LearnerState): boolean {
+  reached({ round, plannedRounds }: Pick<LearnerState, 'round' | 'plannedRounds'>): boolean {
     if ('seconds' in this.#goal) return round >= (plannedRounds ?? Number.POSITIVE_INFINITY);
     const { rounds, until = rounds } = this.#goal;
     return round >= Math.min(rounds, until);
   }
 
   /** The plan, at the first round whose close can decide it; called at the close of every round until it is there. */
-  plan({ round }: LearnerState): number | undefined {
+  plan({ round }: Pick<LearnerState, 'round'>, now: number): number | undefined {
     if ('rounds' in this.#goal) {
       // a timed run that was stopped before its plan has had the peak rate so far
       return round === 0 ? this.#goal.rounds : Math.max(this.#goal.rounds, leastPlan(round + 1, this.#outer));
     }
-    const at = this.#now();
     this.#firstRound ??= round;
     // the first quarter is left out: engines are still being compiled
-    if (at - this.#startedAt < this.#measuring / 4) return undefined;
-    this.#mark ??= { at, round };
-    if (at - this.#startedAt < this.#measuring || round === this.#mark.round) return undefined;
-    const roundsPerMs = (round - this.#mark.round) / (at - this.#mark.at);
+    if (now - this.#startedAt < this.#measuring / 4) return undefined;
+    this.#mark ??= { at: now, round };
+    if (now - this.#startedAt < this.#measuring || round === this.#mark.round) return undefined;
+    const roundsPerMs = (round - this.#mark.round) / (now - this.#mark.at);
     // what a resumed run did before is taken to have had this pace
-    const spent = at - this.#startedAt + this.#firstRound / roundsPerMs;
+    const spent = now - this.#startedAt + this.#firstRound / roundsPerMs;
     const rounds = round + Math.round(roundsPerMs * (1000 * this.#goal.seconds - spent));
     return Math.max(rounds, leastPlan(round + 1, this.#outer));
   }

@@ -25,7 +25,7 @@ export async function recover(
   checkpoints: readonly Checkpoint[],
   phi: Float64Array,
   config: RunConfig,
-  onRound?: (record: JournalRecord, gradientNorm: number) => void,
+  onRound?: (record: JournalRecord, metaGradientNorm: number) => void,
   start: LearnerState = initialLearner(phi, config),
 ): Promise<Recovered> {
   if (journal.last < 0) {
@@ -46,7 +46,7 @@ export async function recover(
     const applied = learn(state, record, config, record.term);
     state = applied.state;
     compare(state, record);
-    onRound?.(record, applied.gradientNorm);
+    onRound?.(record, applied.metaGradientNorm);
     term = Math.max(term, record.term);
   }
   term = Math.max(term, (await journal.read(journal.last)).term);

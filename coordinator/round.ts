@@ -1,6 +1,5 @@
 /** A round that is being computed: which part of its sum is here, and what workers say of its nodes. */
 import { hashOfNode } from '../shared/double-computation.js';
-import { allFinite } from '../shared/finite.js';
 import { coverage, type NodePlace, SumTree, type TreeNode } from '../shared/sum-tree.js';
 import type { Votes } from './votes.js';
 
@@ -22,43 +21,22 @@ export interface Arrival {
 
 export class OpenRound {
   readonly number: number;
-  readonly startedAt: number;
   readonly #shards: number;
-  readonly #length: number;
   #tree: SumTree;
   /** What came, by the shards that it covers: nodes without a right child have several names. */
   readonly #received = new Map<string, Received[]>();
   /** Hashes that came without their node, by the same key and by worker. */
   readonly #hashes = new Map<string, Map<string, string>>();
+  /** Windows that were computed again for what is in the sum. */
   replayed = 0;
   /** Whether its sum has been taken. What comes after that is still compared. */
   closed = false;
 
-  /** @param length of φ; @param startedAt in milliseconds, for the pace alone */
-  constructor(number: number, shards: number, length: number, startedAt: number) {
+  /** @param shards S */
+  constructor(number: number, shards: number) {
     this.number = number;
-    this.startedAt = startedAt;
     this.#shards = shards;
     this.#tree = new SumTree(shards);
-    this.#length = length;
-  }
-
-  /** What is wrong with a node, if anything. */
-  checkNode({ level, index, metaGradient, healthy, problems, loss, finalLoss }: TreeNode): string | undefined {
-    const task = `its result for round ${this.number}`;
-    const { first, end } = coverage({ level, index }, this.#shards);
-    const counts = [level, index, healthy, problems];
-    if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0) || first >= end || healthy > problems) {
-      return `${task} must be of a node over shards 0 to ${this.#shards - 1}, got level ${level}, index ${index}`;
-    }
-    if (metaGradient.length !== this.#length) {
-      return `${task} must have ${this.#length} entries, got ${metaGradient.length}`;
-    }
-    // a worker sends zeros for a shard that went bad, and keeps apart what overflows when it is added
-    if (![loss, finalLoss].every(Number.isFinite) || !allFinite(metaGradient)) {
-      return `${task}, node ${level}/${index}, must be finite`;
-    }
-    return undefined;
   }
 
   /** Takes a node. What is in the sum already changes nothing, and is compared. */

@@ -24,9 +24,13 @@ export class InconsistencyError extends LoptError {
   override readonly name = 'InconsistencyError';
 }
 
-/** The text of anything thrown, for a sentence of ours. */
+/** The most characters of a sentence that a message of the bus carries. */
+export const LONGEST_SENTENCE = 4096;
+
+/** The text of anything thrown, for a sentence of ours; what no message could carry is cut off. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  return text.length <= LONGEST_SENTENCE ? text : `${text.slice(0, LONGEST_SENTENCE - 1)}…`;
 }
 
 /** A journal that cannot be read or appended to. */

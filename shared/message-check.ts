@@ -1,8 +1,9 @@
-/** Checks every message that comes from outside the process: its shape, its sizes, and that it belongs to the run. */
+/** Checks every message at the edge of a bus: its shape, its sizes, and that it belongs to the run. */
 import { architectureShape } from './architectures/registry.js';
 import { canonicalJson } from './canonical-json.js';
 import { combinationFault } from './combination.js';
 import { digestOf, type ForkPoint, type OuterConfig, type RunConfig } from './config.js';
+import { LONGEST_SENTENCE } from './errors.js';
 import { estimatorShape } from './estimators/registry.js';
 import type {
   AnnounceMessage,
@@ -45,7 +46,7 @@ const MOST_STAGES = 64;
 
 const digest = text(64, /^[0-9a-f]{64}$/);
 const id = text(64, /^[A-Za-z0-9_-]+$/);
-const sentence = text(4096);
+const sentence = text(LONGEST_SENTENCE);
 const count = integer(0);
 const counting = integer(1);
 
@@ -325,13 +326,13 @@ function toWorkerShape(sizes: Sizes): Shape<ToWorker> {
 
 /** Checks the messages of one run. Sizes are exact once its configuration is known. */
 export class MessageChecker {
-  readonly #run: string;
+  readonly #run: string | undefined;
   #digest: string | undefined;
   #toCoordinator: Shape<ToCoordinator>;
   #toWorker: Shape<ToWorker>;
 
-  /** @param config of the run; a worker learns it from the announcement */
-  constructor(run: string, config?: RunConfig) {
+  /** @param run whose announcements count; by default any run's @param config of the run; else the announcement's */
+  constructor(run?: string, config?: RunConfig) {
     this.#run = run;
     const sizes = config ? sizesOf(config) : ANY_SIZES;
     this.#digest = config && digestOf(config);
@@ -348,7 +349,8 @@ export class MessageChecker {
   toWorker(value: unknown): ToWorker {
     const message = this.#toWorker(value, 'message');
     if (message.type === 'announce') {
-      if (message.run !== this.#run) throw shapeError('message.run', JSON.stringify(this.#run), message.run);
+      const isOurs = this.#run === undefined || message.run === this.#run;
+      if (!isOurs) throw shapeError('message.run', JSON.stringify(this.#run), message.run);
       this.#learn(message);
     }
     return message;

@@ -12,7 +12,7 @@ export interface RoundRow {
   healthy: number;
   problems: number;
   learningRate: number;
-  /** Of the average, before it is clipped. */
+  /** Norm of the meta-gradient: of the average, before it is clipped. The name in the files is older than the word. */
   gradientNorm: number;
   skipped: boolean;
   /** From φ's broadcast to the complete sum. Null, as what follows, where the row was made from the journal. */
@@ -57,8 +57,8 @@ export class RunReport implements RunObserver {
     this.#files = files.map((file) => ({ file, evaluations: new Set() }));
   }
 
-  recovered(record: JournalRecord, gradientNorm: number): void {
-    this.#recovered.push(rowOf(record, gradientNorm));
+  recovered(record: JournalRecord, metaGradientNorm: number): void {
+    this.#recovered.push(rowOf(record, metaGradientNorm));
   }
 
   started(round: number, term: number): void {
@@ -71,8 +71,8 @@ export class RunReport implements RunObserver {
     this.#recovered = [];
   }
 
-  round(record: JournalRecord, { gradientNorm, ...measures }: RoundMeasures): void {
-    const row = rowOf(record, gradientNorm, measures);
+  round(record: JournalRecord, { metaGradientNorm, ...measures }: RoundMeasures): void {
+    const row = rowOf(record, metaGradientNorm, measures);
     for (const { file } of this.#files) file.round(row);
   }
 
@@ -93,8 +93,8 @@ export class RunReport implements RunObserver {
 
 function rowOf(
   { round, healthy, problems, loss, finalLoss, learningRate, skipped }: JournalRecord,
-  gradientNorm: number,
-  measures?: Omit<RoundMeasures, 'gradientNorm'>,
+  metaGradientNorm: number,
+  measures?: Omit<RoundMeasures, 'metaGradientNorm'>,
 ): RoundRow {
   const mean = (sum: number) => (healthy > 0 ? sum / healthy : null);
   return {
@@ -104,7 +104,7 @@ function rowOf(
     healthy,
     problems,
     learningRate,
-    gradientNorm,
+    gradientNorm: metaGradientNorm,
     skipped,
     seconds: measures?.seconds ?? null,
     workers: measures?.workers ?? null,

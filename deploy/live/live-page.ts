@@ -1,8 +1,8 @@
 /** The live page of a run: `--ui`. A thread of its own serves and draws it; this side says how the run is doing. */
 import type { Worker } from 'node:worker_threads';
+import type { Reassignment } from '../../coordinator/actions.js';
 import type { Scores } from '../../coordinator/evaluation.js';
 import type { LearnerState } from '../../coordinator/learner.js';
-import type { Reassignment } from '../../coordinator/membership.js';
 import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
 import { counted } from '../../coordinator/report/numbers.js';
 import type { Member } from '../../coordinator/roster.js';

@@ -135,7 +135,7 @@ export class CoordinatorMetrics implements RunObserver {
     this.#replayed.inc(labels, measures.replayed);
     this.#duplicates.inc(labels, measures.duplicates);
     this.#rate.set(labels, record.learningRate);
-    this.#norm.set(labels, measures.gradientNorm);
+    this.#norm.set(labels, measures.metaGradientNorm);
     this.#bad.set(labels, record.problems - record.healthy);
     this.#metaLoss.add(record);
     if (this.#metaLoss.last !== undefined) this.#loss.set(labels, this.#metaLoss.last);

@@ -1,7 +1,7 @@
 /** What a run's log says as it goes: a record now and then, with its figures as fields. */
 
+import type { Reassignment } from '../../coordinator/actions.js';
 import type { Scores } from '../../coordinator/evaluation.js';
-import type { Reassignment } from '../../coordinator/membership.js';
 import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
 import type { Logger } from '../../shared/logger.js';

@@ -8,6 +8,12 @@ export type Unsubscribe = () => void;
  * Messages never arrive within the call that sent them, and they arrive as they were sent: whoever sends an array no
  * longer writes to it. What nobody subscribes to is lost, and so is what is sent while a bus is cut off.
  *
+ * What a handler is given has been checked, once, by the bus: it is a message, of the right sizes and finite, and whoever
+ * handles it trusts that. What is not never arrives, and the next one does. A bus that is open to strangers checks what
+ * comes in, drops it and says so now and then; within one process a bus checks what is sent, and throws ShapeError in that
+ * call, to the one who made the mistake. Sizes are those of the run once the bus knows its configuration. That a message
+ * belongs to a round, or comes from a member, is its handler's to decide.
+ *
  * Those of one sender arrive in order or not at all; only a worker's results, evaluations and goodbye, which keep their
  * order among themselves, may be overtaken by its hello and heartbeats.
  */

@@ -1,30 +1,39 @@
 /** The bus within one process: the embedded default. */
+import { MessageChecker } from '../message-check.js';
 import type { ToCoordinator, ToWorker } from '../messages.js';
 import type { Bus, Unsubscribe } from './bus.js';
 import { Handlers } from './handlers.js';
 
-/** Delivers messages in the microtask after the one that sent them, without copying. It is never cut off. */
+/**
+ * Delivers messages in the microtask after the one that sent them, arrays without copying. It is never cut off. A message
+ * is checked in the call that sends it, which throws ShapeError: what is wrong with it is the sender's doing, and the
+ * sender is here to be told. The sizes of a run are known from its announcement on, which comes before all else.
+ */
 export class MemoryBus implements Bus {
+  readonly #checker = new MessageChecker();
   readonly #coordinator = new Handlers<ToCoordinator>();
   readonly #workers = new Map<string, Handlers<ToWorker>>();
   readonly #unreachable = new Handlers<string>();
   #closed = false;
 
   toCoordinator(message: ToCoordinator): void {
-    this.#later(() => this.#coordinator.call(message));
+    const checked = this.#checker.toCoordinator(message);
+    this.#later(() => this.#coordinator.call(checked));
   }
 
   toWorker(worker: string, message: ToWorker): void {
+    const checked = this.#checker.toWorker(message);
     this.#later(() => {
       const handlers = this.#workers.get(worker);
-      if (handlers) handlers.call(message);
+      if (handlers) handlers.call(checked);
       else this.#unreachable.call(worker);
     });
   }
 
   toAllWorkers(message: ToWorker): void {
+    const checked = this.#checker.toWorker(message);
     this.#later(() => {
-      for (const handlers of [...this.#workers.values()]) handlers.call(message);
+      for (const handlers of [...this.#workers.values()]) handlers.call(checked);
     });
   }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Bus } from '../../shared/bus/bus.js';
+import { digestOf, type RunConfig } from '../../shared/config.js';
 import type {
   EvaluationMessage,
   HeartbeatMessage,
@@ -11,12 +12,17 @@ import type {
   ToCoordinator,
   ToWorker,
 } from '../../shared/messages.js';
+import { phiLength } from '../../shared/phi.js';
+import { ShapeError } from '../../shared/shape.js';
 import { resultOf } from '../fixtures/messages.js';
+import { runConfig } from '../fixtures/run-config.js';
 
 /** The two ends of one bus, on which nobody else speaks; the same object where they are in one process. */
 export interface BusEnds {
   coordinator: Bus;
   workers: Bus;
+  /** The name of the run that they speak of. */
+  run: string;
   /** Resolves when everything that was sent before has been delivered, and every subscription holds. */
   settle(): Promise<void>;
 }
@@ -26,7 +32,8 @@ export interface BusUnderTest {
   name: string;
   /** Why the suite cannot run here. */
   skip?: string | false;
-  create(test: TestContext): Promise<BusEnds>;
+  /** @param config what the coordinator's end knows of the run, as in a run it does */
+  create(test: TestContext, config?: RunConfig): Promise<BusEnds>;
 }
 
 function heartbeat(worker: string, incarnation: number): HeartbeatMessage {
@@ -46,6 +53,15 @@ function evaluation(worker: string, chunk: number): EvaluationMessage {
   const values = Float64Array.of(1, Number.NaN, Number.POSITIVE_INFINITY, -0);
   const scores = { chunk, initial: values, sum: values.map((value) => value + 1), final: values };
   return { type: 'evaluation', worker, digest: 'd'.repeat(64), round: 4, scores };
+}
+
+/** Sends what is not as it must be: a bus may say so to the sender. */
+function sendWrongly(send: () => void): void {
+  try {
+    send();
+  } catch (error) {
+    assert.ok(error instanceof ShapeError, String(error));
+  }
 }
 
 /** The contract. */
@@ -127,6 +143,64 @@ export function testBus(under: BusUnderTest): void {
       coordinator.toAllWorkers(phi(2));
       await settle();
       assert.deepEqual(mail, { a: [order(1), phi(1), order(4), phi(2)], b: [phi(1), order(2), phi(2)] });
+    });
+
+    it('brings nothing that is not a message, whoever says it is one, and then what comes after it', async (test) => {
+      const { coordinator, workers, settle } = await under.create(test);
+      const received: ToCoordinator[] = [];
+      const mail: ToWorker[] = [];
+      coordinator.onCoordinator((message) => received.push(message));
+      workers.onWorker('a', (message) => mail.push(message));
+      await settle();
+      const result = resultOf('a', 1, 0);
+      const spoilt = resultOf('a', 1, 0).node.metaGradient.fill(Number.NaN, 3);
+      for (const wrong of [
+        { ...heartbeat('a', 1), ranges: [{ first: 3, end: 3 }] },
+        { ...heartbeat('a', 1), worker: 'a worker' },
+        { type: 'goodbye', worker: 'a', error: 5 },
+        { ...result, node: { ...result.node, metaGradient: spoilt } },
+        { ...result, node: { ...result.node, loss: Number.POSITIVE_INFINITY } },
+        { ...result, node: { ...result.node, healthy: 3 } },
+        { type: 'order' },
+      ]) {
+        sendWrongly(() => workers.toCoordinator(wrong as unknown as ToCoordinator));
+      }
+      for (const wrong of [{ ...order(1), term: 0 }, { ...phi(1), phi: spoilt }, { type: 'hello' }]) {
+        sendWrongly(() => coordinator.toWorker('a', wrong as unknown as ToWorker));
+        sendWrongly(() => coordinator.toAllWorkers(wrong as unknown as ToWorker));
+      }
+      workers.toCoordinator(result);
+      coordinator.toAllWorkers(phi(2));
+      await settle();
+      assert.deepEqual(received, [result]);
+      assert.deepEqual(mail, [phi(2)]);
+    });
+
+    it('brings only what has the sizes of the run, once that is known', async (test) => {
+      const config = runConfig();
+      const digest = digestOf(config);
+      const { coordinator, workers, run, settle } = await under.create(test, config);
+      const received: ToCoordinator[] = [];
+      const mail: ToWorker[] = [];
+      coordinator.onCoordinator((message) => received.push(message));
+      workers.onWorker('a', (message) => mail.push(message));
+      await settle();
+      const announcement = { type: 'announce', run, term: 1, round: 0, grown: [], config, digest } as const;
+      coordinator.toAllWorkers(announcement);
+      await settle();
+      const length = phiLength(config.architecture);
+      // four shards of two problems
+      for (const wrong of [resultOf('a', 1, 0, length + 1), resultOf('a', 1, 4, length)]) {
+        sendWrongly(() => workers.toCoordinator(wrong));
+      }
+      sendWrongly(() => coordinator.toAllWorkers(phi(1)));
+      sendWrongly(() => coordinator.toWorker('a', { ...order(1), ranges: [{ first: 0, end: 5 }] }));
+      const result = resultOf('a', 1, 3, length);
+      workers.toCoordinator(result);
+      coordinator.toWorker('a', order(1));
+      await settle();
+      assert.deepEqual(received, [result]);
+      assert.deepEqual(mail, [announcement, order(1)]);
     });
 
     it('delivers nothing within the call that sends', async (test) => {

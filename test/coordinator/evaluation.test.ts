@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { chunksOf, heldOutChunks, scoresOf, statisticsOf } from '../../coordinator/evaluation.js';
-import { OpenEvaluation } from '../../coordinator/held-out.js';
+import { OpenEvaluation } from '../../coordinator/open-evaluation.js';
 import type { ChunkScores } from '../../shared/messages.js';
 import { runConfig } from '../fixtures/run-config.js';
 
@@ -92,21 +92,37 @@ describe('scoresOf()', () => {
 });
 
 describe('OpenEvaluation', () => {
-  it('add() takes every chunk that was asked for once, and with as many functions as were asked for', async () => {
-    const open = new OpenEvaluation(5, new Float32Array(1), chunksOf(3, 2));
+  it('add() takes every chunk that was asked for once, and with as many functions as were asked for', () => {
+    const open = new OpenEvaluation({ round: 5, phi: new Float32Array(1), horizon: 6 }, chunksOf(3, 2), 0);
     const first = chunk(0, [
       [1, 10, 0],
       [1, 20, 0],
     ]);
-    open.add(chunk(2, [[1, 1, 1]]));
-    open.add({ ...first, chunk: 1 });
+    assert.equal(open.add(chunk(2, [[1, 1, 1]]), 1), undefined);
+    assert.equal(open.add({ ...first, chunk: 1 }, 1), undefined);
     assert.deepEqual(open.missing, chunksOf(3, 2));
-    open.add(first);
-    open.add({ ...first, sum: Float64Array.of(0, 0) });
+    assert.equal(open.add(first, 1), undefined);
+    assert.equal(open.add({ ...first, sum: Float64Array.of(0, 0) }, 1), undefined);
     assert.deepEqual(open.missing, [{ chunk: 1, count: 1 }]);
-    open.add(chunk(1, [[1, 30, 2]]));
-    const { sum, divergenceRate } = await open.scores;
+    const { sum, divergenceRate } = open.add(chunk(1, [[1, 30, 2]]), 1)!;
     assert.equal(sum.mean, 20);
     assert.equal(divergenceRate, 1 / 3);
+  });
+
+  it('isStalled() once no chunk has come for its patience, which doubles every time', () => {
+    const open = new OpenEvaluation({ round: 5, phi: new Float32Array(1), horizon: 6 }, chunksOf(3, 2), 100, 10);
+    assert.equal(open.isStalled(109.9), false);
+    open.add(chunk(1, [[1, 30, 2]]), 105);
+    assert.equal(open.isStalled(114.9), false);
+    assert.equal(open.isStalled(115), true);
+    assert.equal(open.turn, 1);
+    assert.equal(open.isStalled(134.9), false);
+    assert.equal(open.isStalled(135), true);
+    const last = chunk(0, [
+      [1, 10, 0],
+      [1, 20, 0],
+    ]);
+    open.add(last, 136);
+    assert.equal(open.isStalled(1000), false);
   });
 });

@@ -12,7 +12,7 @@ import { recordOf } from '../fixtures/records.js';
 /** Episodes of three rounds. */
 const SHAPE = { horizon: 6, unroll: 2 };
 
-const MEASURES = { gradientNorm: 1, seconds: 0.5, coordinatorSeconds: 0, workers: 1, replayed: 0, duplicates: 0 };
+const MEASURES = { metaGradientNorm: 1, seconds: 0.5, coordinatorSeconds: 0, workers: 1, replayed: 0, duplicates: 0 };
 const PHI = new Float32Array(1);
 
 function statistics(mean: number | null) {

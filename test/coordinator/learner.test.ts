@@ -41,9 +41,9 @@ describe('initialLearner() and firstRecord()', () => {
 
 describe('learn()', () => {
   it('divides the sum by the healthy problems and takes a step of Adam', () => {
-    const { state, record, gradientNorm } = learn(start(), input([8, -4, 0]), CONFIG, 3);
+    const { state, record, metaGradientNorm } = learn(start(), input([8, -4, 0]), CONFIG, 3);
     // the average is (2, −1, 0); Adam's first step is g/(|g| + ε), times the learning rate 0.01
-    assert.ok(Math.abs(gradientNorm - Math.sqrt(5)) < 1e-15);
+    assert.ok(Math.abs(metaGradientNorm - Math.sqrt(5)) < 1e-15);
     const expected = [0.1 - (0.01 * 2) / 2.5, -0.2 + 0.01 / 1.5, 1 / 3];
     expected.forEach((value, i) => {
       assert.ok(Math.abs(state.phi[i]! - value) < 1e-15);
@@ -67,9 +67,9 @@ describe('learn()', () => {
   it('clips the average, not the sum', () => {
     const config = runConfig({ outer: { ...OUTER, clip: 1 } });
     const once = learn(initialLearner(new Float64Array(2), config), input([3, 4], 5), config, 1);
-    assert.equal(once.gradientNorm, 1);
+    assert.equal(once.metaGradientNorm, 1);
     const clipped = learn(initialLearner(new Float64Array(2), config), input([30, 40], 5), config, 1);
-    assert.equal(clipped.gradientNorm, 10);
+    assert.equal(clipped.metaGradientNorm, 10);
     for (const state of [once.state, clipped.state]) {
       assert.ok(Math.abs(state.outer[1].mean[0]! - 0.1 * 0.6) < 1e-16);
       assert.ok(Math.abs(state.outer[1].mean[1]! - 0.1 * 0.8) < 1e-16);

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { chain, clipByGlobalNorm, globalNorm, scaleByAdam, scaleByRate } from '../../coordinator/outer-optimizer.js';
+import {
+  type AdamState,
+  chain,
+  clipByGlobalNorm,
+  globalNorm,
+  scaleByAdam,
+  scaleByRate,
+} from '../../coordinator/outer-optimizer.js';
 
 function assertClose(actual: ArrayLike<number>, expected: readonly number[], tolerance = 1e-14): void {
   assert.equal(actual.length, expected.length);
@@ -78,5 +85,23 @@ describe('chain()', () => {
     assertClose(first.state[1].mean, [1.5, 2]);
     const second = all.update(Float64Array.of(0, 0), first.state, 2);
     assertClose(second.state[1].mean, [0.75, 1]);
+  });
+
+  it('takes any number of transformations, in their order, and keeps the type of every state', () => {
+    const halve = scaleByRate(() => -0.5);
+    const none = chain();
+    assert.deepEqual(none.update(Float64Array.of(3, -4), none.init(2), 1), {
+      updates: Float64Array.of(3, -4),
+      state: [],
+    });
+    // clipped to (0.6, 0.8) and halved, or halved to (1.5, 2) and clipped
+    assertClose(chain(clipByGlobalNorm(1), halve).update(Float64Array.of(3, 4), [null, null], 1).updates, [0.3, 0.4]);
+    assertClose(chain(halve, clipByGlobalNorm(1)).update(Float64Array.of(3, 4), [null, null], 1).updates, [0.6, 0.8]);
+    const four = chain(halve, scaleByAdam({ beta1: 0.5, beta2: 0.75, epsilon: 0 }), halve, halve);
+    const { updates, state } = four.update(Float64Array.of(30, -40), four.init(2), 1);
+    const moments: AdamState = state[1];
+    assertClose(moments.mean, [7.5, -10]);
+    // Adam's first step without ε is the sign
+    assertClose(updates, [0.25, -0.25]);
   });
 });

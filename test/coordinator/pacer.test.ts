@@ -12,11 +12,9 @@ function at(round: number, plannedRounds: number | null = null): LearnerState {
 /** Closes rounds `first` + 1, … at these times, in milliseconds after the start, until there is a plan. */
 function planAfter(goal: Goal, times: readonly number[], first = 0): { plan: number | undefined; closed: number } {
   const start = 123_456.5;
-  let now = start;
-  const pacer = new Pacer(goal, OUTER, () => now);
+  const pacer = new Pacer(goal, OUTER, start);
   for (const [index, time] of times.entries()) {
-    now = start + time;
-    const plan = pacer.plan(at(first + index));
+    const plan = pacer.plan(at(first + index), start + time);
     if (plan !== undefined) return { plan, closed: first + index };
   }
   return { plan: undefined, closed: first + times.length };
@@ -76,12 +74,12 @@ describe('Pacer', () => {
   });
 
   it('reached() follows the rounds that were asked for, or else the plan', () => {
-    const byRounds = new Pacer({ rounds: 10 }, OUTER, () => 0);
+    const byRounds = new Pacer({ rounds: 10 }, OUTER, 0);
     assert.deepEqual(
       [9, 10, 11].map((round) => byRounds.reached(at(round, 5))),
       [false, true, true],
     );
-    const bySeconds = new Pacer({ seconds: 10 }, OUTER, () => 0);
+    const bySeconds = new Pacer({ seconds: 10 }, OUTER, 0);
     assert.deepEqual(
       [9, 10].map((round) => bySeconds.reached(at(round, 10))),
       [false, true],

@@ -99,8 +99,8 @@ describe('recover()', () => {
       told.push([record.round, norm]);
     });
     const expected = [10, 11, 12, 13].map((round) => {
-      const { gradientNorm } = learn(states[round - 1]!, sumOf(round), CONFIG, 1);
-      return [round, gradientNorm];
+      const { metaGradientNorm } = learn(states[round - 1]!, sumOf(round), CONFIG, 1);
+      return [round, metaGradientNorm];
     });
     assert.deepEqual(told, expected);
   });

@@ -16,7 +16,7 @@ import { recordOf } from '../fixtures/records.js';
 
 const NETWORK: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1 };
 const MEASURES: RoundMeasures = {
-  gradientNorm: 2,
+  metaGradientNorm: 2,
   seconds: 0.5,
   coordinatorSeconds: 0.1,
   workers: 3,

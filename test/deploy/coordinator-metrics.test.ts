@@ -16,7 +16,7 @@ import { runConfig } from '../fixtures/run-config.js';
 
 const RUN = { run: 'demo' };
 const MEASURES: RoundMeasures = {
-  gradientNorm: 0.5,
+  metaGradientNorm: 0.5,
   seconds: 0.02,
   coordinatorSeconds: 0.001,
   workers: 2,
@@ -91,7 +91,7 @@ describe('CoordinatorMetrics of a run', () => {
     assert.equal(sampleOf(families, 'lopt_held_out_loss', { ...RUN, statistic: 'final' }), final);
     const { record, measures } = rounds.at(-1)!;
     assert.equal(sampleOf(families, 'lopt_learning_rate', RUN), record.learningRate);
-    assert.equal(sampleOf(families, 'lopt_gradient_norm', RUN), measures.gradientNorm);
+    assert.equal(sampleOf(families, 'lopt_gradient_norm', RUN), measures.metaGradientNorm);
   });
 
   it('says what runs', () => {

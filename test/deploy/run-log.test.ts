@@ -47,7 +47,7 @@ describe('RunLog', () => {
       everySeconds: 10,
       now: () => time,
     });
-    const measures = { gradientNorm: 1, seconds: 1, coordinatorSeconds: 0, workers: 3, replayed: 2, duplicates: 0 };
+    const measures = { metaGradientNorm: 1, seconds: 1, coordinatorSeconds: 0, workers: 3, replayed: 2, duplicates: 0 };
     log.started(3, 2);
     log.planned(40);
     for (const round of [4, 5, 6, 7, 8]) {

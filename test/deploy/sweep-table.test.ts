@@ -13,7 +13,7 @@ const PLAN = {
 } as const;
 
 const MEASURES: RoundMeasures = {
-  gradientNorm: 1,
+  metaGradientNorm: 1,
   seconds: 1,
   coordinatorSeconds: 0,
   workers: 2,

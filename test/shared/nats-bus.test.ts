@@ -3,6 +3,7 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { encodePacket } from '../../shared/bus/packet.js';
 import { encode } from '../../shared/codec.js';
+import type { RunConfig } from '../../shared/config.js';
 import { type Logger, silentLogger } from '../../shared/logger.js';
 import { PROTOCOL, type ToCoordinator, type ToWorker } from '../../shared/messages.js';
 import type { NatsLink } from '../../shared/nats/link.js';
@@ -20,25 +21,26 @@ after(() => server?.remove());
 let runs = 0;
 
 /** The two ends of the bus of a new run, each over a link of its own. */
-async function ends(test: TestContext, at: TestServer, logger: Logger = silentLogger) {
+async function ends(test: TestContext, at: TestServer, logger: Logger = silentLogger, config?: RunConfig) {
   runs += 1;
-  const subjects = runSubjects(`run-${runs}`);
-  const open = async () => {
+  const run = `run-${runs}`;
+  const subjects = runSubjects(run);
+  const open = async (known: { config?: RunConfig } = {}) => {
     const link = await connectTo(test, at, { logger });
-    return { link, bus: new NatsBus({ link, subjects, logger, drainMs: 0 }) };
+    return { link, bus: new NatsBus({ link, subjects, logger, drainMs: 0, ...known }) };
   };
   const [{ link: coordinatorLink, bus: coordinator }, { link: workersLink, bus: workers }] = [
-    await open(),
+    await open(config ? { config } : {}),
     await open(),
   ];
   const settle = async () => {
     // what one side has flushed lies before the answer to the other side's next flush
     for (const side of [coordinator, workers, coordinator, workers]) await side.flush();
   };
-  return { subjects, coordinator, coordinatorLink, workers, workersLink, settle, open };
+  return { run, subjects, coordinator, coordinatorLink, workers, workersLink, settle, open };
 }
 
-testBus({ name: 'NATS', skip: WITHOUT_NATS, create: (test) => ends(test, server!) });
+testBus({ name: 'NATS', skip: WITHOUT_NATS, create: (test, config) => ends(test, server!, silentLogger, config) });
 
 function received(bus: NatsBus): ToCoordinator[] {
   const messages: ToCoordinator[] = [];

@@ -1,6 +1,6 @@
 /** The live page of a sweep: `--ui`. A thread of its own serves and draws it; this side says how the trials are doing. */
 import type { Worker } from 'node:worker_threads';
-import type { Reassignment } from '../../../coordinator/membership.js';
+import type { Reassignment } from '../../../coordinator/actions.js';
 import type { RunObserver } from '../../../coordinator/observer.js';
 import type { SweepPlan } from '../../../coordinator/population/plan.js';
 import type { Decision } from '../../../coordinator/population/schedulers/scheduler.js';

@@ -1,0 +1,296 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { Dispatcher, type DispatcherOptions } from '../../coordinator/dispatcher.js';
+import { hashOfNode } from '../../shared/double-computation.js';
+import type { ResultMessage, VoteMessage } from '../../shared/messages.js';
+import { evaluation, heartbeat, hello, inShort } from '../fixtures/actions.js';
+import { runConfig } from '../fixtures/run-config.js';
+
+/** Four shards, episodes of two windows, and evaluations of four chunks of two functions. */
+const CONFIG = runConfig({ shards: 4 });
+const DIGEST = 'd'.repeat(64);
+const NOW = 20;
+
+/** The leaf of a shard, whose bits are those of a value. */
+function result(worker: string, round: number, shard: number, value = shard, replayed = 0): ResultMessage {
+  const sums = { metaGradient: Float32Array.of(value), loss: value, finalLoss: value, healthy: 2, problems: 2 };
+  return { type: 'result', worker, digest: DIGEST, round, node: { level: 0, index: shard, ...sums }, replayed };
+}
+
+function vote(worker: string, round: number, shard: number, value = shard): VoteMessage {
+  const { node } = result(worker, round, shard, value);
+  const hash = hashOfNode(node);
+  return { type: 'vote', worker, digest: DIGEST, round, node: { level: 0, index: shard }, hash };
+}
+
+describe('Dispatcher', () => {
+  let dispatcher: Dispatcher;
+
+  /** A run that goes on from φ_4. */
+  function start(options: Partial<DispatcherOptions> = {}): void {
+    const state = { round: 4, grown: [], fingerprint: null };
+    dispatcher = new Dispatcher({
+      run: 'r',
+      config: CONFIG,
+      digest: DIGEST,
+      term: 3,
+      state,
+      doubledShare: 0,
+      ...options,
+    });
+  }
+
+  function join(...workers: string[]): void {
+    for (const worker of workers) dispatcher.receive(hello(worker, DIGEST), NOW);
+  }
+
+  function open(round: number): string[] {
+    return inShort(dispatcher.open({ round: round - 1, grown: [], phi: Float64Array.of(0.1) }, NOW));
+  }
+
+  function receive(...messages: Parameters<Dispatcher['receive']>[0][]): string[] {
+    return inShort(messages.flatMap((message) => dispatcher.receive(message, NOW)));
+  }
+
+  beforeEach(() => start());
+
+  it('orders the open round’s shards, and says when its sum is complete', () => {
+    assert.deepEqual(receive(hello('a', DIGEST)), ['a: order 0-4']);
+    join('b');
+    assert.deepEqual(open(5), ['a: order 0-2', 'b: order 2-4', 'all: φ 4']);
+    assert.deepEqual(receive(result('b', 5, 3, 3, 2), result('a', 5, 0), result('a', 5, 1)), []);
+    // what came before is in the sum already
+    assert.deepEqual(receive(result('b', 5, 3, 3, 2)), []);
+    assert.deepEqual(receive(result('b', 5, 2, 2, 1)), ['summed: 6, 3 replayed']);
+    assert.deepEqual(receive(result('a', 5, 2)), []);
+    assert.deepEqual(open(6), ['all: φ 5']);
+    assert.deepEqual(receive(...[0, 1, 2, 3].map((shard) => result('a', 6, shard))), ['summed: 6, 0 replayed']);
+  });
+
+  it('takes nothing from a stranger, of another configuration, or for a round that is not open', () => {
+    join('a');
+    open(5);
+    const all = [0, 1, 2, 3];
+    assert.deepEqual(receive(...all.map((shard) => result('stranger', 5, shard))), []);
+    assert.deepEqual(receive(...all.map((shard) => ({ ...result('a', 5, shard), digest: 'other' }))), []);
+    assert.deepEqual(
+      receive(...all.map((shard) => result('a', 6, shard)), ...all.map((shard) => vote('a', 3, shard))),
+      [],
+    );
+    assert.deepEqual(receive(...all.map((shard) => result('a', 5, shard))), ['summed: 6, 0 replayed']);
+  });
+
+  it('takes no sum while a part of it is disputed', () => {
+    join('a', 'b', 'c');
+    open(5);
+    receive(result('a', 5, 0), result('a', 5, 1), result('b', 5, 2));
+    assert.match(receive(vote('b', 5, 0, 7)).join('\n'), /worker c decides/);
+    assert.deepEqual(receive(result('c', 5, 3)), []);
+    const said = receive(vote('c', 5, 0));
+    assert.ok(said.includes('tell banned: b, round 5, node 0/0'));
+    // what the banned worker sent is not in the sum any more
+    assert.equal(
+      said.some((line) => line.startsWith('summed')),
+      false,
+    );
+    assert.deepEqual(receive(result('a', 5, 2)), ['summed: 6, 0 replayed']);
+    assert.equal(dispatcher.takeCompared(), 0);
+  });
+
+  it('completes the sum when the dispute is settled last', () => {
+    join('a', 'b', 'c', 'd');
+    open(5);
+    receive(...[0, 1, 2, 3].map((shard) => result('abcd'[shard]!, 5, shard)));
+    open(6);
+    receive(result('a', 6, 0), result('b', 6, 1), result('c', 6, 2));
+    receive(vote('d', 6, 0, 7));
+    assert.deepEqual(receive(result('b', 6, 3)), []);
+    // d is odd, and nothing of the sum was its own
+    assert.deepEqual(receive(vote('b', 6, 0)).at(-1), 'summed: 6, 0 replayed');
+  });
+
+  it('says nothing of a sum once it fails', () => {
+    join('a');
+    open(5);
+    // what it says of the last shard, and what it sends of it
+    receive(result('a', 5, 0), result('a', 5, 1), result('a', 5, 2), vote('a', 5, 3, 9));
+    const failure = 'fail: InconsistencyError: Cannot go on with round 5: workers a and a sent other bits for node 0/3';
+    assert.deepEqual(receive(result('a', 5, 3)), [failure]);
+  });
+
+  it('announces the φ that was sent last, which is not the newest after the last round', () => {
+    assert.deepEqual(inShort(dispatcher.announce()), ['all: announce φ 4']);
+    join('a');
+    open(5);
+    open(6);
+    dispatcher.rest();
+    assert.deepEqual(inShort(dispatcher.announce()), ['all: announce φ 5']);
+    assert.deepEqual(dispatcher.announce(), [
+      {
+        type: 'broadcast',
+        message: { type: 'announce', run: 'r', term: 3, round: 5, grown: [], config: CONFIG, digest: DIGEST },
+      },
+    ]);
+    // nothing is computed any more
+    assert.deepEqual(receive(hello('b', DIGEST)), ['b: order']);
+  });
+
+  it('says again what was lost while the bus was cut off', () => {
+    join('a');
+    open(5);
+    const phi = { round: 0, phi: new Float32Array(1), horizon: 6 };
+    dispatcher.evaluate(phi, NOW);
+    receive(evaluation('a', 0, 1));
+    const again = ['all: announce φ 4', 'all: φ 4', 'a: evaluate φ 0 chunks 0,2,3'];
+    assert.deepEqual(inShort(dispatcher.reconnected()), again);
+    dispatcher.rest();
+    assert.deepEqual(inShort(dispatcher.reconnected()), ['all: announce φ 4', 'a: evaluate φ 0 chunks 0,2,3']);
+  });
+
+  it('goes on with the others when a worker leaves, fails, or is not there', () => {
+    join('a', 'b', 'c', 'd');
+    open(5);
+    receive(result('d', 5, 3));
+    assert.deepEqual(receive({ type: 'goodbye', worker: 'a' }), [
+      'tell reassigned: a, left',
+      'c: order 0-1 2-3',
+      'c: φ 4',
+    ]);
+    assert.deepEqual(receive({ type: 'goodbye', worker: 'b', error: 'its disk is full' }), [
+      'error: Worker b has failed: its disk is full',
+      'tell reassigned: b, left',
+      'c: order 0-3',
+      'c: φ 4',
+    ]);
+    assert.deepEqual(receive({ type: 'goodbye', worker: 'x', error: 'I never joined' }), [
+      'error now and then: Worker x has failed: I never joined',
+    ]);
+    assert.deepEqual(inShort(dispatcher.lose('c', NOW)), [
+      'warn: Worker c is gone: its shards go to others',
+      'tell reassigned: c, silent',
+      'd: order 0-4',
+      'd: φ 4',
+    ]);
+    assert.deepEqual(dispatcher.lose('c', NOW), []);
+    assert.deepEqual(receive(...[0, 1, 2].map((shard) => result('d', 5, shard))), ['summed: 6, 0 replayed']);
+  });
+
+  it('fails with the error of the last worker, if it is to', () => {
+    start({ failWithLastWorker: true });
+    join('a', 'b');
+    open(5);
+    assert.deepEqual(receive({ type: 'goodbye', worker: 'a', error: 'no memory' }), [
+      'tell reassigned: a, left',
+      'b: order 0-4',
+      'b: φ 4',
+    ]);
+    assert.deepEqual(receive({ type: 'goodbye', worker: 'b', error: 'no disk' }), [
+      'tell reassigned: b, left',
+      'fail: LoptError: no disk',
+    ]);
+    // one that left by choice is no error
+    join('c');
+    assert.deepEqual(receive({ type: 'goodbye', worker: 'c' }), ['tell reassigned: c, left']);
+  });
+
+  it('fails once there was no worker for as long as it waits for one', () => {
+    start({ patience: { worker: 30, silence: 5 } });
+    assert.deepEqual(dispatcher.tick(100), []);
+    assert.deepEqual(dispatcher.tick(129), []);
+    dispatcher.receive(hello('a', DIGEST), 129.5);
+    assert.deepEqual(dispatcher.tick(130), []);
+    dispatcher.receive({ type: 'goodbye', worker: 'a' }, 130.5);
+    assert.deepEqual(dispatcher.tick(131), []);
+    assert.deepEqual(dispatcher.tick(161), []);
+    assert.deepEqual(inShort(dispatcher.tick(161.5)), [
+      'fail: LoptError: Cannot go on with the run: no worker has come for 30 s',
+    ]);
+    start();
+    assert.deepEqual(
+      [0, 1000, 1e9].flatMap((now) => dispatcher.tick(now)),
+      [],
+    );
+  });
+
+  it('fails when a worker that is silent was the third one that was to decide', () => {
+    start({ patience: { silence: 5 } });
+    join('a', 'b', 'c');
+    open(5);
+    receive(result('a', 5, 0), vote('b', 5, 0, 7));
+    dispatcher.tick(NOW);
+    for (let now = NOW + 1; now < NOW + 6; now++) {
+      for (const worker of ['a', 'b']) dispatcher.receive(heartbeat(worker, 0, 0), now);
+      assert.deepEqual(dispatcher.tick(now), []);
+    }
+    const said = inShort(dispatcher.tick(NOW + 6));
+    assert.equal(said[0], 'warn: Worker c is silent: its shards go to others');
+    assert.match(said.at(-1)!, /^fail: InconsistencyError: .* and there is no third one to decide$/);
+  });
+
+  it('gives shards to others when they are late by the pace of the rounds before', () => {
+    start({ patience: { silence: 1e9, deadlines: { first: 1000, factor: 5, least: 1 } } });
+    join('a', 'b');
+    open(5);
+    const at = NOW + 2;
+    for (const shard of [0, 1]) dispatcher.receive(result('a', 5, shard), at);
+    for (const shard of [2, 3]) dispatcher.receive(result('b', 5, shard), at);
+    dispatcher.open({ round: 5, grown: [], phi: Float64Array.of(0.1) }, at);
+    for (const shard of [0, 1]) dispatcher.receive(result('a', 6, shard), at);
+    const said: string[] = [];
+    for (let now = at; now <= at + 10; now++) said.push(...inShort(dispatcher.tick(now)));
+    // a second a window: five times two
+    assert.equal(said[0], 'warn: Worker b is late: its shards go to others');
+    assert.deepEqual(inShort(dispatcher.tick(at + 11)), []);
+  });
+
+  it('abandons the open round when it is to stop and nobody is left to compute it', () => {
+    join('a', 'b');
+    open(5);
+    assert.deepEqual(dispatcher.stop(), []);
+    assert.equal(receive({ type: 'goodbye', worker: 'a' }).includes('abandoned'), false);
+    assert.deepEqual(receive({ type: 'goodbye', worker: 'b' }), ['tell reassigned: b, left', 'abandoned']);
+    start();
+    open(5);
+    assert.deepEqual(inShort(dispatcher.stop()), ['abandoned']);
+    // however the last one goes
+    start({ patience: { silence: 5 } });
+    join('a', 'b');
+    open(5);
+    dispatcher.stop();
+    assert.equal(inShort(dispatcher.lose('a', NOW)).includes('abandoned'), false);
+    assert.equal(inShort(dispatcher.tick(NOW + 6)).at(-1), 'abandoned');
+    start();
+    join('a');
+    open(5);
+    dispatcher.stop();
+    assert.equal(inShort(dispatcher.lose('a', NOW)).at(-1), 'abandoned');
+  });
+
+  it('has a φ evaluated by those who work, whoever comes and goes, for this configuration alone', () => {
+    join('a');
+    const phi = { round: 5, phi: new Float32Array(1), horizon: 12 };
+    assert.deepEqual(inShort(dispatcher.evaluate(phi, NOW)), ['a: evaluate φ 5 chunks 0,1,2,3']);
+    assert.deepEqual(receive(hello('b', DIGEST)).slice(1), [
+      'a: evaluate φ 5 chunks 0,2',
+      'b: evaluate φ 5 chunks 1,3',
+    ]);
+    assert.deepEqual(receive({ type: 'goodbye', worker: 'a' }).slice(1), [
+      'b: order 0-4',
+      'b: evaluate φ 5 chunks 0,1,2,3',
+    ]);
+    assert.deepEqual(receive({ ...evaluation('b', 5, 2), digest: 'other' }), []);
+    assert.deepEqual(receive(evaluation('b', 5, 0), evaluation('b', 5, 1), evaluation('b', 5, 3)), []);
+    assert.deepEqual(receive(evaluation('b', 5, 2)), ['scored: φ 5 over 12 steps, 1.5']);
+  });
+
+  it('orders chunks again that have not come for a while', () => {
+    start({ patience: { evaluation: 10, silence: 1e9 } });
+    join('a');
+    dispatcher.evaluate({ round: 5, phi: new Float32Array(1), horizon: 12 }, NOW);
+    assert.deepEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((after) => dispatcher.tick(NOW + after)),
+      [],
+    );
+    assert.deepEqual(inShort(dispatcher.tick(NOW + 10)), ['a: evaluate φ 5 chunks 0,1,2,3']);
+  });
+});

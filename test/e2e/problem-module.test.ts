@@ -141,7 +141,7 @@ describe('lopt answers a module that is not as it must be with one sentence', ()
     writeModule(folder, 'bad.js', 'summary: 3');
     for (const command of COMMANDS) {
       const { code, stderr } = await lopt([command, '--problem-module', 'bad.js'], folder);
-      const sentence = 'Cannot use problem module bad.js: "summary" must be a text of one line, got 3\n';
+      const sentence = 'Cannot use problem module bad.js: "summary" must be a one-line string, got 3\n';
       assert.deepEqual([stderr, code], [sentence, 1]);
     }
     assert.deepEqual(readdirSync(folder), ['bad.js']);
@@ -169,7 +169,7 @@ describe('lopt answers a module that is not as it must be with one sentence', ()
     const folder = temporaryFolder(context);
     writeModule(folder, 'mlp.js', '');
     const { code, stderr } = await lopt(['train', '--problem-module', 'mlp.js'], folder);
-    const sentence = 'its "name" must be that of no other family, got "mlp"';
+    const sentence = 'its "name" must not be taken by another family, got "mlp"';
     assert.deepEqual([stderr, code], [`Cannot use problem module mlp.js: ${sentence}\n`, 2]);
   });
 

@@ -235,7 +235,7 @@ describe('lopt answers a module that is not as it must be with one sentence', ()
       ['scale.ts', 'module scaled, scale.ts', 'export const scale: number = 2;'],
     ] as const) {
       const { code, stderr, hashes } = await resume(file, text);
-      const sentence = `the file ${name} must be the run's own, of SHA-256 ${hashes[0]}, got ${hashes[1]}`;
+      const sentence = `the file ${name} must be that of the run, with SHA-256 ${hashes[0]}, got ${hashes[1]}`;
       assert.deepEqual([stderr, code], [`Cannot resume ${out}: ${sentence}\n`, 2]);
     }
     await train(out, ['--resume', '--rounds', 3]);
@@ -269,7 +269,7 @@ test('a thread that is replaced after the module was changed ends the run rather
   });
   await assert.rejects(run, (error) => {
     assert.ok(error instanceof LoptError);
-    const sentence = `the file module changing must be the run's own, of SHA-256 ${started}, got ${sha256OfFile(path)}`;
+    const sentence = `the file module changing must be that of the run, with SHA-256 ${started}, got ${sha256OfFile(path)}`;
     assert.equal(error.message, `Cannot join the run: ${sentence}`);
     return true;
   });

@@ -1,11 +1,11 @@
-/** Bytes as text (RFC 4648), with what Node and browsers both have. */
+/** Bytes as base64 text (RFC 4648), in Node and in browsers. */
 
-/** The text of bytes. */
+/** Bytes as base64. */
 export function toBase64(bytes: Uint8Array): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 
-/** The bytes of a text; throws a DOMException where it is no base64. */
+/** The bytes of a base64 text; throws a DOMException if it is not base64. */
 export function fromBase64(text: string): Uint8Array {
   const characters = atob(text);
   const bytes = new Uint8Array(characters.length);

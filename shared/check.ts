@@ -1,4 +1,4 @@
-/** Checks at the edges (flags, files, messages), each with a sentence that names what, where and what would be right. */
+/** Checks at the edges (flags, files, messages): each error says what was wrong, where, and what would be right. */
 import { UsageError } from './errors.js';
 
 /** How a number must be. */
@@ -47,7 +47,7 @@ export function checkNumbers(task: string, name: string, value: unknown, rule: N
 
 /**
  * Reads names with weights greater than 0, from text such as "quadratic=2,rastrigin=1" or a list of such parts; a name
- * by itself has the weight 1. Returns them in the order of the names.
+ * alone has weight 1. Returns them sorted by name.
  */
 export function checkWeights(task: string, name: string, value: unknown): [name: string, weight: number][] {
   const parts: unknown[] = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : [];
@@ -92,7 +92,7 @@ export function checkPath(task: string, name: string, value: unknown): string {
   throw new UsageError(`${task}: "${name}" must be a path, got ${show(value)}`);
 }
 
-/** A value as a sentence shows it. */
+/** A value as messages show it. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value !== 'object' || value === null) return String(value);
@@ -100,7 +100,7 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-/** A question that proposes the nearest known name, where one is near enough to be a slip of the keys. */
+/** A question that proposes the nearest known name, if one is near enough to explain a typo. */
 export function suggestion(name: string, known: readonly string[]): string {
   const ranked = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
   ranked.sort((a, b) => a.distance - b.distance);
@@ -110,8 +110,8 @@ export function suggestion(name: string, known: readonly string[]): string {
 }
 
 /**
- * How many insertions, deletions, substitutions and exchanges of neighbours lead from a to b, no part edited twice
- * (the optimal string alignment distance; Damerau 1964).
+ * The number of insertions, deletions, substitutions and swaps of neighbours from a to b, no part edited twice (the
+ * optimal string alignment distance; Damerau 1964).
  */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];

@@ -1,9 +1,9 @@
-/** Values as bytes: MessagePack with typed arrays, framed by length and checksum where they go to a file. */
+/** Values as bytes: MessagePack with typed arrays, framed by length and checksum in files. */
 import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import { checkMessagePack } from './message-pack.js';
 
-// without moreTypes a Float32Array would lose its type; what is decoded of it is a copy, and views nothing
+// without moreTypes a Float32Array would lose its type; decoded arrays are copies, not views of the bytes
 const packr = new Packr({ moreTypes: true, useRecords: false });
 
 /** A value as bytes. Typed arrays keep their type and bits. */
@@ -11,12 +11,12 @@ export function encode(value: unknown): Buffer {
   return packr.pack(value);
 }
 
-/** The value of `encode`; throws where the bytes are none. */
+/** The value that `encode` encoded; throws if the bytes are malformed. */
 export function decode(bytes: Uint8Array): unknown {
   return packr.unpack(bytes);
 }
 
-/** The value of `encode` from somebody else; throws ShapeError where the bytes are no plain value. */
+/** The same for bytes from outside the process; throws ShapeError if they are not one plain value. */
 export function decodeReceived(bytes: Uint8Array): unknown {
   checkMessagePack(bytes);
   return decode(bytes);
@@ -36,7 +36,7 @@ export function encodeFrame(value: unknown): Buffer {
   return frame;
 }
 
-/** The frame that starts at `offset`, or undefined where there is none whole and undamaged. */
+/** The frame at `offset`; undefined if it is incomplete or damaged. */
 export function decodeFrame(bytes: Buffer, offset = 0): { value: unknown; end: number } | undefined {
   if (offset + HEADER > bytes.length || bytes.readUInt32LE(offset) !== MAGIC) return undefined;
   const start = offset + HEADER;

@@ -1,4 +1,4 @@
-/** What cannot be combined: the one place that says so. */
+/** The one place that says which architectures, estimators and engines cannot be combined. */
 import type { ArchitectureConfig } from './architectures/architecture.js';
 import { architectureOf } from './architectures/registry.js';
 import type { EstimatorConfig } from './estimators/estimator.js';
@@ -7,21 +7,20 @@ import { estimatorOf } from './estimators/registry.js';
 /** What an engine can do. */
 export interface EngineAbilities {
   readonly name: string;
-  /** Whether it goes backward through a window. */
+  /** Whether it can go backward through a window. */
   readonly backward: boolean;
   /** The types of the architectures that it computes; undefined if it computes any. */
   readonly architectures?: readonly string[] | undefined;
 }
 
-/** What a run is put together from. */
+/** What a run combines. */
 export interface Combination {
   readonly architecture: ArchitectureConfig;
   readonly estimator: EstimatorConfig;
 }
 
 /**
- * Why an architecture, an estimator and an engine cannot be combined, in a sentence without its beginning; undefined if
- * they can.
+ * Why an architecture, an estimator and an engine cannot be combined, as the end of a sentence; undefined if they can.
  *
  * @param engine undefined while none is chosen
  */

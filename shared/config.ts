@@ -29,39 +29,39 @@ export interface OuterConfig {
 }
 
 /**
- * Where a run begins that goes on with another one's φ and outer optimizer, with other options (the exploit step of
- * population-based training). It is part of the digest, and names the state by its content: the bits of such a run follow
- * from its configuration and that state, and the state from the configuration named here, its planned rounds, and this
- * same rule.
+ * The state that a run starts from if it continues another run's φ and outer optimizer with other options (the exploit
+ * step of population-based training). Part of the digest, which names the state by its content: the bits of such a run
+ * follow from its configuration and that state. That state follows in turn from the configuration named here (and its
+ * fork point, if any) and its planned rounds.
  */
 export interface ForkPoint {
-  /** The configuration digest of the run that the state is of. */
+  /** The configuration digest of the run that the state comes from. */
   digest: string;
-  /** n: the state is the one after round n. The run's first round is n + 1, and begins an episode. */
+  /** n: the state after round n. The first round of the run is n + 1, which begins an episode. */
   round: number;
   /** sha256 of the state (coordinator/fork.ts). */
   state: string;
 }
 
-/** Everything numeric about a run but how long it goes on: the planned rounds are a decision record. */
+/** Everything numeric about a run except its length: the planned rounds are a decision record. */
 export interface RunConfig {
   version: string;
   problem: string;
   problemOptions: ProblemOptions;
   /**
-   * Where this machine holds the problems' data, by option: absolute paths, the one part that no number depends on, since
-   * `dataHashes` says what lies there. Outside the digest.
+   * Where the problems' data lie on this machine, by option: absolute paths. Outside the digest: no number depends on
+   * them, since `dataHashes` says what lies there.
    */
   folders: Readonly<Record<string, string>>;
   /** What the learned optimizer is. */
   architecture: ArchitectureConfig;
-  /** How its meta-gradient is made. */
+  /** How its meta-gradient is estimated. */
   estimator: EstimatorConfig;
   augmentation: AugmentationConfig;
   curriculum: CurriculumConfig;
   /** Non-negative integer. */
   seed: number;
-  /** Which member of a population; 0 for a run of its own. */
+  /** Which member of a population; 0 for a single run. */
   member: number;
   /** S. */
   shards: number;
@@ -71,7 +71,7 @@ export interface RunConfig {
   horizon: number;
   /** K. */
   unroll: number;
-  /** Largest K: every episode draws its own, log-uniformly from `unroll` on; 0 if all have `unroll`. */
+  /** Largest K: every episode draws its own, log-uniformly from `unroll` to this; 0 if all have `unroll`. */
   longestUnroll: number;
   /** Whether shards begin their episodes at different rounds. */
   stagger: boolean;
@@ -85,19 +85,19 @@ export interface RunConfig {
   strict: boolean;
   /** sha256 of the φ that the run starts from; null for a random one. */
   initialPhi: string | null;
-  /** Another run's state, where the run begins with one. */
+  /** Another run's state, if the run starts from one. */
   start?: ForkPoint;
   /** Hashes of the data files behind the problems. */
   dataHashes: Readonly<Record<string, string>>;
 }
 
-/** The configuration digest, 64 hexadecimal digits: what may be summed together has the same one. */
+/** The configuration digest, 64 hexadecimal digits: only results with the same digest may be summed. */
 export function digestOf(config: RunConfig): string {
   const { folders: _places, ...numeric } = config;
   return createHash('sha256').update(canonicalJson(numeric)).digest('hex');
 }
 
-/** Which data file found here is not the configuration's, in a sentence without its beginning; undefined if all are. */
+/** Which data file found here differs from the configuration's, as the end of a sentence; undefined if none does. */
 export function dataDifference(
   { dataHashes, folders }: Pick<RunConfig, 'dataHashes' | 'folders'>,
   found: RunConfig['dataHashes'],
@@ -107,7 +107,7 @@ export function dataDifference(
   if (name === undefined) return undefined;
   const file = [name, ...Object.values(folders)].join(' in ');
   const hashOf = (hashes: RunConfig['dataHashes']) => hashes[name] ?? 'none';
-  return `the file ${file} must be the run's own, of SHA-256 ${hashOf(dataHashes)}, got ${hashOf(found)}`;
+  return `the file ${file} must be that of the run, with SHA-256 ${hashOf(dataHashes)}, got ${hashOf(found)}`;
 }
 
 /** The random φ_0 of a configuration. */

@@ -1,10 +1,10 @@
 /**
- * Which shards are computed twice, by two workers: a check on hardware. It is drawn for a whole episode of a shard, since a
- * copy must follow the shard from the episode's start; so the share of the shards is also the share of the work. The draw is
- * a function of (seed, member, shard, episode) with a purpose of its own: everybody knows it without a word, and no other
+ * Which shards are computed twice, by two workers: a check on hardware. The draw is for a whole episode of a shard,
+ * since a copy must follow the shard from the episode's start; so the share of shards is also the share of work. It is
+ * a function of (seed, member, shard, episode) with its own purpose: everybody knows it without a message, and no other
  * draw changes.
  *
- * The two are compared by a hash of the shard's own sum, before it is added to others: it travels in a tenth of a kilobyte,
+ * The two are compared by a hash of the shard's sum before it is added to others: a hash takes a tenth of a kilobyte,
  * and pre-adding stays as it is.
  */
 import { createHash } from 'node:crypto';
@@ -26,7 +26,7 @@ export function isDoubled(
   return threefry2x32(key, [0, 0])[0] < share * 2 ** 32;
 }
 
-/** SHA-256 of all bits of a sum but its place: a node without a right child has those of its left one. */
+/** SHA-256 of all bits of a sum except its place: a node without a right child equals its left child. */
 export function hashOfNode({
   metaGradient,
   loss,

@@ -1,5 +1,5 @@
 /**
- * exp, log, cos, sin and tanh from + − × ÷ √ alone. ECMAScript leaves the accuracy of Math.exp and its kin to the
+ * exp, log, cos, sin and tanh from + − × ÷ √ alone. ECMAScript leaves the accuracy of Math.exp and the like to the
  * implementation, so they may differ between versions of Node; these give the same bits wherever IEEE 754 holds.
  */
 
@@ -94,7 +94,7 @@ export function cosTurns(turns: number): number {
   return cosTurnsBack(turns, 0);
 }
 
-/** sin(2π·turns), with all its digits near 0, too. */
+/** sin(2π·turns), accurate near 0 too. */
 export function sinTurns(turns: number): number {
   return cosTurnsBack(turns, 1);
 }

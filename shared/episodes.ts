@@ -1,12 +1,12 @@
 /** Which window of which episode a round computes: a function of the round alone, the same on every host. */
 
-/** What cuts an episode into windows. */
+/** How an episode is cut into windows. */
 export interface EpisodeShape {
   /** T, inner steps of an episode. */
   horizon: number;
-  /** K, inner steps of a window; the last one of an episode is short where K does not divide T. */
+  /** K, inner steps of a window; the last one of an episode is short if K does not divide T. */
   unroll: number;
-  /** Where a run begins that goes on with another one's φ: with a fresh episode, whatever came before. @default round 0 */
+  /** The round that a run starts after if it continues another run's φ; a fresh episode follows. @default round 0 */
   start?: { round: number };
 }
 
@@ -24,7 +24,7 @@ export function windowsPerEpisode({ horizon, unroll }: EpisodeShape): number {
   return Math.ceil(horizon / unroll);
 }
 
-/** Inner steps of a window of an episode, counted from 0. */
+/** Inner steps of a window; the windows of an episode are counted from 0. */
 export function stepsOf(window: number, { horizon, unroll }: EpisodeShape): number {
   return Math.min(unroll, horizon - window * unroll);
 }

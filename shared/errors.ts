@@ -1,4 +1,4 @@
-/** Errors that a person is meant to read: one sentence that says what was wrong, where, and what would be right. */
+/** Errors for people to read: one sentence that says what was wrong, where, and what would be right. */
 export class LoptError extends Error {
   override readonly name: string = 'LoptError';
 }
@@ -8,7 +8,7 @@ export class UsageError extends LoptError {
   override readonly name = 'UsageError';
 }
 
-/** A file that cannot be read as what it should be: missing, damaged, or made for something else. */
+/** A file that cannot be used: missing, damaged, or made for something else. */
 export class FileError extends LoptError {
   override readonly name = 'FileError';
   readonly path: string;

@@ -1,8 +1,8 @@
-/** Files that are either whole or not there. */
+/** Files that are whole or absent. */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { FileError, messageOf } from './errors.js';
 
-/** Makes a folder, and those above it, where they are missing. */
+/** Makes a folder and its parents, if they are missing. */
 export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true });
@@ -11,7 +11,7 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Writes a file aside and renames it, so that a crash leaves the old one or the new one. */
+/** Writes a file aside and renames it, so that a crash leaves the old file or the new one. */
 export function writeFileWhole(path: string, bytes: Uint8Array | string): void {
   const aside = `${path}.partial`;
   try {
@@ -30,12 +30,12 @@ export function writeFileWhole(path: string, bytes: Uint8Array | string): void {
   }
 }
 
-/** A file that grows at its end: what was appended is with the system at once, so a process that is killed loses nothing. */
+/** A file to append to. Appends go to the operating system at once, so a killed process loses nothing. */
 export class GrowingFile {
   readonly #path: string;
   #file: number | undefined;
 
-  /** Opens the file, which is made where it is missing. */
+  /** Opens the file; makes it if it is missing. */
   constructor(path: string) {
     this.#path = path;
     try {

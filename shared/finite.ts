@@ -1,6 +1,6 @@
-/** Whether a vector may be added up: asked of every gradient that comes in. */
+/** Tests every incoming meta-gradient for finiteness before it is added up. */
 
-/** Whether every entry is finite: 0·v is NaN where v is not. Several times as fast as asking entry by entry. */
+/** Whether every entry is finite: 0·v is NaN if v is not. Several times as fast as a test of every entry. */
 export function allFinite(values: Float32Array): boolean {
   let zero = 0;
   for (let i = 0; i < values.length; i++) zero += 0 * values[i]!;

@@ -1,19 +1,19 @@
-/** What goes wrong or is worth saying while a role works: a sentence, and for programs what it is about. */
+/** Log records: a sentence for people, and fields for programs. */
 
-/** What a sentence is about, by name: `run`, `term`, `round`, `worker` and so on. */
+/** Fields of a record, by name: `run`, `term`, `round`, `worker` and so on. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
 
-/** Takes sentences, a line each. */
+/** Logs sentences, one per line. */
 export interface Logger {
   info(line: string, about?: LogFields): void;
   warn(line: string, about?: LogFields): void;
   error(line: string, about?: LogFields): void;
 }
 
-/** Says nothing. */
+/** Logs nothing. */
 export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };
 
-/** `text` is for people: the sentence alone. `json` is for programs: an object a line. */
+/** `text` is for people: the sentence alone. `json` is for programs: one object per line. */
 export const LOG_FORMATS = ['text', 'json'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
@@ -21,15 +21,15 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 export interface LoggerOptions {
   format: LogFormat;
   write(text: string): unknown;
-  /** What every record is about, asked for at each of them: it may change. */
+  /** Fields of every record; called for each one, since they may change. */
   context?: () => LogFields;
   /** The clock of the records. @default the system's */
   now?: () => Date;
 }
 
 /**
- * A logger that writes one line a record. A JSON record holds `time` (ISO 8601, UTC), `level` (`info`, `warn`, `error`)
- * and `message`, then the context, then what the sentence is about; none of these takes the place of the first three.
+ * A logger that writes one line per record. A JSON record holds `time` (ISO 8601, UTC), `level` (`info`, `warn`,
+ * `error`) and `message`, then the context, then the fields of the sentence; neither overrides the first three.
  */
 export function createLogger({ format, write, context = () => ({}), now = () => new Date() }: LoggerOptions): Logger {
   const log =

@@ -1,16 +1,16 @@
 /**
- * Looks through the bytes of a MessagePack value before they are decoded: a stranger's five bytes may announce an array of
- * four thousand million entries, for which a decoder makes room at once; others nest without end, or name extensions that
- * make objects of classes. (The format: https://github.com/msgpack/msgpack/blob/master/spec.md)
+ * Checks the bytes of a MessagePack value before they are decoded: five bytes from a stranger may announce an array of
+ * 4·10^9 entries, for which a decoder allocates memory at once; others nest without end, or name extensions that
+ * construct objects of classes. (The format: https://github.com/msgpack/msgpack/blob/master/spec.md)
  */
 import { ShapeError } from './shape.js';
 
 /** Messages nest five deep. */
 const DEEPEST = 16;
-/** msgpackr's typed arrays, the only extension that a message holds. */
+/** msgpackr's typed arrays, the only extension in messages. */
 const TYPED_ARRAY = 0x74;
 
-/** Throws ShapeError where the bytes are not one plain value: numbers, text, bytes, typed arrays, lists and maps. */
+/** Throws ShapeError unless the bytes are one plain value: numbers, text, bytes, typed arrays, lists and maps. */
 export function checkMessagePack(received: Uint8Array): void {
   const bytes = Buffer.from(received.buffer, received.byteOffset, received.byteLength);
   const end = skipValue(bytes, 0, 0);
@@ -82,7 +82,7 @@ function skipValue(bytes: Buffer, at: number, depth: number): number {
 
 function skipMany(bytes: Buffer, at: number, count: number, depth: number): number {
   if (depth === DEEPEST) throw new ShapeError(`it must nest at most ${DEEPEST} deep`);
-  // each takes a byte at least
+  // each takes at least one byte
   skipBytes(bytes, at, count);
   let next = at;
   for (let i = 0; i < count; i++) next = skipValue(bytes, next, depth + 1);

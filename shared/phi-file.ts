@@ -15,7 +15,7 @@ export interface PhiFile extends LearnedPhi {
   hash: string;
 }
 
-/** Reads φ; throws FileError if the file is none, is damaged, or holds what is not a number. */
+/** Reads φ; throws FileError if the file is not a φ file, is damaged, or holds numbers that are not finite. */
 export function readPhi(path: string): PhiFile {
   const { architecture, phi } = decodePhi(path, readFileNamed(path, 'φ'));
   return { architecture, phi, hash: createHash('sha256').update(encodePhi(architecture, phi)).digest('hex') };

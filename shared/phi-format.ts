@@ -21,14 +21,14 @@ export function encodePhi(architecture: ArchitectureConfig, phi: Float32Array): 
   return encodeSafeTensors({ metadata, tensors });
 }
 
-/** φ from the bytes of the file `path`; throws FileError if they are damaged, or hold what is not a number. */
+/** φ from the bytes of the file `path`; throws FileError if they are damaged or hold numbers that are not finite. */
 export function decodePhi(path: string, bytes: Uint8Array): LearnedPhi {
   const { metadata, tensors } = decodeSafeTensors(path, bytes);
   const fail = (why: string, cause?: unknown) => new FileError(path, `Cannot read φ from ${path}: ${why}`, { cause });
   if (metadata['format'] !== 'lopt')
     throw fail(`its metadata must say format "lopt", got ${JSON.stringify(metadata['format'])}`);
   const architecture = architectureIn(metadata, fail);
-  // every tensor is checked before φ is made: a header may promise what the file does not hold
+  // every tensor is checked before φ is allocated: a header may promise what the file does not hold
   const checked = phiTensors(architecture).map(({ name, shape, offset }) => {
     const tensor = tensors.find((candidate) => candidate.name === name);
     if (!tensor) throw fail(`tensor "${name}" is missing`);

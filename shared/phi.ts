@@ -32,7 +32,7 @@ export function phiTensors(architecture: ArchitectureConfig): PhiTensor[] {
     });
 }
 
-/** How many numbers φ has. */
+/** The length of φ. */
 export function phiLength(architecture: ArchitectureConfig): number {
   return architectureOf(architecture)
     .tensors(architecture)
@@ -53,14 +53,14 @@ export function initialPhi(architecture: ArchitectureConfig, key: Key): Float64A
   return phi;
 }
 
-/** Numbers of state that a coordinate has, by part. */
+/** Numbers of state per coordinate, by part. */
 export function stateSizes(architecture: ArchitectureConfig): number[] {
   return architectureOf(architecture)
     .state(architecture)
     .map(({ size }) => size);
 }
 
-/** Numbers of state that a coordinate has. */
+/** Numbers of state per coordinate. */
 export function stateSize(architecture: ArchitectureConfig): number {
   return stateSizes(architecture).reduce((sum, size) => sum + size, 0);
 }

@@ -86,7 +86,9 @@ export function uniform(key: Key): number {
   return block[0]! / 2 ** 32;
 }
 
-/** Fills `out` with uniform draws from [low, high), of 24 random bits each; rounding to float32 may give `high` where low ≠ 0. */
+/**
+ * Fills `out` with uniform draws from [low, high), of 24 random bits; rounding to float32 may give `high` if low ≠ 0.
+ */
 export function fillUniform(key: Key, out: Float32Array, low = 0, high = 1): void {
   const scale = (high - low) / 2 ** 24;
   for (let i = 0; i < out.length; i += 2) {

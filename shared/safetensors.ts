@@ -1,6 +1,6 @@
 /**
  * The safetensors format (github.com/huggingface/safetensors): 8 bytes of header length, a JSON header, the tensors'
- * bytes. Only float32 is used here. What is written depends on the tensors and metadata alone. Works in browsers too.
+ * bytes. Only float32 is used here. The bytes depend on the tensors and metadata alone. Works in browsers too.
  */
 import { FileError } from './errors.js';
 
@@ -35,7 +35,7 @@ export function encodeSafeTensors({ metadata, tensors }: SafeTensors): Uint8Arra
     dataLength += values.byteLength;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
-  // the format asks for data aligned to 8 bytes: spaces fill the header up
+  // the format aligns data to 8 bytes: spaces pad the header
   const dataStart = LENGTH_BYTES + Math.ceil(json.length / 8) * 8;
   const bytes = new Uint8Array(dataStart + dataLength).fill(SPACE, 0, dataStart);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(dataStart - LENGTH_BYTES), true);
@@ -48,7 +48,7 @@ export function encodeSafeTensors({ metadata, tensors }: SafeTensors): Uint8Arra
   return bytes;
 }
 
-/** The tensors of a file; throws FileError where the bytes are no safetensors file of float32 tensors. */
+/** The tensors of a file; throws FileError if the bytes are not a safetensors file of float32 tensors. */
 export function decodeSafeTensors(path: string, bytes: Uint8Array): SafeTensors {
   const fail = (why: string) => new FileError(path, `Cannot read ${path} as safetensors: ${why}`);
   if (bytes.length < LENGTH_BYTES) {
@@ -88,7 +88,7 @@ export function decodeSafeTensors(path: string, bytes: Uint8Array): SafeTensors 
   }
   const metadata = header['__metadata__'] ?? {};
   if (typeof metadata !== 'object' || !Object.values(metadata).every((value) => typeof value === 'string')) {
-    throw fail('its metadata must be texts by name');
+    throw fail('its metadata must be strings by name');
   }
   return { metadata: metadata as Record<string, string>, tensors };
 }

@@ -1,4 +1,4 @@
-/** What values from outside must look like: small checks that are put together, and that return what they have checked. */
+/** Checks of values from outside: small checks that compose, and return what they have checked. */
 import { LoptError } from './errors.js';
 import { allFinite } from './finite.js';
 
@@ -7,10 +7,10 @@ export class ShapeError extends LoptError {
   override readonly name = 'ShapeError';
 }
 
-/** Returns the value where it has the shape; throws ShapeError, which names the place, where it has not. */
+/** Returns the value if it has the shape; otherwise throws ShapeError that names the place. */
 export type Shape<Value> = (value: unknown, at: string) => Value;
 
-/** What a value is, in a few words: it may be large, and comes from a stranger. */
+/** A value in a few words: it may be large, and comes from a stranger. */
 function kindOf(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
   if (typeof value !== 'object' || value === null) return String(value);
@@ -19,7 +19,7 @@ function kindOf(value: unknown): string {
   return 'an object';
 }
 
-/** The error that says what must be where, and what was there. */
+/** The error that says where, what was required, and what was found. */
 export function shapeError(at: string, must: string, value: unknown): ShapeError {
   return new ShapeError(`"${at}" must be ${must}, got ${kindOf(value)}`);
 }
@@ -98,7 +98,7 @@ export function record<Value>(item: Shape<Value>, longest: number): Shape<Record
   };
 }
 
-/** An object with these fields; others are left out of what is returned. */
+/** An object with these fields; others are dropped. */
 export function object<Value extends object>(
   fields: { [Key in keyof Value]-?: Shape<Value[Key]> },
   optional: readonly (keyof Value)[] = [],
@@ -131,7 +131,7 @@ export function tagged<Value extends { type: string }>(
   };
 }
 
-/** A constant, as the tag of `tagged`. */
+/** A constant, such as the tag of `tagged`. */
 export function exactly<Value extends string>(expected: Value): Shape<Value> {
   return (value, at) => {
     if (value === expected) return expected;
@@ -161,7 +161,7 @@ export function finiteFloats(rule: VectorRule): Shape<Float32Array> {
   };
 }
 
-/** float64 values; any of them, NaN too. */
+/** float64 values, NaN included. */
 export function doubles(rule: VectorRule): Shape<Float64Array> {
   return (value, at) => {
     if (value instanceof Float64Array && value.length >= rule.shortest && value.length <= rule.longest) return value;

@@ -1,9 +1,9 @@
-/** A logger for what strangers cause: they may cause it any number of times. */
+/** A rate-limited logger, for messages that strangers can cause any number of times. */
 import type { LogFields, Logger } from './logger.js';
 
-/** How much is said. */
+/** How much is logged. */
 export interface SparingOptions {
-  /** Lines that are said at once. @default 10 */
+  /** Lines that are logged before the limit applies. @default 10 */
   burst?: number;
   /** Milliseconds between two lines after that. @default 10 000 */
   everyMs?: number;
@@ -11,7 +11,7 @@ export interface SparingOptions {
   now?: () => number;
 }
 
-/** Says the first lines, and then one now and then, with how many were left out before it. */
+/** Logs the first lines, then one now and then, with the number of lines left out before it. */
 export class SparingLogger implements Logger {
   readonly #logger: Logger;
   readonly #options: Required<SparingOptions>;

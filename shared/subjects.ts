@@ -1,7 +1,7 @@
 /** The names of a run on a NATS server: subjects, streams and buckets, all under one prefix. */
 import { UsageError } from './errors.js';
 
-/** What all names begin with where a person says nothing else. */
+/** What all names begin with by default. */
 export const DEFAULT_PREFIX = 'lopt';
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -13,7 +13,7 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-/** The text where it can name a run or a worker; throws UsageError where it cannot. */
+/** The text, if it can name a run or a worker; throws UsageError if not. */
 export function checkToken(task: string, name: string, text: string): string {
   if (isToken(text)) return text;
   throw new UsageError(
@@ -23,17 +23,17 @@ export function checkToken(task: string, name: string, text: string): string {
 
 /** The names that belong to no run. */
 export interface ClusterSubjects {
-  /** The announcements of every run: subscribed by workers that have none. */
+  /** The announcements of all runs; workers without a run subscribe to it. */
   announcements: string;
   /** The key-value bucket that lists the runs. */
   registry: string;
 }
 
 /**
- * The names of one member of a run. The members of a sweep share its streams and buckets, and each speaks with its workers
- * on subjects of its own, in which the run's part is RUN for member 0 and RUN=MEMBER for another: one part either way, so
- * that a server's permissions hold for sweeps as for single runs. What workers send is under `PREFIX.up`, what the coordinator sends under `PREFIX.down`, and what
- * it alone may append under `PREFIX.journal`: a server's permissions need no more than that.
+ * The names of one member of a run. The members of a sweep share its streams and buckets; each talks to its workers on
+ * its own subjects, in which the run is one token: RUN for member 0, RUN=MEMBER for the others. So a server's
+ * permissions are the same for sweeps and single runs: workers publish under `PREFIX.up`, the coordinator publishes
+ * under `PREFIX.down`, and it alone appends under `PREFIX.journal`.
  */
 export interface RunSubjects {
   prefix: string;
@@ -45,7 +45,7 @@ export interface RunSubjects {
   bulk: string;
   /** To all workers of the run. */
   all: string;
-  /** To all workers, those of no run among them. */
+  /** To all workers, including those without a run. */
   announcement: string;
   /** To one worker. */
   worker(id: string): string;
@@ -61,18 +61,18 @@ export interface RunSubjects {
   checkpoints: string;
 }
 
-/** The names under a prefix that belong to no run; throws UsageError where the prefix cannot be one. */
+/** The names under a prefix that belong to no run; throws UsageError if the prefix is invalid. */
 export function clusterSubjects(prefix: string = DEFAULT_PREFIX): ClusterSubjects {
   checkPrefix(prefix);
   return { announcements: `${prefix}.down.*.announce`, registry: `${prefix}-runs` };
 }
 
-/** The names of a run's member; throws UsageError where the run cannot be named so. */
+/** The names of a run's member; throws UsageError if the run's name is invalid. */
 export function runSubjects(run: string, prefix: string = DEFAULT_PREFIX, member = 0): RunSubjects {
   checkPrefix(prefix);
   checkToken('Cannot use the run', 'run', run);
   const journals = `${prefix}.journal.${run}`;
-  // a run's own name holds no equals sign
+  // a run's name holds no equals sign
   const part = member === 0 ? run : `${run}=${member}`;
   return {
     prefix,

@@ -1,8 +1,9 @@
 /**
- * The fixed binary tree over shard index by which everything is summed: floating-point addition is not associative, so
- * the bits of a sum are those of one tree, whoever adds which part of it.
+ * The fixed binary tree over shard index by which everything is summed: floating-point addition is not associative, but
+ * one tree gives the same bits, whoever adds which part of it.
  *
- * A node (level l, index i) covers the shards [i·2^l, (i+1)·2^l) ∩ [0, S). One without a right child passes its left one on.
+ * A node (level l, index i) covers the shards [i·2^l, (i+1)·2^l) ∩ [0, S). A node without a right child passes its left
+ * one on.
  */
 import { allFinite } from './finite.js';
 
@@ -54,8 +55,8 @@ function isFiniteNode(node: TreeNode): boolean {
 /** How a tree adds. */
 export interface SumTreeOptions {
   /**
-   * Whether siblings whose sum overflows are kept apart, so that every node of `nodes()` is finite where those that came
-   * in were: what is sent must be finite, and the receiver's tree makes the same sum. @default false
+   * Whether siblings whose sum overflows stay separate, so that every node of `nodes()` is finite if those added were:
+   * what is sent must be finite, and the receiver's tree makes the same sum. @default false
    */
   finite?: boolean;
 }
@@ -65,9 +66,9 @@ export class SumTree {
   readonly #shards: number;
   readonly #height: number;
   readonly #finite: boolean;
-  /** Arrays of sums that were made here. What came in is others', and stays as it is. */
+  /** Arrays that were allocated here. Those of added nodes belong to others, and are never written to. */
   readonly #own = new WeakSet<Float32Array>();
-  /** By place: the root's is 1, and those right below place p are 2p and 2p + 1. */
+  /** By place: the root is 1, and the children of place p are 2p and 2p + 1. */
   readonly #nodes = new Map<number, TreeNode>();
 
   /** @param shards S, at least 1 */
@@ -77,7 +78,7 @@ export class SumTree {
     this.#finite = finite;
   }
 
-  /** Adds a node; returns false, and changes nothing, where a node that is here already covers it. */
+  /** Adds a node; returns false, and changes nothing, if a node that is here already covers it. */
   add(node: TreeNode): boolean {
     if (this.#isCovered(node)) return false;
     this.#removeBelow(node);
@@ -103,12 +104,12 @@ export class SumTree {
     return true;
   }
 
-  /** The sum over all shards, once every one is in. */
+  /** The sum over all shards, once all are in. */
   get root(): TreeNode | undefined {
     return this.#nodes.get(1);
   }
 
-  /** The largest complete nodes, by shard. What is added later may change those that were made here. */
+  /** The largest complete nodes, by shard. A later `add` may overwrite those that were summed here. */
   nodes(): TreeNode[] {
     return [...this.#nodes.values()].sort((a, b) => a.index * 2 ** a.level - b.index * 2 ** b.level);
   }
@@ -118,7 +119,7 @@ export class SumTree {
     return this.#isCovered({ level: 0, index: shard });
   }
 
-  /** An array to add into: a round's sums would else be as much garbage as all that came in. */
+  /** An array to add into: avoids allocating as many bytes as were received. */
   #reusable({ metaGradient }: TreeNode): Float32Array | undefined {
     // siblings whose sum overflows must be left as they are
     return !this.#finite && this.#own.has(metaGradient) ? metaGradient : undefined;

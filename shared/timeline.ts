@@ -4,7 +4,7 @@ import { exp, log } from './elementary.js';
 import { type EpisodeShape, stepsOf, type WindowPlace, windowsPerEpisode } from './episodes.js';
 import { deriveKey, uniform } from './random.js';
 
-/** What of a configuration decides it. */
+/** The part of a configuration that decides it. */
 export type TimelineConfig = Pick<
   RunConfig,
   'seed' | 'member' | 'shards' | 'horizon' | 'unroll' | 'longestUnroll' | 'stagger' | 'curriculum'
@@ -22,7 +22,7 @@ interface Episode extends Omit<EpisodeShape, 'start'> {
   windows: number;
 }
 
-/** The horizon of episodes that begin after a curriculum's horizon has grown so many times, at most to the last one. */
+/** The horizon of episodes that begin after a curriculum has grown it `grown` times, up to its last horizon. */
 export function horizonAfter(
   { horizon, curriculum: { horizons } }: Pick<RunConfig, 'horizon' | 'curriculum'>,
   grown: number,
@@ -30,10 +30,10 @@ export function horizonAfter(
   return grown === 0 ? horizon : (horizons[Math.min(grown, horizons.length) - 1] ?? horizon);
 }
 
-/** What may make episodes differ. */
+/** What can make episodes differ. */
 export type EpisodeVariety = Pick<RunConfig, 'longestUnroll' | 'curriculum'>;
 
-/** Whether all episodes have the same windows, but for first ones that are cut short. */
+/** Whether all episodes have the same windows, except for first ones that are cut short. */
 export function hasEqualEpisodes({ longestUnroll = 0, curriculum }: Partial<EpisodeVariety>): boolean {
   return longestUnroll === 0 && (curriculum?.horizons.length ?? 0) === 0;
 }
@@ -46,34 +46,34 @@ export interface Timeline {
   oldestStart(round: number): number;
 }
 
-/** Timelines that were asked for, by the rounds of growth: each remembers how far it has walked. */
-const known = new WeakMap<TimelineConfig, Map<string, Timeline>>();
+/** Timelines so far, by the rounds of growth: each keeps the episodes that it found last. */
+const timelines = new WeakMap<TimelineConfig, Map<string, Timeline>>();
 
 /**
- * The timeline of a run. Without options all shards walk through their episodes together. If staggered (Metz et al. 2022,
- * arXiv 2203.11860; Vicol et al. 2021, arXiv 2112.13835), shard s of S has a first episode that is shorter by s/S of its
- * windows, so that from then on a round sees all parts of an episode. With drawn unrolls (Metz et al. 2019, arXiv
- * 1810.10180) every episode has a K of its own. When a curriculum grows, open episodes keep their horizon.
+ * The timeline of a run. By default all shards go through their episodes together. If staggered (Metz et al. 2022,
+ * arXiv 2203.11860; Vicol et al. 2021, arXiv 2112.13835), the first episode of shard s of S is shorter by s/S of its
+ * windows, so that every later round sees all parts of an episode. With drawn unrolls (Metz et al. 2019, arXiv
+ * 1810.10180) every episode has its own K. When a curriculum grows, open episodes keep their horizon.
  *
- * A place is found by walking on from the last one that was asked for, so it is cheapest to ask in the order of the rounds.
+ * A place is found from the last one that was asked for, so asking in the order of the rounds is cheapest.
  *
  * @param grown the rounds after which the horizon grew, ascending: the first to `horizons[0]`, and so on
  */
 export function timelineAt(config: TimelineConfig, grown: readonly number[]): Timeline {
-  const ofConfig = known.get(config) ?? new Map<string, Timeline>();
-  known.set(config, ofConfig);
+  const ofConfig = timelines.get(config) ?? new Map<string, Timeline>();
+  timelines.set(config, ofConfig);
   const key = grown.join();
-  const timeline = ofConfig.get(key) ?? new WalkedTimeline(config, [...grown]);
+  const timeline = ofConfig.get(key) ?? new CachedTimeline(config, [...grown]);
   ofConfig.set(key, timeline);
   return timeline;
 }
 
-class WalkedTimeline implements Timeline {
+class CachedTimeline implements Timeline {
   readonly #config: TimelineConfig;
   readonly #grown: readonly number[];
   /** Whether all episodes but the first are alike. */
   readonly #regular: boolean;
-  /** By shard, the newest episode that was asked for, and the last one that was asked for behind it. */
+  /** By shard: the newest episode that was asked for, and the last one that was asked for before it. */
   readonly #newest = new Map<number, Episode>();
   readonly #earlier = new Map<number, Episode>();
 
@@ -99,22 +99,22 @@ class WalkedTimeline implements Timeline {
     return oldest;
   }
 
-  /** Whether all shards are always where the first one is. */
+  /** Whether all shards are always at the same place. */
   get #together(): boolean {
     const { stagger, longestUnroll } = this.#config;
     return !stagger && longestUnroll === 0;
   }
 
-  /** The episode of a round; where all that follow are like it, one that is earlier. */
+  /** The episode of a round, or an earlier one if all since are like it. */
   #episodeAt(round: number, shard: number): Episode {
     const newest = this.#newest.get(shard);
-    const walked = newest && round < newest.start ? this.#earlier : this.#newest;
-    let episode = walked.get(shard);
+    const cache = newest && round < newest.start ? this.#earlier : this.#newest;
+    let episode = cache.get(shard);
     if (!episode || round < episode.start) episode = this.#begin(shard, 0, 1 + (this.#config.start?.round ?? 0));
     while (round >= episode.start + episode.windows && !(this.#regular && episode.index > 0)) {
       episode = this.#begin(shard, episode.index + 1, episode.start + episode.windows);
     }
-    walked.set(shard, episode);
+    cache.set(shard, episode);
     return episode;
   }
 

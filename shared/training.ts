@@ -1,6 +1,6 @@
-/** What training does to the problems and to the episodes beyond the plain ones of Andrychowicz et al. 2016. */
+/** How training changes problems and episodes, beyond Andrychowicz et al. 2016. */
 
-/** What is done to the problems that training draws. */
+/** Changes to the problems that training draws. */
 export interface AugmentationConfig {
   /** R: the coordinates of every problem are scaled by e^U(−R, R); 0 leaves them as they are. */
   readonly coordinateScale: number;
@@ -8,9 +8,9 @@ export interface AugmentationConfig {
 
 /** A curriculum: the horizon grows when held-out evaluations stop improving. */
 export interface CurriculumConfig {
-  /** The horizons that follow the first, ascending. Empty if T stays. */
+  /** The horizons that follow the first, ascending. Empty if T never grows. */
   readonly horizons: readonly number[];
-  /** Held-out evaluations in a row without a better one after which the horizon grows. */
+  /** Held-out evaluations in a row without improvement after which the horizon grows. */
   readonly patience: number;
 }
 

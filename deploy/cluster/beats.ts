@@ -1,7 +1,7 @@
-/** Says in the registry how a run is doing, and looks there whether it is to end. */
+/** Reports in the registry how a run is doing, and checks there whether it was asked to end. */
 import type { RunBeat, RunRegistry } from '../../shared/nats/run-registry.js';
 
-/** What is said, but for what the beats know themselves. */
+/** What a beat reports, except for what `Beats` adds. */
 export type BeatFigures = Omit<RunBeat, 'at' | 'state'>;
 
 export interface BeatsOptions {
@@ -9,7 +9,7 @@ export interface BeatsOptions {
   run: string;
   /** How the run is doing now. */
   figures: () => BeatFigures;
-  /** Told that somebody asked the run to end. */
+  /** Called when somebody asked the run to end. */
   onStop: () => void;
 }
 
@@ -23,36 +23,36 @@ export class Beats {
     this.#options = options;
   }
 
-  /** Beats while the work goes on; says at the end how it ended. */
+  /** Beats while the work goes on, and reports how it ended. */
   async during<End extends { interrupted: boolean }>(work: Promise<End>): Promise<End> {
-    const timer = setInterval(() => void this.#look(), BEAT_MS);
+    const timer = setInterval(() => void this.#tick(), BEAT_MS);
     try {
       const end = await work;
-      await this.#say(end.interrupted ? 'interrupted' : 'finished');
+      await this.#report(end.interrupted ? 'interrupted' : 'finished');
       return end;
     } catch (error) {
-      await this.#say('failed').catch(() => {}); // the error says more
+      await this.#report('failed').catch(() => {}); // the error says more
       throw error;
     } finally {
       clearInterval(timer);
     }
   }
 
-  async #look(): Promise<void> {
+  async #tick(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
     const { registry, run, onStop } = this.#options;
     try {
-      await this.#say('running');
+      await this.#report('running');
       if (await registry.stopRequested(run)) onStop();
     } catch {
-      // the registry is for people: the run does not depend on it
+      // the registry is only for people: the run does not depend on it
     } finally {
       this.#busy = false;
     }
   }
 
-  async #say(state: RunBeat['state']): Promise<void> {
+  async #report(state: RunBeat['state']): Promise<void> {
     const { registry, run, figures } = this.#options;
     await registry.beat(run, { ...figures(), state });
   }

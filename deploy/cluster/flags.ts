@@ -1,4 +1,4 @@
-/** How a command reaches NATS: flags, and environment variables for what must not be seen on a command line. */
+/** How a command reaches NATS: flags, and environment variables for secrets. */
 import { show } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import type { NatsOptions } from '../../shared/nats/options.js';
@@ -18,15 +18,15 @@ const PLACES = {
   'nats-tls-key': { variable: 'NATS_KEY', option: 'keyFile', describe: "PEM file of the certificate's key" },
 } as const satisfies Record<string, { variable: string; option: keyof NatsOptions; describe: string }>;
 
-/** The flags. A password or a token would be seen by everybody on the machine: they come from the environment alone. */
+/** The flags. Passwords and tokens come from the environment only: anybody on the machine can read a command line. */
 export const NATS_FLAGS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     Object.entries(PLACES).map(([name, { describe, variable }]) => [name, `${describe}; also ${variable}`]),
   ),
-  prefix: `what lopt's names on the server begin with (default ${DEFAULT_PREFIX}); also LOPT_PREFIX`,
+  prefix: `prefix of lopt's names on the server (default ${DEFAULT_PREFIX}); also LOPT_PREFIX`,
 };
 
-/** Where the server is and how lopt's names begin there. Throws UsageError. */
+/** Where the server is, and the prefix of lopt's names there. Throws UsageError. */
 export function natsFlags(
   task: string,
   flags: Flags,
@@ -42,7 +42,7 @@ export function natsFlags(
     nats[option] = value;
   }
   if (/\/\/[^@/]*:[^@/]*@/.test(String(flags['nats'] ?? ''))) {
-    throw new UsageError(`${task}: "nats" must hold no password, which others would see; put it into NATS_PASSWORD`);
+    throw new UsageError(`${task}: "nats" must not hold a password, which others could see; put it into NATS_PASSWORD`);
   }
   const { NATS_PASSWORD: password, NATS_TOKEN: token, LOPT_PREFIX } = environment;
   if (password) nats.password = password;

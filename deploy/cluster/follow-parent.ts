@@ -1,12 +1,15 @@
-/** A process that `lopt up` started ends with it, however that ends. */
+/** Ends a process that `lopt up` started when `lopt up` is gone, however it ended. */
 
-/** For so long a process may finish what it does once its parent is gone. */
+/** Time that a process has to finish once its parent is gone. */
 const GRACE_MS = 10_000;
 
-/** Ends this process, as by SIGTERM, when the one that started it over a channel is gone. Does nothing without a channel. */
+/**
+ * Ends this process, as by SIGTERM, when the parent at the other end of its channel is gone. Does nothing without a
+ * channel.
+ */
 export function followParent(): void {
   if (!process.connected) return;
-  // the channel alone keeps nobody from ending
+  // the channel alone must not keep the process alive
   process.channel?.unref();
   process.once('disconnect', () => {
     setTimeout(() => process.exit(1), GRACE_MS).unref();

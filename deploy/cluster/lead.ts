@@ -1,4 +1,4 @@
-/** Leads a run over NATS, and says in the list of runs how it is doing. */
+/** Leads a run over NATS, and reports in the list of runs how it is doing. */
 import type { Coordinator, RunEnd } from '../../coordinator/coordinator.js';
 import type { RunObserver } from '../../coordinator/observer.js';
 import { digestOf } from '../../shared/config.js';
@@ -8,9 +8,9 @@ import { observeAll } from '../run/progress.js';
 import { type BeatFigures, Beats } from './beats.js';
 import { Seat, type SeatOptions } from './seat.js';
 
-/** Where and as whom a run is led. */
+/** Where to lead a run, and under which name. */
 export interface LeadOptions extends SeatOptions {
-  /** Told of what goes over the bus, once there is one, and of who works. */
+  /** Called before the first round with the coordinator, and a function that measures the traffic of the bus. */
   onLeading?: (coordinator: Coordinator, traffic: () => BusFigures) => void;
 }
 
@@ -20,16 +20,16 @@ export async function leadRun(lead: LeadOptions, options: LaunchOptions): Promis
   const seat = await Seat.take(lead, { digest: digestOf(config), config, logger, signal });
   try {
     const stop = new AbortController();
-    const place = new Place();
+    const progress = new Progress();
     const { registry } = seat;
-    const beats = new Beats({ registry, run: lead.run, figures: () => place.figures, onStop: () => stop.abort() });
+    const beats = new Beats({ registry, run: lead.run, figures: () => progress.figures, onStop: () => stop.abort() });
     return await beats.during(
       seat.lead({
         ...options,
-        observer: observeAll(options.observer, place),
+        observer: observeAll(options.observer, progress),
         signal: AbortSignal.any([signal, stop.signal]),
         onLeading(coordinator, traffic) {
-          place.workers = () => coordinator.members.length;
+          progress.workers = () => coordinator.members.length;
           lead.onLeading?.(coordinator, traffic);
         },
       }),
@@ -39,8 +39,8 @@ export async function leadRun(lead: LeadOptions, options: LaunchOptions): Promis
   }
 }
 
-/** Where the run is. */
-class Place implements RunObserver {
+/** How far the run is. */
+class Progress implements RunObserver {
   workers = () => 0;
   readonly #known = { term: 0, round: 0, plannedRounds: 0 };
 

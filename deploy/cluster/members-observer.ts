@@ -1,4 +1,4 @@
-/** Tells of a worker's members as of one run: what they advance is added up. */
+/** Observes the members that a worker serves as one run: their shards are added up. */
 import type { AnnounceMessage } from '../../shared/messages.js';
 import type { ComputedMeasures, WorkerObserver } from '../../worker/observer.js';
 
@@ -10,7 +10,7 @@ export class MembersObserver {
     this.#observer = observer;
   }
 
-  /** What one member tells. */
+  /** The observer of one member. */
   of(member: number): WorkerObserver {
     let run: AnnounceMessage | undefined;
     return {

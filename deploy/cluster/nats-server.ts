@@ -1,13 +1,13 @@
-/** A nats-server as a process of ours: found on this machine, with JetStream, on the loopback interface. */
+/** A nats-server of this machine as a child process, with JetStream, on the loopback interface. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { ClusterError } from '../../shared/errors.js';
 
-/** Where Debian puts it, which is not on every user's PATH. */
+/** Where Debian installs it; not on every user's PATH. */
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin'];
 
-/** The nats-server of this machine: NATS_SERVER_BIN, or the first on PATH; undefined where there is none. */
+/** The nats-server of this machine: NATS_SERVER_BIN, or the first on PATH; undefined if there is none. */
 export function findNatsServer(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   const { NATS_SERVER_BIN: named, PATH = '' } = environment;
   if (named) return isExecutable(named) ? named : undefined;
@@ -24,7 +24,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** A server was killed while it started: another try may go better. */
+/** A server was killed while it started: another try may succeed. */
 export class ServerKilledError extends ClusterError {}
 
 /** How a server is started. */
@@ -38,7 +38,7 @@ export interface NatsServerOptions {
   config?: string;
   /** @default true */
   jetStream?: boolean;
-  /** Told every line of its log. */
+  /** Called with every line of its log. */
   onLine?: (line: string) => void;
 }
 
@@ -54,7 +54,7 @@ export class NatsServer {
     this.ended = ended;
   }
 
-  /** Starts a server; resolves when it takes connections. Throws ClusterError where it ends before. */
+  /** Starts a server; resolves when it accepts connections. Throws ClusterError if it ends before. */
   static start(options: NatsServerOptions): Promise<NatsServer> {
     const { binary, store, port = -1, config, jetStream = true, onLine } = options;
     const storing = jetStream ? ['-js', '-sd', store] : [];
@@ -67,7 +67,7 @@ export class NatsServer {
       const ended = new Promise<void>((end) => {
         child.on('close', (_code, signal) => {
           end();
-          // no more than a late no-op where it was ready before
+          // does nothing if it was ready before
           reject(
             signal === null
               ? new ClusterError(`${task}: ${complaint || 'it ended before it was ready'}`)
@@ -99,7 +99,7 @@ export class NatsServer {
     this.#child.kill(signal);
   }
 
-  /** Ends it in order; idempotent. */
+  /** Ends it gracefully; idempotent. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
     await this.ended;

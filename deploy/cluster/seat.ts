@@ -1,7 +1,7 @@
 /**
- * A coordinator's seat at a run on a NATS server: connection, lease, and the run's entry in the list of runs. From it the
- * run's members are led, one or many: they share all that, the journal's stream and the store of checkpoints, and have
- * subjects, a journal and a folder of their own.
+ * A coordinator's seat at a run on a NATS server: connection, lease, and entry in the list of runs. It leads the run's
+ * members, one or many: they share these, the journal's stream and the checkpoint store, and each has its own subjects,
+ * journal and folder.
  */
 import { setMaxListeners } from 'node:events';
 import { Checkpoints } from '../../coordinator/checkpoint.js';
@@ -21,36 +21,36 @@ import { runSubjects } from '../../shared/subjects.js';
 import { timelineAt } from '../../shared/timeline.js';
 import type { BusFigures } from '../operations/registry.js';
 
-/** Where and as whom a run is led. */
+/** Where to lead a run, and under which name. */
 export interface SeatOptions {
   nats: NatsOptions;
   prefix: string;
   run: string;
-  /** A holder of the lease of the same name is taken to be this one, started again. */
+  /** The name of this process: a holder of the lease with the same name is taken to be this one, restarted. */
   holder: string;
-  /** Waits for as long as another one leads; otherwise only until a dead one's lease has run out. */
+  /** Whether to wait as long as another process leads; otherwise only until the lease of a dead one has expired. */
   standby: boolean;
-  /** Seconds for which the first connection is tried again. */
+  /** Seconds to keep trying the first connection. */
   waitSeconds: number;
   /** Seconds without any worker after which the run ends with an error. */
   workerTimeout?: number;
   /** Seconds between two checkpoints. */
   checkpointSeconds?: number;
-  /** Bytes that the server may hold of the journal. */
+  /** The most bytes of journal on the server. */
   maxBytes?: number;
-  /** Bytes of a member's records that are kept in memory too. */
+  /** Bytes of a member's records that memory keeps too. */
   keptBytes?: number;
   /** Servers of a cluster that hold a copy. */
   replicas?: number;
-  /** Told that another one leads. */
+  /** Called when another process leads. */
   onStandby?: () => void;
 }
 
 /** What the run is, as the server lists it. */
 export interface SeatedRun {
-  /** What the run's stream belongs to: of a run the digest of its configuration, of a sweep that of its plan. */
+  /** What the run's stream belongs to: the digest of a run's configuration, or of a sweep's plan. */
   digest: string;
-  /** The run's configuration; of a sweep one of its members'. */
+  /** The run's configuration; for a sweep, that of one of its members. */
   config: RunConfig;
   logger: Logger;
   signal: AbortSignal;
@@ -61,13 +61,16 @@ export type MemberOptions = Pick<
   CoordinatorOptions,
   'config' | 'phi' | 'start' | 'goal' | 'fromRound' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'
 > & {
-  /** Whether the server keeps only that much of the journal, once the member's goal is reached, as going on needs. @default false */
+  /**
+   * Whether the server drops the part of the journal that going on does not need, once the member's goal is reached.
+   * @default false
+   */
   lean?: boolean;
-  /** Told of the coordinator, and of what goes over the bus, before the first round. */
+  /** Called before the first round with the coordinator, and a function that measures the traffic of the bus. */
   onLeading?: ((coordinator: Coordinator, traffic: () => BusFigures) => void) | undefined;
 };
 
-/** Without --standby, a lease that is held for longer is a living coordinator's. */
+/** Without --standby: a lease that is held for longer belongs to a living coordinator. */
 const LEASE_PATIENCE_MS = 15_000;
 
 export class Seat {
@@ -89,11 +92,11 @@ export class Seat {
     this.#link = link;
     this.#jetStream = jetStream;
     this.#lease = lease;
-    // one for every member that is led
+    // one listener for every member that is led
     setMaxListeners(0, lease.lost);
   }
 
-  /** Takes the seat; throws ClusterError where another one has it and this one does not stand by. */
+  /** Takes the seat; throws ClusterError if another process has it and this one does not stand by. */
   static async take(options: SeatOptions, { digest, config, logger, signal }: SeatedRun): Promise<Seat> {
     const { nats, prefix, run, holder, waitSeconds, replicas = 1 } = options;
     const link = await NatsLink.connect({ nats, name: `lopt coordinator ${holder}`, logger, waitSeconds, signal });
@@ -142,7 +145,7 @@ export class Seat {
     onLeading?.(coordinator, () => ({ ...this.#link.traffic(), droppedMessages: bus.dropped }));
     try {
       const end = await beforeAbort(this.#lease.lost, coordinator.run());
-      // a checkpoint of the last round is there
+      // the last round has a checkpoint
       const { round, grown } = end.state;
       if (lean && !end.interrupted) await journal.purge(timelineAt(config, grown).oldestStart(round + 1) - 1);
       return end;
@@ -152,7 +155,7 @@ export class Seat {
     }
   }
 
-  /** Gives the seat up, and closes the connection. */
+  /** Gives up the seat, and closes the connection. */
   async leave(): Promise<void> {
     await this.#lease.release();
     await this.#link.close();
@@ -172,7 +175,7 @@ async function acquire(registry: RunRegistry, lead: SeatOptions, signal: AbortSi
       onWaiting(other) {
         onStandby?.();
         if (standby) return;
-        const sentence = `Cannot coordinate run ${run}: ${other} does; add --standby to take over when it is gone`;
+        const sentence = `Cannot coordinate run ${run}: ${other} already does; add --standby to take over when it is gone`;
         timer ??= setTimeout(() => patience.abort(new ClusterError(sentence)), LEASE_PATIENCE_MS);
       },
     });
@@ -181,7 +184,7 @@ async function acquire(registry: RunRegistry, lead: SeatOptions, signal: AbortSi
   }
 }
 
-/** The outcome of the work; rejects with the reason of the signal where that comes first. */
+/** The outcome of the work; rejects with the reason of the signal if that comes first. */
 async function beforeAbort<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
   let fail: () => void = () => {};
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -1,4 +1,4 @@
-/** A worker process: serves announced runs, one after another, and all members of the one that it serves. */
+/** A worker process: serves announced runs one after another, each with all of its members. */
 import { nextRun, onAnnouncement } from '../../shared/bus/announcements.js';
 import type { AnnounceMessage } from '../../shared/messages.js';
 import { JetStream } from '../../shared/nats/jetstream.js';
@@ -10,20 +10,20 @@ import { ServedMember, type ServiceOptions } from './served-member.js';
 
 export interface ServeOptions extends Omit<ServiceOptions, 'link' | 'jetStream'> {
   nats: NatsOptions;
-  /** Serves this run alone; by default whichever is announced. */
+  /** The only run to serve; by default any that is announced. */
   run?: string;
-  /** Seconds for which the first connection is tried again. */
+  /** Seconds to keep trying the first connection. */
   waitSeconds: number;
-  /** Ends the worker when it has sent what it computes. */
+  /** Ends the worker once it has sent what it is computing. */
   signal: AbortSignal;
   onConnected?: (traffic: () => BusFigures) => void;
 }
 
-/** Without an announcement for so long, a run is over, or its coordinator gone: another one is welcome. */
+/** After this long without an announcement, a run is over or its coordinator gone: the worker may serve another. */
 const FORGOTTEN_MS = 10_000;
 const LOOK_MS = 1000;
 
-/** Serves until the signal. Throws where the one run that it is to serve refuses it, or fails here. */
+/** Serves until the signal. Throws if the only run that it may serve refuses it, or fails here. */
 export async function serveRuns(options: ServeOptions): Promise<void> {
   const { nats, id, prefix, logger, waitSeconds, signal } = options;
   const link = await NatsLink.connect({ nats, name: `lopt worker ${id}`, logger, waitSeconds, signal });
@@ -32,22 +32,22 @@ export async function serveRuns(options: ServeOptions): Promise<void> {
     let served: ServedRun | undefined;
     options.onConnected?.(() => ({ ...link.traffic(), droppedMessages: served?.dropped ?? 0 }));
     /** Configurations, by digest, that this worker cannot serve. */
-    const hopeless = new Set<string>();
+    const unservable = new Set<string>();
     while (!signal.aborted) {
       const accept = ({ run, digest }: AnnounceMessage) =>
-        (options.run === undefined || run === options.run) && !hopeless.has(digest);
+        (options.run === undefined || run === options.run) && !unservable.has(digest);
       const announced = await nextRun({ link, prefix, logger }, { accept, signal });
       served = new ServedRun({ ...options, link, jetStream }, announced, accept);
       try {
         await served.over(signal);
       } catch (error) {
         if (options.run !== undefined) throw error;
-        logger.error(`${(error as Error).message}; run ${announced.run} is left to others`);
-        hopeless.add(served.failed ?? announced.digest);
+        logger.error(`${(error as Error).message}; leaving run ${announced.run} to others`);
+        unservable.add(served.failed ?? announced.digest);
       }
     }
   } catch (error) {
-    // told to end while it had no run
+    // aborted while it had no run
     if (!signal.aborted || error !== signal.reason) throw error;
   } finally {
     await link.close();
@@ -82,8 +82,8 @@ class ServedRun {
   }
 
   /**
-   * Resolves when the signal came, or the run is silent and another one is not; what was computed is sent then. Throws
-   * where a member cannot be served.
+   * Resolves on the signal, or when the run is silent and another one is announced, after sending what was computed.
+   * Throws if a member cannot be served.
    */
   async over(signal: AbortSignal): Promise<void> {
     const over = new Promise<void>((resolve, reject) => {
@@ -119,7 +119,7 @@ class ServedRun {
 
   #begin(announced: AnnounceMessage): void {
     const { digest, config } = announced;
-    // the same subjects: a run of this name that was begun anew, with other options
+    // they have the same subjects: the run was begun anew under its name, with other options
     for (const other of this.#members.values()) if (other.member === config.member) this.#end(other);
     const observer = this.#observers?.of(config.member);
     const service = observer ? { ...this.#service, observer } : this.#service;

@@ -1,4 +1,4 @@
-/** What a worker process does for one member of a run: a bus, a worker, and the member's φ's of the past. */
+/** One member of a run in a worker process: its bus, its worker, and its past φ's. */
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { JetStreamHistory } from '../../shared/journal/jetstream-history.js';
 import type { Logger } from '../../shared/logger.js';
@@ -10,7 +10,7 @@ import type { WorkerObserver } from '../../worker/observer.js';
 import type { Pool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
 
-/** What all members of a run are served with. */
+/** What all members of a run share. */
 export interface ServiceOptions {
   link: NatsLink;
   jetStream: JetStream;
@@ -24,7 +24,7 @@ export interface ServiceOptions {
   folders?: Readonly<Record<string, string>>;
 }
 
-/** A member whose coordinator said that it has ended, and that is not announced again for so long, is over. */
+/** A member is over if its coordinator said so and has not announced it again for this long. */
 const OVER_MS = 3000;
 
 export class ServedMember {
@@ -37,7 +37,7 @@ export class ServedMember {
   #heardAt = performance.now();
   #closed: Promise<void> | undefined;
 
-  /** @param onFailed told where the member cannot be served here */
+  /** @param onFailed called if the member cannot be served here */
   constructor(options: ServiceOptions, announced: AnnounceMessage, onFailed: (error: Error) => void) {
     const { run, digest, config } = announced;
     const { link, jetStream, prefix, id, pool, logger, observer, folders } = options;
@@ -61,16 +61,16 @@ export class ServedMember {
       ...(observer ? { observer } : {}),
       ...(folders ? { folders } : {}),
     });
-    // the next one comes in a second
+    // the next announcement is a second away
     this.#worker.hear(announced);
   }
 
-  /** Messages that were dropped because they were not as they must be. */
+  /** Messages that were dropped because they were malformed. */
   get dropped(): number {
     return this.#bus.dropped;
   }
 
-  /** It was announced. */
+  /** Notes that it was announced. */
   heard(): void {
     this.#finished = false;
     this.#heardAt = performance.now();
@@ -80,13 +80,13 @@ export class ServedMember {
     return this.#finished && performance.now() - this.#heardAt > OVER_MS;
   }
 
-  /** Finishes what it computes, sends it, and leaves. */
+  /** Finishes and sends what it is computing, and leaves. */
   async drain(): Promise<void> {
     await this.#worker.drain();
     await this.close();
   }
 
-  /** Ends it; what it still computes is nobody's. Idempotent. */
+  /** Ends it; discards what it is still computing. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;

@@ -1,6 +1,6 @@
 /**
- * Keeps a nats-server for `lopt up`: starts it again where it is killed, on the same port and store, and ends it when
- * `lopt up` is gone. Arguments: the binary, the folder of the store.
+ * Keeps a nats-server for `lopt up`: restarts it if it is killed, on the same port and store, and ends it when
+ * `lopt up` is gone. Arguments: the binary, the folder of the store, and optionally the port.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,16 +9,16 @@ import { messageOf } from '../../shared/errors.js';
 import { makeFolder } from '../../shared/files.js';
 import { NatsServer, ServerKilledError } from './nats-server.js';
 
-/** What the keeper tells. */
+/** What the keeper sends to its parent. */
 export type KeeperMessage = { url: string } | { failure: string };
 
-/** The coordinator still saves its work when the parent is gone. */
+/** The coordinator still needs the server to save its work when the parent is gone. */
 const GRACE_MS = 5000;
 const LEAST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
-/** A server that is killed while it starts is told of after so many times in a row; what it complains of itself, at once. */
+/** A server that is killed while it starts is reported after this many times in a row; its own errors, at once. */
 const MOST_KILLS = 3;
-/** A server that lived for so long was well. */
+/** A server that lived this long was healthy. */
 const WELL_MS = 10_000;
 
 const [binary = '', store = ''] = process.argv.slice(2);
@@ -26,13 +26,13 @@ const pidFile = join(store, 'nats-server.pid');
 let server: NatsServer | undefined;
 let ending = false;
 
-/** A keeper that was killed leaves its server behind, on a store that only one can have. */
+/** Kills the server that a killed keeper left behind: a store can have only one. */
 function endOrphan(): void {
   try {
     const pid = Number(readFileSync(pidFile, 'utf8'));
     if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(store)) process.kill(pid, 'SIGKILL');
   } catch {
-    // there is none, or this system does not tell; then the port or the store says so
+    // there is none, or this system cannot tell; then the port or the store is refused
   }
 }
 
@@ -81,7 +81,7 @@ async function keep(): Promise<void> {
 }
 
 process.on('SIGTERM', () => void end(0));
-// in a group of its own a Ctrl-C does not come here; from elsewhere it means the same
+// a Ctrl-C does not reach this process group; SIGINT from elsewhere means the same
 process.on('SIGINT', () => void end(0));
 process.on('disconnect', () => void end(GRACE_MS));
 await keep();

@@ -1,19 +1,19 @@
-/** Child processes that are started again where they are killed, and end with their parent. */
+/** Child processes that are restarted if they are killed, and end with their parent. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 
 /** How a child is run. */
 export interface ChildOptions {
-  /** As a person calls it: `worker 2`. */
+  /** For people, such as `worker 2`. */
   name: string;
   /** Node's arguments. */
   args: () => readonly string[];
   env?: NodeJS.ProcessEnv;
-  /** File that takes what it prints; `inherit` shows it. */
+  /** File for its output; `inherit` shows it. */
   output: string | 'inherit';
-  /** Whether to start it again after it ended so; asked unless it was told to end. */
+  /** Whether to restart it after such an end; asked unless it was told to end. */
   again: (code: number | null, signal: NodeJS.Signals | null) => boolean;
-  /** Told when it ends without being told to: whether it is started again, and after how many seconds. */
+  /** Called when it ends without being told to; `againAfter` is in seconds, undefined if it is not restarted. */
   onEnded: (
     child: Supervised,
     code: number | null,
@@ -25,9 +25,9 @@ export interface ChildOptions {
 
 const LEAST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
-/** A child that lived for so long was well: the next pause is short again. */
+/** A child that lived this long was healthy: the next pause is short again. */
 const WELL_MS = 20_000;
-/** What does not end by itself is killed. */
+/** A child that does not end within this time is killed. */
 const END_MS = 15_000;
 
 export class Supervised {
@@ -53,7 +53,7 @@ export class Supervised {
     this.#child?.kill(signal);
   }
 
-  /** Ends it, by force where it does not; idempotent. */
+  /** Ends it, by force if need be; idempotent. */
   async end(): Promise<void> {
     this.#ending = true;
     clearTimeout(this.#timer);
@@ -63,7 +63,7 @@ export class Supervised {
       this.#onGone = resolve;
     });
     child.kill('SIGTERM');
-    // one that is stopped hears of its end only when it goes on
+    // a stopped process sees SIGTERM only once it continues
     child.kill('SIGCONT');
     const timer = setTimeout(() => child.kill('SIGKILL'), END_MS);
     await gone;
@@ -74,7 +74,7 @@ export class Supervised {
     const { args, env, output, onMessage } = this.#options;
     const startedAt = performance.now();
     const file = output === 'inherit' ? undefined : openSync(output, 'a');
-    // in a group of its own: Ctrl-C comes to the parent alone, which knows in which order to end
+    // in its own process group: Ctrl-C reaches only the parent, which knows in which order to end
     const child = spawn(process.execPath, args(), {
       detached: true,
       stdio: ['ignore', file ?? 'inherit', file ?? 'inherit', 'ipc'],
@@ -83,7 +83,7 @@ export class Supervised {
     if (file !== undefined) closeSync(file);
     this.#child = child;
     if (onMessage) child.on('message', onMessage);
-    child.on('error', () => {}); // 'close' follows where it could not be started
+    child.on('error', () => {}); // 'close' follows if it could not be started
     child.on('close', (code, signal) => {
       this.#child = undefined;
       this.#onGone();

@@ -1,4 +1,4 @@
-/** What a learned optimizer is, as far as both roles speak of it: the configuration of an architecture and what follows from it. */
+/** What both roles know about a learned optimizer: the configuration of an architecture and what follows from it. */
 import type { OptionRow } from '../options/option.js';
 import type { Shape } from '../shape.js';
 import type { LstmConfig } from './lstm.js';
@@ -19,7 +19,7 @@ export interface TensorSpec {
   readonly deviation: number;
 }
 
-/** What a learned optimizer reads of its optimizee beside its own state. */
+/** What a learned optimizer reads of its optimizee, besides its own state. */
 export type Reading =
   /** ∇_t of every coordinate. */
   | 'gradient'
@@ -35,24 +35,24 @@ export interface StatePart {
   readonly size: number;
 }
 
-/** Floating-point operations of one coordinate and inner step; a multiplication and an addition are two. */
+/** Floating-point operations per coordinate and inner step; a multiply-add counts as two. */
 export interface Flops {
   forward: number;
-  /** Back-propagation, the share of every weight included, without computing the forward pass again. */
+  /** Back-propagation, including the gradients of the weights, without recomputing the forward pass. */
   backward: number;
 }
 
 /**
- * An architecture: its configuration and all that follows from it without computing a step. The update rule itself is in
- * worker/architectures/.
+ * An architecture: its configuration and everything that follows from it without computing a step. The update rule
+ * itself is in worker/architectures/.
  */
 export interface ArchitectureSpec<Config extends { readonly type: string } = ArchitectureConfig> {
   readonly type: Config['type'];
   /** One line for `lopt --help`. */
   readonly summary: string;
-  /** The options that configure it, beside its type. */
+  /** The options that configure it, besides its type. */
   readonly options: readonly OptionRow[];
-  /** Checks a configuration that comes from outside. */
+  /** Checks a configuration from outside. */
   readonly shape: Shape<Config>;
   /** The tensors of φ in the order of the flat vector. */
   tensors(config: Config): readonly TensorSpec[];
@@ -66,6 +66,6 @@ export interface ArchitectureSpec<Config extends { readonly type: string } = Arc
   describe(config: Config): string;
   /** The configuration as the metadata of a φ file. */
   toMetadata(config: Config): Record<string, string>;
-  /** The configuration of such metadata. Throws LoptError, which says what they must be, if they are not an own file's. */
+  /** The configuration in such metadata. Throws LoptError that says what they must be if they are invalid. */
   fromMetadata(metadata: Readonly<Record<string, string>>): Config;
 }

@@ -8,10 +8,10 @@ export const PREPROCESSINGS = ['log-and-sign', 'none', 'rnnprop', 'both'] as con
 
 export type Preprocessing = (typeof PREPROCESSINGS)[number];
 
-/** Layers that a network may have: what the kernels keep tables for. */
+/** The most layers of a network: the kernels keep tables for this many. */
 export const MAXIMUM_LAYERS = 8;
 
-/** Units that a layer may have. */
+/** The most units of a layer. */
 export const MAXIMUM_UNITS = 512;
 
 /** The shape of the network. */
@@ -24,22 +24,22 @@ export interface LstmConfig {
   readonly outputScale: number;
 }
 
-/** Numbers that the network reads of each coordinate: the gradient itself, or what `preprocessing` makes of it. */
+/** Numbers that the network reads per coordinate: the gradient itself, or what `preprocessing` makes of it. */
 export function inputSize({ preprocessing }: Pick<LstmConfig, 'preprocessing'>): number {
   if (preprocessing === 'both') return 4;
   return preprocessing === 'none' ? 1 : 2;
 }
 
-/** Whether RNNProp's inputs are read: a coordinate then keeps their running means. */
+/** Whether RNNProp's inputs are read: the state of a coordinate then includes their running means. */
 export function hasMoments({ preprocessing }: Pick<LstmConfig, 'preprocessing'>): boolean {
   return preprocessing === 'rnnprop' || preprocessing === 'both';
 }
 
 /**
- * Per layer l `lstm_l/weights` [inputs + units, 4·units] (rows: what the layer reads from below, then its own h; columns:
- * gates i, c̃, f, o) and `lstm_l/biases` [4·units]; then `output/weights` [units, 1] and `output/biases` [1]. Weights start
- * from N(0, 1/fan-in), those of the output a tenth of that: an optimizer that hardly moves at first learns sooner than one
- * that strays.
+ * Per layer l `lstm_l/weights` [inputs + units, 4·units] (rows: what the layer reads from below, then its own h;
+ * columns: gates i, c̃, f, o) and `lstm_l/biases` [4·units]; then `output/weights` [units, 1] and `output/biases` [1].
+ * Weights start from N(0, 1/fan-in), those of the output with a tenth of that deviation: an optimizer that hardly moves
+ * at first learns sooner than one that wanders off.
  */
 function tensors(config: LstmConfig): TensorSpec[] {
   const result: TensorSpec[] = [];
@@ -110,12 +110,12 @@ export const lstm: ArchitectureSpec<LstmConfig> = {
     let state = 0;
     config.layers.forEach((units, layer) => {
       forward += 2 * (below + units) * 4 * units;
-      // the gradient of the layer's input is not needed at the bottom
+      // the bottom layer needs no gradient of its input
       state += 2 * ((layer > 0 ? below : 0) + units) * 4 * units;
       below = units;
     });
     forward += 2 * below;
-    // the share of every weight costs as much as the forward pass
+    // the gradients of the weights cost as much as the forward pass
     return { forward, backward: forward + state };
   },
   indifferentiable(config) {
@@ -124,7 +124,7 @@ export const lstm: ArchitectureSpec<LstmConfig> = {
   },
   describe: ({ layers, preprocessing, outputScale }) =>
     `layers ${layers.join(',')}, preprocessing ${preprocessing}, output scale ${outputScale}`,
-  // without its type: the first φ files were all of LSTMs
+  // without the type: the first φ files were all of LSTMs
   toMetadata: ({ layers, preprocessing, outputScale }) => ({
     layers: layers.join(','),
     preprocessing,

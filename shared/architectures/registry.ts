@@ -1,4 +1,4 @@
-/** The architectures that lopt knows, and what is asked of any of them. */
+/** The architectures that lopt knows, and what all of them have in common. */
 import { canonicalJson } from '../canonical-json.js';
 import { LoptError } from '../errors.js';
 import { type Shape, shapeError } from '../shape.js';
@@ -10,12 +10,12 @@ const specs = new Map<string, ArchitectureSpec>([lstm].map((spec) => [spec.type,
 /** Every architecture by its type; a new one is added above. */
 export const ARCHITECTURES: ReadonlyMap<string, ArchitectureSpec> = specs;
 
-/** What a φ file without a type, and a run that names none, has. */
+/** The type of a φ file that states none, and of a run that names none. */
 export const DEFAULT_ARCHITECTURE = 'lstm';
 
 /** Adds an architecture to those of this thread. Throws LoptError if its type is taken. */
 export function addArchitecture<Config extends ArchitectureConfig>(spec: ArchitectureSpec<Config>): void {
-  if (specs.has(spec.type)) throw new LoptError(`Cannot add architecture "${spec.type}": there is one of this type`);
+  if (specs.has(spec.type)) throw new LoptError(`Cannot add architecture "${spec.type}": this type is taken`);
   specs.set(spec.type, spec);
 }
 
@@ -31,7 +31,7 @@ export function sameArchitecture(a: ArchitectureConfig, b: ArchitectureConfig): 
   return canonicalJson(a) === canonicalJson(b);
 }
 
-/** The configuration of any architecture, as a message holds it. */
+/** The configuration of any architecture, as in a message. */
 export const architectureShape: Shape<ArchitectureConfig> = (value, at) => {
   const type = (value as { type?: unknown } | null | undefined)?.type;
   const spec = typeof type === 'string' ? specs.get(type) : undefined;

@@ -1,14 +1,14 @@
-/** Named pieces of bytes, each whole or not there. */
+/** Named blobs of bytes, each whole or absent. */
 
 export interface BlobStore {
-  /** All names, in no order. */
+  /** All names, in no particular order. */
   names(): Promise<string[]>;
-  /** Throws a LoptError where there is none of this name, or it cannot be read. */
+  /** Throws a LoptError if there is none of this name, or it cannot be read. */
   read(name: string): Promise<Buffer>;
-  /** Writes or replaces; a crash leaves the old one or the new one. */
+  /** Writes or replaces; a crash leaves the old blob or the new one. */
   write(name: string, bytes: Uint8Array): Promise<void>;
-  /** Does nothing where there is none. */
+  /** Does nothing if there is none. */
   remove(name: string): Promise<void>;
-  /** Where one is, as a sentence says it. */
+  /** Where a blob lies, for messages. */
   placeOf(name: string): string;
 }

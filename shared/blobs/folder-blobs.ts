@@ -7,7 +7,7 @@ import type { BlobStore } from './blob-store.js';
 export class FolderBlobs implements BlobStore {
   readonly #folder: string;
 
-  /** Makes the folder where it is missing. */
+  /** Makes the folder if it is missing. */
   constructor(folder: string) {
     this.#folder = folder;
     makeFolder(folder);

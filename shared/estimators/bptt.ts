@@ -24,9 +24,9 @@ export interface BpttConfig {
   /** Keep the dotted edges: back-propagate through the optimizee gradients too. */
   readonly secondDerivatives: boolean;
   /**
-   * The largest |∂x/∂∇| of LogAndSign that second derivatives go back through; 0 for no limit. ln |∇| has the slope 1/∇,
-   * and a long window multiplies many: one small gradient then drowns all others (of the explosion that long unrolls
-   * bring, Metz et al. 2019, arXiv 1810.10180).
+   * The largest |∂x/∂∇| of LogAndSign that second derivatives go back through; 0 for no limit. ln |∇| has the slope
+   * 1/∇, and a long window multiplies many: one small gradient then drowns out all others (on exploding gradients in
+   * long unrolls: Metz et al. 2019, arXiv 1810.10180).
    */
   readonly slopeLimit: number;
   readonly imitation: Imitation;

@@ -1,4 +1,4 @@
-/** How the meta-gradient of a window is made, as far as both roles speak of it. */
+/** What both roles know about how the meta-gradient of a window is estimated. */
 import type { OptionRow } from '../options/option.js';
 import type { Shape } from '../shape.js';
 import type { BpttConfig } from './bptt.js';
@@ -24,9 +24,9 @@ export interface EstimatorSpec<Config extends { readonly type: string } = Estima
   readonly type: Config['type'];
   /** One line for `lopt --help`. */
   readonly summary: string;
-  /** The options that configure it, beside its type. */
+  /** The options that configure it, besides its type. */
   readonly options: readonly OptionRow[];
-  /** Checks a configuration that comes from outside. */
+  /** Checks a configuration from outside. */
   readonly shape: Shape<Config>;
   needs(config: Config): EstimatorNeeds;
 }

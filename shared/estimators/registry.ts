@@ -9,12 +9,12 @@ const specs = new Map<string, EstimatorSpec>([bptt].map((spec) => [spec.type, sp
 /** Every estimator by its type; a new one is added above. */
 export const ESTIMATORS: ReadonlyMap<string, EstimatorSpec> = specs;
 
-/** What a run has that names none. */
+/** The estimator of a run that names none. */
 export const DEFAULT_ESTIMATOR = 'bptt';
 
 /** Adds an estimator to those of this thread. Throws LoptError if its type is taken. */
 export function addEstimator<Config extends EstimatorConfig>(spec: EstimatorSpec<Config>): void {
-  if (specs.has(spec.type)) throw new LoptError(`Cannot add estimator "${spec.type}": there is one of this type`);
+  if (specs.has(spec.type)) throw new LoptError(`Cannot add estimator "${spec.type}": this type is taken`);
   specs.set(spec.type, spec);
 }
 
@@ -25,7 +25,7 @@ export function estimatorOf({ type }: { readonly type: string }): EstimatorSpec 
   throw new LoptError(`Cannot find estimator "${type}": it must be one of ${[...specs.keys()].join(', ')}`);
 }
 
-/** The configuration of any estimator, as a message holds it. */
+/** The configuration of any estimator, as in a message. */
 export const estimatorShape: Shape<EstimatorConfig> = (value, at) => {
   const type = (value as { type?: unknown } | null | undefined)?.type;
   const spec = typeof type === 'string' ? specs.get(type) : undefined;

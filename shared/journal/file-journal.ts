@@ -30,21 +30,21 @@ interface Segment {
   path: string;
   file: number;
   first: number;
-  /** Where each record begins; one more for the end. */
+  /** Where each record begins, then where the last one ends. */
   offsets: number[];
   unsynced: boolean;
 }
 
 const SEGMENT_NAME = /^journal-(\d{12})\.bin$/;
 
-/** Appends to segment files named by their first round. Nothing is synced: a process that is killed loses nothing. */
+/** Appends to segment files named by their first round. Appends are not synced: a killed process loses nothing. */
 export class FileJournal implements Journal {
   readonly #folder: string;
   readonly #segmentBytes: number;
   readonly #start: number;
   readonly #segments: Segment[] = [];
 
-  /** Opens the journal in `folder`, which is made where it is missing; a torn tail is cut off. */
+  /** Opens the journal in `folder`, which is made if it is missing; cuts off a torn tail. */
   constructor(folder: string, { segmentBytes = 8 * 2 ** 20, start = 0 }: FileJournalOptions = {}) {
     this.#folder = folder;
     this.#segmentBytes = segmentBytes;
@@ -58,7 +58,7 @@ export class FileJournal implements Journal {
       const previous = this.#segments.at(-1);
       const torn = previous !== undefined && previous.first + previous.offsets.length - 1 !== first;
       if (torn) {
-        // what follows a gap cannot be reached, but is nobody's to delete
+        // what follows a gap cannot be reached, but is not ours to delete
         for (const later of names.slice(index)) renameSync(join(folder, later), join(folder, `${later}.unreachable`));
         break;
       }

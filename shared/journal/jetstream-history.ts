@@ -1,4 +1,4 @@
-/** φ's of the past, read from the journal's stream by a role that does not write it. */
+/** Past φ's, read from the journal's stream by a role that does not write it. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { JournalError } from '../errors.js';
 import type { JetStream } from '../nats/jetstream.js';
@@ -6,20 +6,20 @@ import { RecordStream } from '../nats/record-stream.js';
 import type { RunSubjects } from '../subjects.js';
 import type { JournalRecord, PhiHistory } from './journal.js';
 
-/** What is read, and how patiently. */
+/** What to read, and how long to wait. */
 export interface JetStreamHistoryOptions {
   jetStream: JetStream;
   subjects: RunSubjects;
   /** @default 0 */
   member?: number;
-  /** Milliseconds for which a record is waited for that is not there yet: φ_n may come before record n − 1 is stored. @default 30 000 */
+  /** Milliseconds to wait for a record: φ_n may arrive before record n − 1 is stored. @default 30 000 */
   waitMs?: number;
 }
 
-/** φ's that are kept: the shards of one worker ask for the same ones. */
+/** φ's to keep: the shards of one worker ask for the same ones. */
 const KEPT = 32;
 const AGAIN_MS = 100;
-/** Records that are read at the same time. */
+/** Records to read at the same time. */
 const AT_ONCE = 4;
 
 export class JetStreamHistory implements PhiHistory {
@@ -48,7 +48,7 @@ export class JetStreamHistory implements PhiHistory {
     this.#kept.clear();
   }
 
-  /** The newest record; undefined where there is none. */
+  /** The newest record; undefined if there is none. */
   async latest(): Promise<JournalRecord | undefined> {
     return (await this.#records.last())?.record;
   }
@@ -70,7 +70,7 @@ export class JetStreamHistory implements PhiHistory {
 
   async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#reading < AT_ONCE) this.#reading += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve)); // a turn is handed on
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve)); // the read that ends hands on its turn
     try {
       return await work();
     } finally {

@@ -1,6 +1,6 @@
 /**
- * The journal as a JetStream stream: one a run, with one subject a member. Each append holds only after the record that
- * this journal knows as the last one, so that of two coordinators one is told.
+ * The journal as a JetStream stream: one per run, with one subject per member. Each append is conditional on the last
+ * record that this journal knows, so that of two coordinators one is refused.
  */
 import { randomUUID } from 'node:crypto';
 import { encode } from '../codec.js';
@@ -16,7 +16,7 @@ import type { Journal, JournalRecord } from './journal.js';
 export interface JetStreamJournalOptions {
   jetStream: JetStream;
   subjects: RunSubjects;
-  /** The configuration's: a stream of another one is refused. */
+  /** Of the configuration: the stream of another one is refused. */
   digest: string;
   logger: Logger;
   /** @default 0 */
@@ -25,7 +25,7 @@ export interface JetStreamJournalOptions {
   maxBytes?: number;
   /** Servers of a cluster that hold a copy. @default 1 */
   replicas?: number;
-  /** Bytes of records that are kept in memory, to be appended again where a server loses them in a power failure. @default 64 MiB */
+  /** Bytes of records to keep in memory, in case a server loses them in a power failure. @default 64 MiB */
   keptBytes?: number;
   /** The round that an empty journal begins with. @default 0 */
   start?: number;
@@ -34,7 +34,7 @@ export interface JetStreamJournalOptions {
 /** The last record, as this journal knows it. */
 interface Tail {
   round: number;
-  /** As the server knows it; 0 where there is none. */
+  /** As the server knows it; 0 if there is none. */
   sequence: number;
 }
 
@@ -42,7 +42,7 @@ export class JetStreamJournal implements Journal {
   readonly #options: Required<JetStreamJournalOptions>;
   readonly #records: RecordStream;
   readonly #writer = randomUUID();
-  /** What was appended or read last, by round. */
+  /** The records appended or read last, by round. */
   readonly #kept = new Map<number, PreparedRecord>();
   #keptBytes = 0;
   #first = -1;
@@ -55,7 +55,7 @@ export class JetStreamJournal implements Journal {
   }
 
   /**
-   * Opens the journal of a run's member; the run's stream is made where it is missing. Throws ClusterError where the stream
+   * Opens the journal of a run's member; makes the run's stream if it is missing. Throws ClusterError if the stream
    * belongs to another configuration, or the server cannot store it.
    */
   static async open(options: JetStreamJournalOptions): Promise<JetStreamJournal> {
@@ -77,7 +77,7 @@ export class JetStreamJournal implements Journal {
 
   /**
    * Appends the next record; resolves when the server has acknowledged it. Waits as long as the server is away. Throws
-   * JournalError where another coordinator has taken over or the storage is full, and InconsistencyError where the stream
+   * JournalError if another coordinator has taken over or the storage is full, and InconsistencyError if the stream
    * holds another record of this round.
    */
   async append(record: JournalRecord): Promise<void> {
@@ -102,9 +102,9 @@ export class JetStreamJournal implements Journal {
   }
 
   /**
-   * Does nothing: what is appended was acknowledged, and outlives the server's process. When it reaches the disk is the
-   * server's choice (`sync_interval`, 2 minutes by default); what a power failure takes is appended again from memory, or,
-   * where the coordinator is gone too, computed again.
+   * Does nothing: appended records were acknowledged, and survive the end of the server's process. The server decides
+   * when they reach the disk (`sync_interval`, 2 minutes by default); those lost in a power failure are appended again
+   * from memory or, if the coordinator is gone too, computed again.
    */
   async sync(): Promise<void> {}
 
@@ -135,10 +135,10 @@ export class JetStreamJournal implements Journal {
     this.#kept.clear();
   }
 
-  /** Appends a record after the tail, until it is clear what became of it. */
+  /** Appends a record after the tail; tries until it is clear whether it was stored. */
   async #store(prepared: PreparedRecord): Promise<void> {
     const { round } = prepared.record;
-    // a record that was lost and is appended again must not be taken for one that is there
+    // an id per append: a record appended again after it was lost must not count as a duplicate
     this.#appends += 1;
     const id = `${this.#options.subjects.run}.${this.#options.member}.${round}.${this.#writer}.${this.#appends}`;
     const patience = this.#options.jetStream.patience(`Cannot append round ${round} to the journal`);
@@ -157,8 +157,8 @@ export class JetStreamJournal implements Journal {
   }
 
   /**
-   * What became of an append that was refused, or not answered: the last record tells. Returns whether the record is there;
-   * where it is not, the tail is where it can go.
+   * Finds out from the last record what became of an append that was refused or not answered. Returns whether the
+   * record is there; if not, moves the tail to where it can be appended.
    */
   async #resolve(record: JournalRecord): Promise<boolean> {
     const last = await this.#records.last();
@@ -166,7 +166,7 @@ export class JetStreamJournal implements Journal {
       throw takenOver(record, last.record);
     }
     if (last?.record.round === record.round) {
-      // mine, acknowledged after all; or of another coordinator that made the same step, and is adopted
+      // mine, acknowledged after all; or that of another coordinator that made the same step, which is adopted
       if (last.writer !== this.#writer) assertSame(record, last.record);
       this.#adopt(last);
       return true;
@@ -181,11 +181,11 @@ export class JetStreamJournal implements Journal {
     return false;
   }
 
-  /** The stream is shorter than what was acknowledged: a server lost its end. Memory has it. */
+  /** Appends from memory the records that were acknowledged, but that a server lost at the end of the stream. */
   async #appendAgain(round: number, last: LastRecord | undefined): Promise<void> {
     const from = last ? last.record.round + 1 : this.#options.start;
     const missing = Array.from({ length: round - from }, (_, i) => this.#kept.get(from + i));
-    this.#options.logger.warn(`NATS has lost rounds ${from} to ${round - 1} of the journal; they are appended again`);
+    this.#options.logger.warn(`NATS has lost rounds ${from} to ${round - 1} of the journal; appending them again`);
     if (missing.some((prepared) => prepared === undefined)) {
       throw new JournalError(
         `Cannot append round ${round} to the journal: NATS has lost the rounds from ${from} on, and they are no longer in memory; start the coordinator again, and it goes on from there`,
@@ -196,13 +196,13 @@ export class JetStreamJournal implements Journal {
     for (const prepared of missing) await this.#store(prepared!);
   }
 
-  /** The tail is a record that is in the stream already. */
+  /** Makes a record that is already in the stream the tail. */
   #adopt({ sequence, after, record, writer }: LastRecord): void {
     this.#follow(this.#records.prepare(record, writer), sequence);
     this.#tail = { round: record.round, sequence: after };
   }
 
-  /** The tail is this record now. */
+  /** Makes this record the tail. */
   #follow(prepared: PreparedRecord, sequence: number): void {
     const { record } = prepared;
     this.#tail = { round: record.round, sequence };
@@ -243,7 +243,7 @@ function takenOver(mine: JournalRecord, stored: JournalRecord): JournalError {
   );
 }
 
-/** Everything of a record but who made it. */
+/** Everything in a record except who made it. */
 function bitsOf({
   round,
   phi,

@@ -1,9 +1,9 @@
-/** What a NATS server says of itself to whoever connects, before anything else. */
+/** The greeting that a NATS server sends to every connection, before anything else. */
 import { connect } from 'node:net';
 
 const TIMEOUT_MS = 2000;
 
-/** Whether the server at this address demands a client certificate; undefined where nothing there greets as NATS does. */
+/** Whether the server at this address demands a client certificate; undefined if nothing there greets as NATS does. */
 export function demandsCertificate(host: string, port: number): Promise<boolean | undefined> {
   return new Promise((resolve) => {
     const socket = connect(port, host);

@@ -1,4 +1,4 @@
-/** Requests to JetStream, the server's storage: each is answered, refused, or met with silence, and silence passes. */
+/** Requests to JetStream, the server's storage. Each ends with an answer, a refusal or silence, which may pass. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { JetStreamClient, JetStreamManager } from 'nats';
 import { ClusterError } from '../errors.js';
@@ -6,7 +6,7 @@ import type { Logger } from '../logger.js';
 import { CutOffError, isSilence } from './lane.js';
 import type { NatsLink } from './link.js';
 
-/** What the server says where it does not do what it was asked; numbers of its API. */
+/** Why the server refuses a request: error codes of its API. */
 export const REFUSALS = {
   notEnabled: 10039,
   noMessage: 10037,
@@ -17,7 +17,7 @@ export const REFUSALS = {
   unavailable: 10008,
 } as const;
 
-/** A definite no. */
+/** A definite no from the server. */
 export interface Refusal {
   code: number;
   description: string;
@@ -44,7 +44,7 @@ export interface JetStreamApi {
 /** How requests are made. */
 export interface JetStreamOptions {
   logger: Logger;
-  /** Milliseconds for which an answer is waited for. @default 5000 */
+  /** Milliseconds to wait for an answer. @default 5000 */
   answerMs?: number;
 }
 
@@ -64,7 +64,7 @@ export class JetStream {
     this.#logger = logger;
   }
 
-  /** Looks whether the server can store what a run needs; throws ClusterError, which says what it lacks, where not. */
+  /** Checks that the server can store what a run needs; throws ClusterError that says what it lacks. */
   static async open(link: NatsLink, { logger, answerMs = 5000 }: JetStreamOptions): Promise<JetStream> {
     const { connection } = link.control;
     const options = { timeout: answerMs };
@@ -79,13 +79,13 @@ export class JetStream {
       );
     }
     const outcome = await jetStream.attempt(({ manager }) => manager.getAccountInfo());
-    // where JetStream is only being started, the server says that it has it, and does not answer yet
+    // while JetStream starts, the server says that it has it, but does not answer yet
     if ('refusal' in outcome) throw withoutJetStream(link, outcome.refusal);
     if ('silence' in outcome && !enabled) throw withoutJetStream(link);
     return jetStream;
   }
 
-  /** Makes one request. Rejects only with what is neither an answer nor a refusal nor silence: permissions, and bugs. */
+  /** Makes one request. Rejects only if permissions are missing, or on a bug. */
   async attempt<Answer>(request: (api: JetStreamApi) => Promise<Answer>): Promise<Outcome<Answer>> {
     try {
       return { answer: await this.link.control.whileConnected(() => request(this.#api)) };
@@ -109,8 +109,8 @@ export class JetStream {
   }
 
   /**
-   * Repeats a request that may be made twice until the server answers or refuses it. Throws ClusterError where the
-   * connection is closed meanwhile; `task` begins that sentence.
+   * Repeats a request that may be made twice until the server answers or refuses it. Throws ClusterError, which begins
+   * with `task`, if the connection is closed meanwhile.
    */
   async ask<Answer>(
     task: string,
@@ -124,7 +124,7 @@ export class JetStream {
     }
   }
 
-  /** The answer of `ask`; throws ClusterError where the server refuses. */
+  /** The answer of `ask`; throws ClusterError if the server refuses. */
   async demand<Answer>(task: string, request: (api: JetStreamApi) => Promise<Answer>): Promise<Answer> {
     const outcome = await this.ask(task, request);
     if ('answer' in outcome) return outcome.answer;
@@ -132,8 +132,8 @@ export class JetStream {
   }
 
   /**
-   * Reads a message of a stream that allows direct reads; undefined where there is none. The last of a subject is the
-   * leader's; others come from any server, as they are, and from the leader where that one has them not (yet).
+   * Reads a message of a stream that allows direct reads; undefined if there is none. The last message of a subject
+   * comes from the leader; others come from any server, or from the leader if that server does not have them (yet).
    */
   async read(
     task: string,
@@ -149,7 +149,7 @@ export class JetStream {
     return outcome.refusal.code === REFUSALS.noMessage ? { answer: undefined } : outcome;
   }
 
-  /** The answer to a direct read is the message itself, which for large ones is ten times faster than one in JSON. */
+  /** Reads a message itself rather than in JSON, which is ten times as fast for large ones. */
   async #readDirectly(stream: string, query: MessageQuery): Promise<StoredMessage | undefined> {
     const { connection } = this.link.control;
     const request = Buffer.from(JSON.stringify(query));
@@ -159,13 +159,13 @@ export class JetStream {
     return sequence > 0 ? { sequence, data } : undefined;
   }
 
-  /** The sentence for a refusal. */
+  /** The error for a refusal. */
   refused(task: string, { code, description }: Refusal): ClusterError {
     const hint = code === REFUSALS.noStorage ? '; give it more storage, or ask for less' : '';
     return new ClusterError(`${task}: NATS at ${this.link.servers} says "${description}"${hint}`);
   }
 
-  /** What to call after each silence: it waits a little, longer every time, less where the connection comes back. */
+  /** Returns a function to call after each silence: it waits, longer every time, but at most until a reconnect. */
   patience(task: string): (silence: string) => Promise<void> {
     let waitMs = RETRY_MS;
     let saidAt = performance.now();

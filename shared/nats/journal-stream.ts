@@ -4,7 +4,7 @@ import { ClusterError } from '../errors.js';
 import type { RunSubjects } from '../subjects.js';
 import { type JetStream, REFUSALS } from './jetstream.js';
 
-/** What the stream must be. */
+/** How the stream must be set up. */
 export interface JournalStreamOptions {
   jetStream: JetStream;
   subjects: RunSubjects;
@@ -14,8 +14,8 @@ export interface JournalStreamOptions {
 }
 
 /**
- * Makes the stream of the run's journals where it is missing, and allows it another size where that has changed. Throws
- * ClusterError where there is one of another configuration, or the server cannot store it.
+ * Makes the stream of the run's journals if it is missing, and updates its size limit if that has changed. Throws
+ * ClusterError if the stream belongs to another configuration, or the server cannot store it.
  */
 export async function ensureJournalStream(options: JournalStreamOptions): Promise<void> {
   const { jetStream, subjects, digest, maxBytes, replicas } = options;
@@ -26,7 +26,7 @@ export async function ensureJournalStream(options: JournalStreamOptions): Promis
     subjects: [subjects.journals],
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
-    // a full stream refuses what is new: the records that recovery needs are the old ones
+    // a full stream refuses new records: recovery needs the old ones
     discard: DiscardPolicy.New,
     max_bytes: maxBytes,
     num_replicas: replicas,
@@ -45,7 +45,7 @@ export async function ensureJournalStream(options: JournalStreamOptions): Promis
       ? `belongs to another configuration (${other}… and not ${digest.slice(0, 8)}…)`
       : 'is not lopt’s';
     throw new ClusterError(
-      `${task}: the stream ${config.name} on NATS at ${jetStream.link.servers} ${whose}; name the run otherwise, or delete that one`,
+      `${task}: the stream ${config.name} on NATS at ${jetStream.link.servers} ${whose}; choose another name for the run, or delete that stream`,
     );
   }
   if (max_bytes !== maxBytes) {

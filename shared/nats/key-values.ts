@@ -3,13 +3,13 @@ import type { KV } from 'nats';
 import { type Shape, ShapeError } from '../shape.js';
 import { type JetStream, REFUSALS, type Refusal } from './jetstream.js';
 
-/** A value, and the number of the write that made it. */
+/** A value, and the number of the write that stored it. */
 export interface Versioned<Value> {
   value: Value;
   revision: number;
 }
 
-/** What a request came to: `refused` where another write came before, `silent` where the server did not answer. */
+/** The outcome of a write: `refused` if another write came first, `silent` if the server did not answer. */
 export type Written = { revision: number } | 'refused' | 'silent';
 
 export class KeyValues {
@@ -23,7 +23,7 @@ export class KeyValues {
     this.#kv = kv;
   }
 
-  /** Opens the bucket, which is made where it is missing. */
+  /** Opens the bucket; makes it if it is missing. */
   static async open(jetStream: JetStream, bucket: string, replicas = 1): Promise<KeyValues> {
     // read from the leader: other servers may be behind
     const options = { history: 1, replicas, allow_direct: false };
@@ -35,7 +35,7 @@ export class KeyValues {
     );
   }
 
-  /** The value of a key: undefined where there is none, or one of another shape; `silent` where nobody answers now. */
+  /** The value of a key; undefined if there is none or it has another shape, `silent` if the server does not answer. */
   async get<Value>(key: string, shape: Shape<Value>): Promise<Versioned<Value> | undefined | 'silent'> {
     const outcome = await this.jetStream.attempt(() => this.#kv.get(key));
     if ('silence' in outcome) return 'silent';
@@ -51,7 +51,7 @@ export class KeyValues {
     }
   }
 
-  /** Writes a value: where `after` is given only where that is the key's revision, 0 for none. */
+  /** Writes a value; if `after` is given, only if that is the key's revision, 0 for none. */
   async set(key: string, value: unknown, after?: number): Promise<Written> {
     const bytes = Buffer.from(JSON.stringify(value));
     const options = after === undefined ? {} : { previousSeq: after };
@@ -62,7 +62,7 @@ export class KeyValues {
     throw this.#refused(`Cannot write ${key}`, outcome.refusal);
   }
 
-  /** The keys that there are. */
+  /** All keys. */
   async keys(): Promise<string[]> {
     const prefix = `$KV.${this.#bucket}.`;
     const { state } = await this.jetStream.demand(`Cannot list the bucket ${this.#bucket}`, ({ manager }) =>

@@ -12,22 +12,22 @@ import {
 import type { Unsubscribe } from '../bus/bus.js';
 import type { Logger } from '../logger.js';
 
-/** A message that came in. */
+/** A received message. */
 export interface Incoming {
   subject: string;
   bytes: Uint8Array;
-  /** Answers its sender; does nothing where it wants no answer. */
+  /** Answers its sender; does nothing if it wants no answer. */
   answer(bytes: Uint8Array): void;
-  /** It says that nobody subscribes to the subject of a message of ours. */
+  /** Whether it says that nobody subscribes to the subject of a message of ours. */
   nobody: boolean;
 }
 
-/** A connection was lost, or is closed, before the server had answered. */
+/** The connection was lost or closed before the server had answered. */
 export class CutOffError extends Error {
   override readonly name = 'CutOffError';
 }
 
-/** What every connection is opened with: it is never given up, and its loss is noticed within seconds. */
+/** Options of every connection: it reconnects without end, and notices a loss within seconds. */
 const PERSISTENT: ConnectionOptions = {
   maxReconnectAttempts: -1,
   reconnectTimeWait: 250,
@@ -35,7 +35,7 @@ const PERSISTENT: ConnectionOptions = {
   reconnectJitterTLS: 100,
   pingInterval: 5000,
   maxPingOut: 2,
-  // a server may be started again with its accounts not there yet
+  // a restarted server may not have its accounts yet
   ignoreAuthErrorAbort: true,
   noAsyncTraces: true,
   timeout: 5000,
@@ -43,7 +43,7 @@ const PERSISTENT: ConnectionOptions = {
 
 /** How long a drain may take when a lane closes. */
 const DRAIN_MS = 3000;
-/** The server does not say more often than this what it refuses. */
+/** The least time between two log lines about refusals. */
 const REFUSAL_MS = 10_000;
 
 export class Lane {
@@ -52,7 +52,7 @@ export class Lane {
   readonly #logger: Logger;
   readonly #reconnected = new Set<() => void>();
   readonly #cutOff = new Set<() => void>();
-  /** What is answered in this turn. */
+  /** Answers to send at the end of this turn of the event loop. */
   #answers: { subject: string; bytes: Uint8Array }[] = [];
   #connected = true;
   #closing: Promise<void> | undefined;
@@ -86,13 +86,13 @@ export class Lane {
     return this.#maxPayload;
   }
 
-  /** Sends; what is sent while the connection is lost is lost too. */
+  /** Sends; messages sent while the connection is lost are lost. */
   publish(subject: string, bytes: Uint8Array, reply?: string): void {
     if (!this.connected) return;
     this.connection.publish(subject, bytes, reply === undefined ? {} : { reply });
   }
 
-  /** Hands on every message of a subject, until the end of the subscription. */
+  /** Passes every message of a subject to the handler, until the subscription ends. */
   subscribe(subject: string, handler: (message: Incoming) => void): Unsubscribe {
     if (this.closed) return () => {};
     const subscription = this.connection.subscribe(subject, {
@@ -104,7 +104,7 @@ export class Lane {
         try {
           handler(incomingOf(message, (bytes) => this.#answer(message, bytes)));
         } catch (thrown) {
-          // thrown into the client it would end its reading; it is nobody's to catch
+          // in the client it would end the reading; thrown from here, nobody catches it
           queueMicrotask(() => {
             throw thrown;
           });
@@ -116,14 +116,14 @@ export class Lane {
     };
   }
 
-  /** A subject of our own, for answers. */
+  /** A new subject for answers. */
   inbox(): string {
     return createInbox();
   }
 
   /**
-   * Asks, and resolves to the answer; to undefined where there is none: nobody subscribes to the subject, the connection
-   * is lost, `timeoutMs` have passed, or the server forbids the subject, which is in the log then.
+   * Resolves to the answer to a request, or to undefined if there is none: nobody subscribes to the subject, the
+   * connection is lost, `timeoutMs` have passed, or the server forbids the subject, which is logged.
    */
   async request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array | undefined> {
     try {
@@ -136,7 +136,7 @@ export class Lane {
     }
   }
 
-  /** Waits for what needs the connection, which otherwise would wait out its time limit when the connection is lost. */
+  /** Runs work that needs the connection; rejects as soon as the connection is lost, rather than after a time-out. */
   async whileConnected<Result>(work: () => Promise<Result>): Promise<Result> {
     if (!this.connected) throw new CutOffError('the connection is lost');
     let end = () => {};
@@ -145,7 +145,7 @@ export class Lane {
     });
     this.#cutOff.add(end);
     const working = work();
-    working.catch(() => {}); // where the loss comes first, nobody waits for the other error
+    working.catch(() => {}); // if the loss comes first, nobody awaits this error
     try {
       return await Promise.race([working, lost]);
     } finally {
@@ -153,13 +153,13 @@ export class Lane {
     }
   }
 
-  /** Told when the connection is back after a loss. */
+  /** Calls the handler when the connection is back after a loss. */
   onReconnect(handler: () => void): Unsubscribe {
     this.#reconnected.add(handler);
     return () => this.#reconnected.delete(handler);
   }
 
-  /** Resolves when the server has taken what was sent before; at once where it cannot. */
+  /** Resolves when the server has received everything sent before; at once if it cannot. */
   async flush(): Promise<void> {
     try {
       await this.whileConnected(() => this.connection.flush());
@@ -190,7 +190,7 @@ export class Lane {
     await this.connection.close();
   }
 
-  /** Answers when all that has come in is handled: many answers in one write, and after what is sent meanwhile. */
+  /** Answers when all received messages are handled: many answers in one write, after whatever is sent meanwhile. */
   #answer({ reply }: Msg, bytes: Uint8Array): void {
     if (!reply) return;
     this.#answers.push({ subject: reply, bytes });
@@ -200,7 +200,7 @@ export class Lane {
   #sendAnswers(): void {
     const answers = this.#answers;
     this.#answers = [];
-    // where nothing can be sent any more, whoever asked asks again
+    // if nothing can be sent any more, the sender asks again
     if (!this.#connected || this.connection.isClosed() || this.connection.isDraining()) return;
     for (const { subject, bytes } of answers) this.connection.publish(subject, bytes);
   }
@@ -263,7 +263,7 @@ const SILENT = new Set<string>([
   ErrorCode.Cancelled,
 ]);
 
-/** Whether an error of the client says no more than that nobody answered. */
+/** Whether an error of the client means only that nobody answered. */
 export function isSilence(error: unknown): boolean {
   return SILENT.has((error as { code?: string }).code ?? '');
 }

@@ -1,6 +1,7 @@
 /**
- * Who coordinates a run: one holds the lease, others stand by. It tells the living from the dead, no more: a holder that
- * was paused may go on for a moment beside its successor, and the journal's conditional append is what keeps them apart.
+ * Who coordinates a run: one process holds the lease, others stand by. It only tells whether the holder is alive: a
+ * holder that was paused may go on for a moment beside its successor, and the journal's conditional append keeps them
+ * apart.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,28 +13,28 @@ import type { KeyValues } from './key-values.js';
 export interface LeaseOptions {
   values: KeyValues;
   run: string;
-  /** Who asks: a holder of the same name is taken to be this one, started again, and is not waited for. */
+  /** The name of this process: a holder of the same name is taken to be this one, restarted, and is not waited for. */
   holder: string;
   /** Seconds of silence after which a holder is taken for dead. @default 5 */
   seconds?: number;
   /** Ends the waiting. */
   signal?: AbortSignal;
-  /** Told who holds the lease, when the waiting begins and when the holder changes. */
+  /** Called with the holder when the waiting begins and when the holder changes. */
   onWaiting?: (holder: string) => void;
 }
 
 interface Held {
-  /** null where it was released. */
+  /** null if it was released. */
   holder: string | null;
-  /** Drawn by every acquisition. */
+  /** Random, new for every acquisition. */
   token: string;
-  /** Renewals: every one is another value, so that the silence of a holder shows whatever the clocks say. */
+  /** Renewals: each changes the value, so that a silent holder is noticed whatever the clocks say. */
   renewals: number;
 }
 
 const held = object<Held>({ holder: nullable(text(128)), token: text(64), renewals: integer() });
 
-/** Milliseconds between two renewals, and between two looks of those who wait. */
+/** Milliseconds between two renewals, and between two looks of a waiting process. */
 function intervalOf(seconds: number): number {
   return Math.min(1000, (1000 * seconds) / 5);
 }
@@ -57,7 +58,7 @@ export class Lease {
     this.#renewing = this.#renew(intervalOf(seconds));
   }
 
-  /** Acquires the lease, as soon as nobody holds it or its holder is silent. Throws the signal's reason where that comes first. */
+  /** Acquires the lease once it is free or its holder is silent. Throws the signal's reason if that comes first. */
   static async acquire(options: LeaseOptions): Promise<Lease> {
     const { values, run, holder, seconds = 5, signal, onWaiting } = options;
     const key = `${run}.lease`;
@@ -68,7 +69,7 @@ export class Lease {
       signal?.throwIfAborted();
       if (values.jetStream.link.closed) throw values.jetStream.link.closedError(`Cannot wait for run ${run}`);
       const found = await values.get(key, held);
-      // while the server is away its holder cannot renew it either: the silence counts from its return
+      // while the server is away, the holder cannot renew either: the silence counts from the server's return
       if (found === 'silent') seen = undefined;
       else {
         const now = performance.now();
@@ -87,18 +88,18 @@ export class Lease {
     }
   }
 
-  /** Aborted, with a ClusterError as its reason, when another one holds the lease: this one must stop. */
+  /** Aborted, with a ClusterError as its reason, when another process holds the lease: this one must stop. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** Lets another one have it at once; idempotent. */
+  /** Lets another process have it at once; idempotent. */
   async release(): Promise<void> {
     if (this.#released.signal.aborted) return;
     this.#released.abort();
     await this.#renewing;
     if (this.#lost.signal.aborted) return;
-    // where the server is away, the silence says as much
+    // if the server is away, the silence does the same
     await this.#values.set(this.#key, { holder: null, token: this.#token, renewals: 0 } satisfies Held, this.#revision);
   }
 
@@ -114,7 +115,7 @@ export class Lease {
     }
   }
 
-  /** Whether the lease is this one's after all: a renewal may succeed unnoticed. Where it is another's, it is lost. */
+  /** Whether the lease is still ours: a renewal may succeed unnoticed. If another process holds it, aborts `lost`. */
   async #isMine(): Promise<boolean> {
     const found = await this.#values.get(this.#key, held);
     if (found === 'silent') return true;

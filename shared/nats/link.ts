@@ -9,10 +9,10 @@ import { connectFailure, connectionOptions, type NatsOptions, serverNames } from
 /** How a role connects. */
 export interface LinkOptions {
   nats: NatsOptions;
-  /** What the server's monitoring shows, as in `lopt worker w1`. */
+  /** The name in the server's monitoring, such as `lopt worker w1`. */
   name: string;
   logger: Logger;
-  /** Seconds for which the first connection is tried again where that can help. @default 0 */
+  /** Seconds to keep trying the first connection, if that can help. @default 0 */
   waitSeconds?: number;
   /** Ends the waiting. */
   signal?: AbortSignal;
@@ -23,7 +23,7 @@ const RETRY_MS = 500;
 export class NatsLink {
   readonly control: Lane;
   readonly bulk: Lane;
-  /** The servers, as a sentence shows them. */
+  /** The servers, for messages. */
   readonly servers: string;
 
   private constructor(control: Lane, bulk: Lane, servers: string) {
@@ -32,7 +32,7 @@ export class NatsLink {
     this.servers = servers;
   }
 
-  /** Connects; from then on every loss is mended. Throws ClusterError, UsageError or FileError, each one sentence. */
+  /** Connects, and reconnects after every loss. Throws ClusterError, UsageError or FileError, each one sentence. */
   static async connect({ nats, name, logger, waitSeconds = 0, signal }: LinkOptions): Promise<NatsLink> {
     const options = connectionOptions(nats);
     const until = performance.now() + 1000 * waitSeconds;
@@ -51,7 +51,7 @@ export class NatsLink {
       try {
         await pause(RETRY_MS, undefined, signal ? { signal } : {});
       } catch {
-        // the signal came: the reason there is no connection says more
+        // aborted: the reason why there is no connection says more
         throw error;
       }
     }
@@ -61,7 +61,7 @@ export class NatsLink {
     return this.control.closed;
   }
 
-  /** Told when either connection is back after a loss: what was sent and received meanwhile is lost. */
+  /** Calls the handler when either connection is back after a loss; messages sent meanwhile are lost. */
   onReconnect(handler: () => void): Unsubscribe {
     const ends = [this.control.onReconnect(handler), this.bulk.onReconnect(handler)];
     return () => {
@@ -80,7 +80,7 @@ export class NatsLink {
     };
   }
 
-  /** The error for whatever still needs a link that is closed. */
+  /** The error for a task that needs a closed link. */
   closedError(task: string): ClusterError {
     return new ClusterError(`${task}: the connection to ${this.servers} is closed`);
   }

@@ -1,7 +1,7 @@
 /**
- * Blobs in a JetStream object store, as NATS's own tools know it. They are written by the client; read, listed and removed
- * by single requests, since the client's readers are consumers, which may wait without end where a server goes away. A
- * writer that is killed half-way leaves chunks that nobody sees; they go with the store.
+ * Blobs in a JetStream object store, in the format of NATS's own tools. The client writes them; single requests read,
+ * list and remove them, since the client's readers are consumers, which may wait for ever if a server goes away. A
+ * writer that is killed half-way leaves chunks that nobody sees; they are deleted with the store.
  */
 import type { ObjectStore } from 'nats';
 import type { BlobStore } from '../blobs/blob-store.js';
@@ -11,15 +11,15 @@ import { type JetStream, type MessageQuery, REFUSALS, type StoredMessage } from 
 /** Options of a store. */
 export interface ObjectBlobsOptions {
   jetStream: JetStream;
-  /** The object store's name; it is made at the first write where it is missing. */
+  /** The object store's name; the first write makes it if it is missing. */
   bucket: string;
-  /** What the names in the store begin with: a store has room for several. */
+  /** Prefix of the names, since several folders share a store. */
   folder: string;
   /** Servers of a cluster that hold a copy. @default 1 */
   replicas?: number;
 }
 
-/** What the store knows of an object. */
+/** The store's entry for an object. */
 interface ObjectMeta {
   name: string;
   nuid: string;
@@ -47,7 +47,7 @@ export class ObjectBlobs implements BlobStore {
     return names.filter((name) => name.startsWith(this.#folder)).map((name) => name.slice(this.#folder.length));
   }
 
-  /** The bytes as far as they are there: whether they are whole, their reader must be able to tell. */
+  /** The bytes that are there: the reader must be able to tell whether they are complete. */
   async read(name: string): Promise<Buffer> {
     const task = `Cannot read ${this.placeOf(name)}`;
     const meta = await this.#meta(name);
@@ -72,7 +72,7 @@ export class ObjectBlobs implements BlobStore {
   async remove(name: string): Promise<void> {
     const meta = await this.#meta(name);
     if (!meta) return;
-    // nothing is left behind: the client would keep a mark for each, and there is a new name every few seconds
+    // purged entirely: the client would keep a mark for each, and there is a new name every few seconds
     await this.#purge(this.#metaSubject(name));
     await this.#purge(this.#subject('C', meta.nuid));
   }
@@ -81,7 +81,7 @@ export class ObjectBlobs implements BlobStore {
     return `${this.#folder}${name} in the object store ${this.#bucket}`;
   }
 
-  /** The store, made where it is missing. */
+  /** The store, made if it is missing. */
   async #open(task: string): Promise<ObjectStore> {
     const options = { replicas: this.#replicas, description: 'lopt: checkpoints' };
     this.#store ??= await this.#jetStream.demand(task, ({ client }) => client.views.os(this.#bucket, options));

@@ -1,10 +1,10 @@
-/** How to reach a NATS server, and the sentence for each way in which it cannot be reached. */
+/** How to reach a NATS server, and the sentence for each way in which that can fail. */
 import { type Authenticator, type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from 'nats';
 import { ClusterError, FileError, messageOf, UsageError } from '../errors.js';
 import { readFileNamed } from '../files.js';
 import { demandsCertificate } from './greeting.js';
 
-/** Where the server is, and who asks. Secrets are in no error and no log line. */
+/** Where the server is, and who connects. Secrets appear in no error and no log line. */
 export interface NatsOptions {
   /** Servers of one cluster, separated by commas: `nats://host:4222`; `tls://` demands TLS; `user:password@` may come first. */
   url: string;
@@ -15,7 +15,7 @@ export interface NatsOptions {
   nkeyFile?: string;
   /** File that holds a JWT and its nkey's seed. */
   credsFile?: string;
-  /** PEM file of the authorities that may have signed the server's certificate. Each of the three demands TLS. */
+  /** PEM file of the authorities to trust for the server's certificate. Each of these three files demands TLS. */
   caFile?: string;
   /** PEM file of this client's certificate. */
   certFile?: string;
@@ -62,14 +62,14 @@ function addressesOf({ url }: NatsOptions): Address[] {
     .map(parseAddress);
 }
 
-/** The servers as a sentence shows them: without a password. */
+/** The servers for messages: without a password. */
 export function serverNames(options: NatsOptions): string {
   return addressesOf(options)
     .map(({ host, tls }) => `${tls ? 'tls' : 'nats'}://${host}`)
     .join(', ');
 }
 
-/** The client's options. Throws UsageError and FileError where something cannot be used. */
+/** The client's options. Throws UsageError and FileError if something cannot be used. */
 export function connectionOptions(options: NatsOptions): ConnectionOptions {
   const addresses = addressesOf(options);
   const [first] = addresses;
@@ -106,7 +106,7 @@ function authenticatorOf({ nkeyFile, credsFile }: NatsOptions): Pick<ConnectionO
   return {};
 }
 
-/** The authenticator, where it can sign: what is wrong with a file shows at the first signature only. */
+/** The authenticator, if it can sign: a wrong file shows only at the first signature. */
 function checked(path: string, what: string, authenticator: Authenticator): Pick<ConnectionOptions, 'authenticator'> {
   try {
     authenticator('nonce');
@@ -140,7 +140,7 @@ export interface ConnectFailure {
 export async function connectFailure(options: NatsOptions, cause: unknown): Promise<ConnectFailure> {
   const code = codeOf(cause);
   const text = messageOf(cause);
-  // the client hears nothing of a server that misses its certificate: the refusal comes when TLS seems to be there
+  // the client does not hear that a certificate was missing: the refusal comes after its side of the TLS handshake
   const unsigned =
     code === 'TIMEOUT' && (await Promise.all(addressesOf(options).map(demandsCertificateAt))).includes(true);
   const [why, mayPass] = unsigned ? ([WITHOUT_CERTIFICATE, false] as const) : reasonOf(options, code, text);
@@ -191,7 +191,7 @@ const REASONS: { codes: RegExp; why: string | ((options: NatsOptions, text: stri
     why: WITHOUT_CERTIFICATE,
     mayPass: false,
   },
-  { codes: /unexpected response from server|JSON/, why: 'what listens there is no NATS server', mayPass: false },
+  { codes: /unexpected response from server|JSON/, why: 'the server there is not a NATS server', mayPass: false },
 ];
 
 function hasCredentials(options: NatsOptions): boolean {

@@ -1,6 +1,6 @@
 /**
- * The records of one member in a JetStream stream. A record is one message of the member's subject. One that is larger
- * than a message may be is cut: its parts go to a subject of their own first, and the record names their sequence
+ * The records of one member in a JetStream stream. A record is one message of the member's subject. A record that is
+ * too large for a message is split: its parts go to a separate subject first, and the record names their sequence
  * numbers, so that it is there as a whole or not at all.
  */
 import { decodeFrame, encodeFrame } from '../codec.js';
@@ -9,19 +9,19 @@ import type { JournalRecord } from '../journal/journal.js';
 import type { RunSubjects } from '../subjects.js';
 import { type JetStream, type MessageQuery, type Outcome, REFUSALS, type StoredMessage } from './jetstream.js';
 
-/** A record, and where it is. */
+/** A record, and where it lies. */
 export interface StoredRecord {
   sequence: number;
-  /** Sequence of the first message that belongs to it: that of its first part, where it is cut. */
+  /** Sequence of its first message: that of its first part, if it is split. */
   firstSequence: number;
-  /** Who appended it: drawn anew by every journal that is opened. */
+  /** Who appended it: random, new for every journal that is opened. */
   writer: string;
   record: JournalRecord;
 }
 
 /** The newest record. */
 export interface LastRecord extends StoredRecord {
-  /** What the server takes for the sequence of the subject's last message; 0 where it knows of none. */
+  /** The sequence of the subject's last message, as the server sees it; 0 if it sees none. */
   after: number;
 }
 
@@ -39,14 +39,14 @@ interface StoredEntry {
   entry: Entry;
 }
 
-/** A record's parts, and it itself, as an append sends them. */
+/** A record and its parts, ready to be appended. */
 export interface PreparedRecord {
   record: JournalRecord;
   writer: string;
   parts: Uint8Array[];
 }
 
-/** Parts that are on their way to the server or from it at the same time. */
+/** Parts to send or read at the same time. */
 const PARTS_AT_ONCE = 8;
 
 export class RecordStream {
@@ -65,32 +65,32 @@ export class RecordStream {
     this.#partsSubject = subjects.journalParts(member);
   }
 
-  /** The newest record, as the stream's leader knows it; undefined where there is none. */
+  /** The newest record, as the stream's leader knows it; undefined if there is none. */
   async last(): Promise<LastRecord | undefined> {
     const found = await this.#lastEntry();
     return found && { ...(await this.#whole(found)), after: found.after };
   }
 
-  /** The oldest record; undefined where there is none. */
+  /** The oldest record; undefined if there is none. */
   async first(): Promise<StoredRecord | undefined> {
     const found = await this.#atOrAfter(0);
     return found && this.#whole(found);
   }
 
-  /** The record that follows another one in the stream; undefined where there is none. */
+  /** The record that follows another one in the stream; undefined if there is none. */
   async after({ sequence }: StoredRecord): Promise<StoredRecord | undefined> {
     const found = await this.#atOrAfter(sequence + 1);
     return found && this.#whole(found);
   }
 
-  /** The record of a round; undefined where it is not there (yet). */
+  /** The record of a round; undefined if it is not there (yet). */
   async find(round: number): Promise<StoredRecord | undefined> {
     const known = await this.#findKnown(round);
     const found = known ?? (await this.#search(round));
     return found && this.#whole(found);
   }
 
-  /** Where a record was appended. */
+  /** Remembers where a record was appended. */
   remember(round: number, sequence: number): void {
     this.#sequences.set(round, sequence);
   }
@@ -100,7 +100,7 @@ export class RecordStream {
     for (const known of this.#sequences.keys()) if (known >= round) this.#sequences.delete(known);
   }
 
-  /** A record as it will be appended, cut where it is larger than half of what the server takes in one message. */
+  /** Prepares a record to be appended: split if it is larger than half of what the server takes in one message. */
   prepare(record: JournalRecord, writer: string): PreparedRecord {
     const bytes = encodeFrame({ writer, round: record.round, record } satisfies Entry);
     const most = Math.floor(this.#jetStream.link.control.maxPayload / 2);
@@ -110,8 +110,9 @@ export class RecordStream {
   }
 
   /**
-   * Appends a record where the member's last one has sequence `after` (0: where it has none), and resolves to its
-   * sequence. `id` is the same for every try, and no other append has it: a try that succeeded unnoticed succeeds again.
+   * Appends a record if the member's last one has sequence `after` (0: if it has none), and resolves to its sequence.
+   * All tries of one append have the same `id`, and no other append has it: a try that succeeded unnoticed succeeds
+   * again.
    */
   async append({ record, writer, parts }: PreparedRecord, after: number, id: string): Promise<Outcome<number>> {
     const { round } = record;
@@ -139,15 +140,15 @@ export class RecordStream {
   }
 
   /**
-   * Drops the records after one, the newest first. They are erased and not only marked: a server of version 2.9 that is killed
-   * forgets its marks, and the records would be there again.
+   * Drops the records after this one, the newest first. They are erased, not just marked: a server of version 2.9 that
+   * is killed forgets its marks, and the records would be back.
    */
   async dropAfter({ sequence, record }: StoredRecord): Promise<void> {
     const dropped: number[][] = [];
     for (let next = sequence + 1; ; ) {
       const found = await this.#atOrAfter(next);
       if (!found) break;
-      // the record before its parts: what is left of it is nobody's, and goes with what is purged
+      // the record before its parts: parts without a record do no harm, and go with a later purge
       dropped.push([found.sequence, ...(found.entry.parts ?? [])]);
       next = found.sequence + 1;
     }
@@ -161,7 +162,7 @@ export class RecordStream {
       manager.streams.deleteMessage(this.name, sequence, true),
     );
     if ('answer' in outcome) return;
-    // refused, too, where an earlier try went through unnoticed
+    // also refused if an earlier try succeeded unnoticed
     if (await this.#message({ seq: sequence })) throw this.#jetStream.refused(task, outcome.refusal);
   }
 
@@ -177,7 +178,7 @@ export class RecordStream {
     for (const round of this.#sequences.keys()) if (round < record.round) this.#sequences.delete(round);
   }
 
-  /** Where the record is known to be, or would be if nothing but this member's records had followed one that is known. */
+  /** Looks where the record is known to be, or would be if only records of this member followed one that is known. */
   async #findKnown(round: number): Promise<StoredEntry | undefined> {
     const near = this.#sequences.has(round) ? round : this.#sequences.has(round - 1) ? round - 1 : this.#lastRead;
     const sequence = this.#sequences.get(near);
@@ -186,7 +187,7 @@ export class RecordStream {
     return found?.entry.round === round ? found : undefined;
   }
 
-  /** Bisects the stream: rounds rise with the sequence. */
+  /** Bisects the stream: rounds increase with the sequence. */
   async #search(round: number): Promise<StoredEntry | undefined> {
     const last = await this.#lastEntry();
     if (!last || last.entry.round <= round) return last?.entry.round === round ? last : undefined;
@@ -204,8 +205,8 @@ export class RecordStream {
   }
 
   /**
-   * The member's last message. A server of version 2.9 whose last message of a subject was deleted says that there is none,
-   * and wants an append to say so too, until there is a new one: the messages before it must be found otherwise.
+   * The member's last message. A server of version 2.9 whose last message of a subject was deleted says that there is
+   * none, and expects an append to say so too, until there is a new one: the messages before it must be searched for.
    */
   async #lastEntry(): Promise<(StoredEntry & { after: number }) | undefined> {
     const found = await this.#read({ last_by_subj: this.#subject });
@@ -238,7 +239,7 @@ export class RecordStream {
     if (!found) return undefined;
     const entry = decodeFrame(Buffer.from(found.data))?.value as Entry | undefined;
     if (!entry)
-      throw new JournalError(`Cannot read message ${found.sequence} of ${this.name}: it is no journal record`);
+      throw new JournalError(`Cannot read message ${found.sequence} of ${this.name}: it is not a journal record`);
     this.#sequences.set(entry.round, found.sequence);
     this.#lastRead = entry.round;
     return { sequence: found.sequence, entry };

@@ -21,10 +21,10 @@ export interface RunBeat {
   state: 'running' | 'finished' | 'interrupted' | 'failed';
   term: number;
   round: number;
-  /** The planned rounds; 0 where there is no plan yet. */
+  /** The planned rounds; 0 if there is no plan yet. */
   plannedRounds: number;
   workers: number;
-  /** Of a sweep. */
+  /** Only for a sweep. */
   sweep?: SweepFigures;
   /** When it was written, by the coordinator's clock: ISO 8601. */
   at: string;
@@ -34,23 +34,23 @@ export interface RunBeat {
 export interface BestTrial {
   trial: number;
   member: number;
-  /** Of the metric. */
+  /** The value of the metric. */
   value: number;
-  /** What its φ is for; absent if it ran under an earlier coordinator. */
+  /** The architecture of its φ; absent if it ran under an earlier coordinator. */
   architecture?: ArchitectureConfig;
 }
 
 /** How a sweep is doing. */
 export interface SweepFigures {
-  /** Trials that it is to have, that run now, and that are over. */
+  /** Trials in total, running and finished. */
   trials: number;
   running: number;
   done: number;
-  /** The best value of the metric so far, and whose it is. */
+  /** The best trial so far. */
   best?: BestTrial;
 }
 
-/** A run as it is listed; `beat` is undefined until its coordinator has begun. */
+/** A run in the list; `beat` is undefined until its coordinator has begun. */
 export interface ListedRun extends RegisteredRun {
   beat: RunBeat | undefined;
 }
@@ -104,12 +104,12 @@ export class RunRegistry {
     return new RunRegistry(await KeyValues.open(jetStream, clusterSubjects(prefix).registry, replicas), prefix);
   }
 
-  /** For a lease of a run. */
+  /** The bucket, for leases of runs. */
   get values(): KeyValues {
     return this.#values;
   }
 
-  /** Lists a run, and forgets an order to stop it. Throws ClusterError where the name is another configuration's. */
+  /** Lists a run, and clears a request to stop it. Throws ClusterError if another configuration has the name. */
   async register(entry: RegisteredRun): Promise<void> {
     const { run, digest } = entry;
     const task = `Cannot start run ${run}`;
@@ -117,7 +117,7 @@ export class RunRegistry {
       const found = await this.#values.get(aboutKey(run), registered);
       if (found !== 'silent' && found && found.value.digest !== digest) {
         throw new ClusterError(
-          `${task}: NATS at ${this.#jetStream.link.servers} holds a run of this name with another configuration; name it otherwise, or end that one with lopt stop ${run} --delete`,
+          `${task}: NATS at ${this.#jetStream.link.servers} holds a run of this name with another configuration; choose another name, or end that run with lopt stop ${run} --delete`,
         );
       }
       const written = found === 'silent' ? found : await this.#values.set(aboutKey(run), entry, found?.revision ?? 0);
@@ -133,7 +133,7 @@ export class RunRegistry {
     return typeof written === 'object';
   }
 
-  /** A run; undefined where there is none of this name. */
+  /** A run; undefined if there is none of this name. */
   async find(run: string): Promise<ListedRun | undefined> {
     const about = await this.#answered(aboutKey(run), registered);
     return about && { ...about, beat: await this.#answered(beatKey(run), beatShape) };
@@ -146,7 +146,7 @@ export class RunRegistry {
     return found.filter((run) => run !== undefined);
   }
 
-  /** Asks the coordinator of a run to end it; it finds out by `stopRequested`. */
+  /** Asks the coordinator of a run to end it, which it learns from `stopRequested`. */
   async requestStop(run: string): Promise<void> {
     const task = `Cannot stop run ${run}`;
     for (const patience = this.#jetStream.patience(task); ; ) {
@@ -156,12 +156,12 @@ export class RunRegistry {
     }
   }
 
-  /** Whether the run was asked to end; false where the server is away. */
+  /** Whether the run was asked to end; false if the server is away. */
   async stopRequested(run: string): Promise<boolean> {
     return typeof (await this.#values.get(stopKey(run), stopShape)) === 'object';
   }
 
-  /** Deletes all that the server holds of a run: its journal, its checkpoints, its entries here. */
+  /** Deletes everything that the server holds of a run: its journal, its checkpoints, its entries here. */
   async remove(run: string): Promise<void> {
     const { journalStream, checkpoints } = runSubjects(run, this.#prefix);
     const task = `Cannot delete run ${run}`;

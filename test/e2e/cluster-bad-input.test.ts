@@ -126,7 +126,7 @@ describe('lopt on a cluster', { skip: WITHOUT_NATS, timeout: 300_000 }, () => {
     assert.equal(first.code, 0, first.stdout + first.stderr);
     assertSentence(
       await lopt([...words, join(folder, 'b'), '--seed', '7']),
-      /^Cannot start run r: NATS at .* holds a run of this name with another configuration; name it otherwise, or end that one with lopt stop r --delete\n$/,
+      /^Cannot start run r: NATS at .* holds a run of this name with another configuration; choose another name, or end that run with lopt stop r --delete\n$/,
     );
     const jetStream = await jetStreamOf(test, server);
     const { journalStream, journals } = runSubjects('other');
@@ -134,7 +134,7 @@ describe('lopt on a cluster', { skip: WITHOUT_NATS, timeout: 300_000 }, () => {
     await jetStream.demand('Cannot test', ({ manager }) => manager.streams.add(config));
     assertSentence(
       await lopt([...TRAIN_OTHER, '--run', 'other', '--nats', server.url, '--out', join(folder, 'c')]),
-      /^Cannot open the journal of run other: the stream .* is not lopt’s; name the run otherwise, or delete that one\n$/,
+      /^Cannot open the journal of run other: the stream .* is not lopt’s; choose another name for the run, or delete that stream\n$/,
     );
   });
 

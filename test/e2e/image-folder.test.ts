@@ -66,7 +66,7 @@ test('lopt train --resume refuses a folder whose files have changed, and takes c
   const refused = await lopt(['train', '--resume', '--rounds', '5', '--out', out, '--problem.folder', folder]);
   const [before, now] = [config.dataHashes[IMAGES], sha256OfFile(path)];
   const file = `the file ${IMAGES} in ${folder}`;
-  const sentence = `Cannot resume ${out}: ${file} must be the run's own, of SHA-256 ${before}, got ${now}\n`;
+  const sentence = `Cannot resume ${out}: ${file} must be that of the run, with SHA-256 ${before}, got ${now}\n`;
   assert.deepEqual([refused.stderr, refused.code], [sentence, 2]);
 });
 

@@ -141,7 +141,7 @@ describe('lopt answers a module that is not as it must be with one sentence', ()
     writeModule(folder, 'bad.js', 'summary: 3');
     for (const command of COMMANDS) {
       const { code, stderr } = await lopt([command, '--problem-module', 'bad.js'], folder);
-      const sentence = 'Cannot use problem module bad.js: "summary" must be a text of one line, got 3\n';
+      const sentence = 'Cannot use problem module bad.js: "summary" must be a one-line string, got 3\n';
       assert.deepEqual([stderr, code], [sentence, 1]);
     }
     assert.deepEqual(readdirSync(folder), ['bad.js']);
@@ -169,7 +169,7 @@ describe('lopt answers a module that is not as it must be with one sentence', ()
     const folder = temporaryFolder(context);
     writeModule(folder, 'mlp.js', '');
     const { code, stderr } = await lopt(['train', '--problem-module', 'mlp.js'], folder);
-    const sentence = 'its "name" must be that of no other family, got "mlp"';
+    const sentence = 'its "name" must not be taken by another family, got "mlp"';
     assert.deepEqual([stderr, code], [`Cannot use problem module mlp.js: ${sentence}\n`, 2]);
   });
 
@@ -235,7 +235,7 @@ describe('lopt answers a module that is not as it must be with one sentence', ()
       ['scale.ts', 'module scaled, scale.ts', 'export const scale: number = 2;'],
     ] as const) {
       const { code, stderr, hashes } = await resume(file, text);
-      const sentence = `the file ${name} must be the run's own, of SHA-256 ${hashes[0]}, got ${hashes[1]}`;
+      const sentence = `the file ${name} must be that of the run, with SHA-256 ${hashes[0]}, got ${hashes[1]}`;
       assert.deepEqual([stderr, code], [`Cannot resume ${out}: ${sentence}\n`, 2]);
     }
     await train(out, ['--resume', '--rounds', 3]);
@@ -269,7 +269,7 @@ test('a thread that is replaced after the module was changed ends the run rather
   });
   await assert.rejects(run, (error) => {
     assert.ok(error instanceof LoptError);
-    const sentence = `the file module changing must be the run's own, of SHA-256 ${started}, got ${sha256OfFile(path)}`;
+    const sentence = `the file module changing must be that of the run, with SHA-256 ${started}, got ${sha256OfFile(path)}`;
     assert.equal(error.message, `Cannot join the run: ${sentence}`);
     return true;
   });

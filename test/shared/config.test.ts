@@ -20,9 +20,9 @@ test('dataDifference() names the first file that is another one, missing or too 
   const config = runConfig({ dataHashes: { images: 'aa', labels: 'bb' }, folders: { folder: '/data' } });
   assert.equal(dataDifference(config, { labels: 'bb', images: 'aa' }), undefined);
   const sentence = (found: Record<string, string>) => dataDifference(config, found);
-  const labels = "the file labels in /data must be the run's own, of SHA-256";
+  const labels = 'the file labels in /data must be that of the run, with SHA-256';
   assert.equal(sentence({ images: 'aa', labels: 'cc' }), `${labels} bb, got cc`);
   assert.equal(sentence({ images: 'aa' }), `${labels} bb, got none`);
-  const more = "the file more in /data must be the run's own, of SHA-256";
+  const more = 'the file more in /data must be that of the run, with SHA-256';
   assert.equal(sentence({ images: 'aa', labels: 'bb', more: 'cc' }), `${more} none, got cc`);
 });

@@ -143,7 +143,7 @@ describe('NatsLink.connect()', { skip: WITHOUT_NATS }, () => {
     await once(web, 'listening');
     test.after(() => web.close());
     const { port } = web.address() as AddressInfo;
-    await assertRefused({ url: `nats://127.0.0.1:${port}` }, /what listens there is no NATS server$/);
+    await assertRefused({ url: `nats://127.0.0.1:${port}` }, /the server there is not a NATS server$/);
   });
 
   it('takes the next of several servers, and waits for one that is started later', async (test) => {

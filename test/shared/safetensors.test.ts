@@ -93,8 +93,8 @@ describe('decodeSafeTensors()', () => {
         /"a" must have a shape and two offsets of whole numbers/,
       ],
       [{ a: { ...entry, shape: [-1, -1] } }, /"a" must have a shape and two offsets of whole numbers/],
-      [{ __metadata__: { type: 'lstm', layers: 20 }, a: entry }, /its metadata must be texts by name/],
-      [{ __metadata__: 5, a: entry }, /its metadata must be texts by name/],
+      [{ __metadata__: { type: 'lstm', layers: 20 }, a: entry }, /its metadata must be strings by name/],
+      [{ __metadata__: 5, a: entry }, /its metadata must be strings by name/],
       [{ a: { ...entry, shape: ['x'] } }, /"a" must have a shape and two offsets of whole numbers/],
     ] as const) {
       const error = assertFileError(() => decodeSafeTensors('file', fileOf(header, Buffer.alloc(4))), 'file');

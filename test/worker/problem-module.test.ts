@@ -102,7 +102,7 @@ describe('loadProblemModule()', () => {
 
   test('refuses a name that is taken, by lopt or by another module', async (context) => {
     const folder = temporaryFolder(context);
-    const sentence = (name: string) => `its "name" must be that of no other family, got "${name}"`;
+    const sentence = (name: string) => `its "name" must not be taken by another family, got "${name}"`;
     await assertRefused(writeModule(folder, 'quadratic.js', ''), sentence('quadratic'), UsageError);
     await useModule(writeModule(folder, 'taken.js', ''));
     await assertRefused(writeModule(folder, 'taken.mjs', ''), sentence('taken'), UsageError);
@@ -111,7 +111,7 @@ describe('loadProblemModule()', () => {
   test('loads a module again after it was mended', async (context) => {
     const folder = temporaryFolder(context);
     const path = writeModule(folder, 'mended.js', 'summary: 3');
-    await assertRefused(path, '"summary" must be a text of one line, got 3');
+    await assertRefused(path, '"summary" must be a one-line string, got 3');
     writeModule(folder, 'mended.js', '');
     await useModule(path);
   });
@@ -159,13 +159,10 @@ function testCases(title: string, prefix: string, cases: Cases): void {
 }
 
 testCases('a family with a wrong field is told so', 'field', {
-  'no name': ['name: undefined', '"name" must be a text such as "my-problem", got undefined'],
-  'a name with a space': ['name: "My problem"', '"name" must be a text such as "my-problem", got "My problem"'],
-  'no options': ['options: null', '"options" must be an object that has every option by its name, got null'],
-  'options as a list': [
-    'options: []',
-    '"options" must be an object that has every option by its name, got an array of 0',
-  ],
+  'no name': ['name: undefined', '"name" must be a string such as "my-problem", got undefined'],
+  'a name with a space': ['name: "My problem"', '"name" must be a string such as "my-problem", got "My problem"'],
+  'no options': ['options: null', '"options" must be an object of options by name, got null'],
+  'options as a list': ['options: []', '"options" must be an object of options by name, got an array of 0'],
   'no training': ['training: undefined', '"training" must be an object, possibly empty, got undefined'],
   'no configure': ['configure: {}', '"configure" must be a function, got an object'],
   'an option’s name': [
@@ -182,7 +179,7 @@ testCases('a family with a wrong field is told so', 'field', {
   ],
   'an option without words': [
     'options: { size: { type: "integer", default: 1 } }',
-    'option "size" must have a text "describe", got undefined',
+    'option "size" must have a string "describe", got undefined',
   ],
   'an option without a default': [
     'options: { size: { type: "integer", describe: "" } }',
@@ -194,7 +191,7 @@ testCases('a family with a wrong field is told so', 'field', {
   ],
   'a default in text': [
     'options: { size: { type: "integer", default: "7", describe: "" } }',
-    'what is a number must be given as one, as in 7, got "7"',
+    'a value must be given in its own type, as 7, got "7"',
   ],
   'no choices': [
     'options: { kind: { type: "choice", default: "a", describe: "" } }',
@@ -223,7 +220,7 @@ testCases('a family with a wrong field is told so', 'field', {
   'wrong advice': ['training: { unroll: 0.5 }', '"training.unroll" must be an integer of at least 1, got 0.5'],
 });
 
-const OTHERS = 'draw each problem with fillNormal() and its kin from streamKey(key, stream, p)';
+const OTHERS = 'draw each problem with fillNormal() or the like from streamKey(key, stream, p)';
 
 /** Problems with some of their parts replaced; `p` is what they were. */
 function configured(parts: string, from = 'problems'): string {
@@ -254,22 +251,22 @@ testCases('problems that are configured wrongly are told so', 'configured', {
   'no loss': [configured('loss: 3'), 'configure() must give a function as "loss", got 3'],
   'a gradient that is none': [
     configured('createGradient: {}'),
-    'configure() must give a function or nothing as "createGradient", got an object',
+    'configure() must give a function or undefined as "createGradient", got an object',
   ],
   'stationary in words': [
     configured('stationary: "yes"'),
-    'configure() must give true, false or nothing as "stationary", got "yes"',
+    'configure() must give true, false or undefined as "stationary", got "yes"',
   ],
   'hashes that are none': [
     configured('dataHashes: { table: 3 }'),
-    'configure() must give an object of texts or nothing as "dataHashes", got an object',
+    'configure() must give an object of strings or undefined as "dataHashes", got an object',
   ],
 });
 
 testCases('tensors of θ that are wrong are told so', 'tensors', {
   'no list': [
     configured('parameters: { a: [2] }'),
-    'configure() must give a list of tensors or nothing as "parameters", got an object',
+    'configure() must give a list of tensors or undefined as "parameters", got an object',
   ],
   'no object': [
     configured('parameters: [null]'),
@@ -277,15 +274,15 @@ testCases('tensors of θ that are wrong are told so', 'tensors', {
   ],
   'no name': [
     configured('parameters: [{ name: "a", shape: [1] }, { shape: [1] }]'),
-    'tensor 2 of "parameters" must have a text such as "layer_1/weights" as its "name", got undefined',
+    'tensor 2 of "parameters" must have a string such as "layer_1/weights" as its "name", got undefined',
   ],
   'an empty name': [
     configured('parameters: [{ name: "", shape: [2] }]'),
-    'tensor 1 of "parameters" must have a text such as "layer_1/weights" as its "name", got ""',
+    'tensor 1 of "parameters" must have a string such as "layer_1/weights" as its "name", got ""',
   ],
   'a name twice': [
     configured('parameters: [{ name: "a", shape: [1] }, { name: "b", shape: [1] }, { name: "a", shape: [1] }]'),
-    '"parameters" must give every tensor a name of its own, got "a" twice',
+    '"parameters" must give every tensor a unique name, got "a" twice',
   ],
   'no shape': [
     configured('parameters: [{ name: "a", shape: 2 }]'),
@@ -310,7 +307,7 @@ testCases('tensors of θ that are wrong are told so', 'tensors', {
   'no tensors': [configured('parameters: []'), 'the sizes of "parameters" must add up to "coordinates", 2, got 0'],
   'other tensors in another thread': [
     configured('parameters: [{ name: "a" + (globalThis.tensors = (globalThis.tensors ?? 0) + 1), shape: [2] }]'),
-    '"parameters" must be the same tensors every time, got a1 [2], then a2 [2] where the module is loaded anew',
+    '"parameters" must be the same tensors every time, got a1 [2], then a2 [2] when the module is loaded again',
   ],
 });
 
@@ -351,23 +348,23 @@ testCases('draws that are wrong are told so', 'draw', {
   ],
   'Math.random()': [
     configured('draw: (k, n, s) => ({ ...p.draw(k, n, s), theta: new Float32Array(2 * n).map(() => Math.random()) })'),
-    `draw() must give the same bits for the same key, and gives others the second time; ${OTHERS}`,
+    `draw() must give the same bits for the same key, but gives others the second time; ${OTHERS}`,
   ],
   'a random number when it is loaded': [
     configured('draw: (k, n, s) => ({ ...p.draw(k, n, s), theta: new Float32Array(2 * n).fill(START) })'),
-    `draw() must give the same bits for the same key, and gives others where the module is loaded anew; ${OTHERS}`,
+    `draw() must give the same bits for the same key, but gives others when the module is loaded again; ${OTHERS}`,
   ],
   'θ_0 that depends on the count': [
     configured('draw: (k, n, s) => ({ ...p.draw(k, n, s), theta: new Float32Array(2 * n).fill(n) })'),
-    `draw() must give problem p by (key, p) alone, and its θ_0 depends on the count; ${OTHERS}`,
+    `draw() must draw problem p from (key, p) alone, but its θ_0 depends on the number of problems; ${OTHERS}`,
   ],
   'data that depend on the count': [
     configured('draw: (k, n, s) => ({ ...p.draw(k, n, s), data: new Float32Array(2 * n).fill(n) })'),
-    `problem p must be a function of (key, p) alone, and its data or its loss depends on the count; ${OTHERS}`,
+    `problem p must be a function of (key, p) alone, but its data or its loss depends on the number of problems; ${OTHERS}`,
   ],
 });
 
-const HELD = 'loss() must read its data by dataTensor() alone, and no key, where "stationary" is true';
+const HELD = 'loss() must read its data only through dataTensor(), and no key, if "stationary" is true';
 
 testCases('losses that are wrong are told so', 'loss', {
   'it throws': [
@@ -376,15 +373,15 @@ testCases('losses that are wrong are told so', 'loss', {
   ],
   'one loss for all': [
     configured('loss: (tf, ...a) => tf.sum(p.loss(tf, ...a))', 'plain'),
-    'loss() must return a tensor of shape [3], one loss a problem, got one of shape []',
+    'loss() must return a tensor of shape [3], one loss per problem, got one of shape []',
   ],
   'a column': [
     configured('loss: (tf, ...a) => tf.expandDims(p.loss(tf, ...a), 1)', 'plain'),
-    'loss() must return a tensor of shape [3], one loss a problem, got one of shape [3, 1]',
+    'loss() must return a tensor of shape [3], one loss per problem, got one of shape [3, 1]',
   ],
   'no tensor': [
     configured('loss: (tf, ...a) => p.loss(tf, ...a).dataSync()', 'plain'),
-    'loss() must return a tensor of shape [3], one loss a problem, got Float32Array of 3',
+    'loss() must return a tensor of shape [3], one loss per problem, got Float32Array of 3',
   ],
   'no way to θ': [
     configured('loss: (tf, theta, ...a) => tf.tensor1d(p.loss(tf, theta, ...a).dataSync())', 'plain'),
@@ -396,33 +393,33 @@ testCases('losses that are wrong are told so', 'loss', {
   ],
   'divided by the largest': [
     configured('loss: (tf, ...a) => { const l = p.loss(tf, ...a); return tf.div(l, tf.max(l)); }', 'plain'),
-    `problem p must be a function of (key, p) alone, and its data or its loss depends on the count; ${OTHERS}`,
+    `problem p must be a function of (key, p) alone, but its data or its loss depends on the number of problems; ${OTHERS}`,
   ],
   'stationary, and yet of the step': [
     configured('stationary: true, loss: (tf, t, b, step) => tf.mul(p.loss(tf, t, b, step), 1 + step)', 'plain'),
-    'loss() must read neither step nor key where "stationary" is true, and does',
+    'loss() must read neither step nor key if "stationary" is true, but does',
   ],
   'stationary, and yet of the key': [
     configured('stationary: true, loss: (tf, t, b, step) => tf.mul(p.loss(tf, t, b, step), 1 + b.key[0])', 'plain'),
-    'loss() must read neither step nor key where "stationary" is true, and does',
+    'loss() must read neither step nor key if "stationary" is true, but does',
   ],
   'stationary, and yet with data that lie on no device': [
     configured(
       'stationary: true, loss: (tf, t, { count, data }) => tf.sum(tf.square(tf.sub(t, tf.tensor2d(data, [count, 2]))), 1)',
       'plain',
     ),
-    `${HELD}, and does not`,
+    `${HELD}, but does not`,
   ],
   'stationary, and yet with a key that it makes nothing of': [
     configured(
       'stationary: true, loss: (tf, t, b) => { const none = 0 * b.key[0]; return tf.add(tf.sum(tf.square(t), 1), none); }',
       'plain',
     ),
-    `${HELD}, and does not`,
+    `${HELD}, but does not`,
   ],
   'dropout by Math.random()': [
     configured('loss: (tf, ...a) => tf.mul(p.loss(tf, ...a), Math.random())', 'plain'),
-    'loss() must give the same bits every time, and gives others the second time at step 0 of split "train"',
+    'loss() must give the same bits every time, but gives others the second time at step 0 of split "train"',
   ],
 });
 
@@ -438,35 +435,35 @@ testCases('closed forms that are wrong are told so', 'gradient', {
   ],
   'half of the gradient proper': [
     spoilt(`${G}; gradient.forEach((x, i) => { gradient[i] = x / 2; });`),
-    'the closed-form gradient must agree with loss() and its derivative within 0.001 of their norm, and differs by 0.50 at step 0',
+    'the closed-form gradient must agree with loss() and its derivative within 0.001 of their norm, but differs by 0.50 at step 0',
   ],
   'twice the loss': [
     spoilt(`${G}; losses.forEach((x, i) => { losses[i] = 2 * x; });`),
-    'the closed-form gradient must agree with loss() and its derivative within 0.001 of their norm, and differs by 1.0 at step 0',
+    'the closed-form gradient must agree with loss() and its derivative within 0.001 of their norm, but differs by 1.0 at step 0',
   ],
   'the step before': [
     spoilt('g(theta, batch, Math.max(0, step - 1), gradient, losses);'),
-    'the closed-form gradient must agree with loss() and its derivative within 0.001 of their norm, and differs by 0.17 at step 5',
+    'the closed-form gradient must agree with loss() and its derivative within 0.001 of their norm, but differs by 0.17 at step 5',
   ],
   'θ moved': [
     spoilt(`${G}; theta[0] += 1;`),
-    'the closed-form gradient must write to its results alone, but wrote to theta',
+    'the closed-form gradient must write only to its results, but wrote to theta',
   ],
   'data used up': [
     spoilt(`${G}; batch.data[0] = 0;`),
-    'the closed-form gradient must write to its results alone, but wrote to data',
+    'the closed-form gradient must write only to its results, but wrote to data',
   ],
   'the whole buffer taken for the gradient': [
     spoilt('g(theta, batch, step, new Float32Array(gradient.buffer), losses);'),
-    'the closed-form gradient must write to its results alone, but wrote to memory around "gradient"',
+    'the closed-form gradient must write only to its results, but wrote to memory around "gradient"',
   ],
   'a counter': [
     spoilt(`${G}; globalThis.calls = (globalThis.calls ?? 0) + 1; gradient[0] += globalThis.calls;`),
-    'the closed-form gradient must give the same bits every time, and gives others the second time at step 0 of split "train"',
+    'the closed-form gradient must give the same bits every time, but gives others the second time at step 0 of split "train"',
   ],
   'a problem that takes in another': [
     spoilt(`${G}; for (let i = 0; i < gradient.length; i++) gradient[i] += 0 * gradient[(i + 2) % gradient.length];`),
-    'the closed-form gradient must compute every problem by itself, and gives another one other numbers where one is NaN',
+    'the closed-form gradient must compute every problem independently, but changes one if another is NaN',
   ],
 });
 
@@ -483,7 +480,7 @@ test('a Hessian-vector product that is right is taken', async (context) => {
 testCases('Hessian-vector products that are wrong are told so', 'hessian', {
   'no function': [
     configured('createHessian: 3'),
-    'configure() must give a function or nothing as "createHessian", got 3',
+    'configure() must give a function or undefined as "createHessian", got 3',
   ],
   'none made': [configured('createHessian() {}'), 'createHessian() must return a function, got undefined'],
   'it throws': [
@@ -492,27 +489,27 @@ testCases('Hessian-vector products that are wrong are told so', 'hessian', {
   ],
   'nothing written': [
     curved(''),
-    'the Hessian-vector product must agree with differences of the gradient within a tenth of their norm, and does not at step 0',
+    'the Hessian-vector product must agree with finite differences of the gradient within a tenth of their norm, but does not at step 0',
   ],
   'a counter': [
     curved('h(); globalThis.bends = (globalThis.bends ?? 0) + 1; product[0] *= 1 + 1e-6 * globalThis.bends;'),
-    'the Hessian-vector product must give the same bits every time, and gives others the second time at step 0',
+    'the Hessian-vector product must give the same bits every time, but gives others the second time at step 0',
   ],
   'one problem left out': [
     curved('h(); product[5] = -product[5]; product[4] = -product[4];'),
-    'the Hessian-vector product must agree with differences of the gradient within a tenth of their norm, and does not at step 0',
+    'the Hessian-vector product must agree with finite differences of the gradient within a tenth of their norm, but does not at step 0',
   ],
   'a factor of the count': [
     curved('h(); product.forEach((x, i) => { product[i] = x * (1 + 0.01 * batch.count); });'),
-    'the Hessian-vector product must be a function of the problem alone, and depends on the count at step 0',
+    'the Hessian-vector product must depend on the problem alone, but depends on the number of problems at step 0',
   ],
   'a problem that takes in another': [
     curved('h(); for (let i = 0; i < theta.length; i++) product[i] += 0 * theta[(i + 2) % theta.length];'),
-    'the Hessian-vector product must compute every problem by itself, and gives another one other numbers where one is NaN at step 0',
+    'the Hessian-vector product must compute every problem independently, but changes one if another is NaN at step 0',
   ],
   'the first step for ever': [
     curved('vector.forEach((v, i) => { product[i] = 2 * v; });'),
-    'the Hessian-vector product must agree with differences of the gradient within a tenth of their norm, and does not at step 5',
+    'the Hessian-vector product must agree with finite differences of the gradient within a tenth of their norm, but does not at step 5',
   ],
 });
 

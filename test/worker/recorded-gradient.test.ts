@@ -160,7 +160,7 @@ describe('RecordedGradient', { skip }, () => {
     assert.throws(() => refused.compute(theta, batch), {
       name: 'LoptError',
       message:
-        'Cannot compute the loss of stationary problems: it must read their data by dataTensor() alone, got a use of "data"',
+        'Cannot compute the loss of stationary problems: it must read their data only through dataTensor(), got a use of "data"',
     });
     assert.equal(refused.bufferCount, 0);
     refused.close();

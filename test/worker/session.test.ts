@@ -24,7 +24,7 @@ test('sessionOf() refuses a folder whose files are not those of the configuratio
     const file = `the file train-images-idx3-ubyte in ${other}`;
     const expected = dataHashes['train-images-idx3-ubyte'];
     assert.ok(
-      error.message.startsWith(`Cannot join the run: ${file} must be the run's own, of SHA-256 ${expected}, got `),
+      error.message.startsWith(`Cannot join the run: ${file} must be that of the run, with SHA-256 ${expected}, got `),
       error.message,
     );
     return true;

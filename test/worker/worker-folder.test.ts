@@ -53,6 +53,6 @@ test('a worker refuses a run of other data than its own', async (context) => {
   ) as [string, string];
   const answer = await answerOf(data, here);
   assert.ok(answer.type === 'goodbye' && answer.error, answer.type);
-  const sentence = `Cannot join the run: the file train-images-idx3-ubyte in ${here} must be the run's own, of SHA-256 `;
+  const sentence = `Cannot join the run: the file train-images-idx3-ubyte in ${here} must be that of the run, with SHA-256 `;
   assert.ok(answer.error.startsWith(sentence), answer.error);
 });

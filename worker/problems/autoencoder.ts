@@ -1,4 +1,4 @@
-/** A dense autoencoder on images: what a narrow layer keeps of an image has to give the image again. */
+/** A dense autoencoder on images: it reconstructs an image from the activations of a narrow layer. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { ACTIVATIONS, type Activation, denseLayers, denseOutputs } from './dense.js';
 import { createDenseGradient } from './dense-gradient.js';
@@ -10,7 +10,7 @@ import { checkCoordinates, coordinatesOf, drawScaled, tensorsOf } from './parame
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
 /**
- * The losses of an image x and the network's output z, y = σ(z), means over the n pixels:
+ * The losses of the network's output z on an image x, with y = σ(z), as means over the n pixels:
  * `squared-error` Σ (y_i − x_i)²/n (the image autoencoders of google/learned_optimization, 2021), and
  * `cross-entropy` −Σ (x_i·ln y_i + (1 − x_i)·ln(1 − y_i))/n (Hinton and Salakhutdinov 2006).
  */
@@ -20,10 +20,10 @@ const LOSSES = {
   'cross-entropy': (tf: Tf, z: tfjs.Tensor3D, x: tfjs.Tensor3D) => tf.sub(tf.softplus(z), tf.mul(x, z)),
 } as const;
 
-/** The family `autoencoder`: a sigmoid at its output; θ_0 and the minibatches are random. */
+/** The family `autoencoder`: the output layer is a sigmoid; θ_0 and the minibatches are random. */
 export const autoencoder: ProblemFamily = {
   name: 'autoencoder',
-  summary: 'a dense autoencoder on MNIST or other images, mean error of a pixel over random minibatches',
+  summary: 'a dense autoencoder on MNIST or other images, mean error per pixel over random minibatches',
   options: {
     hidden: { type: 'integers', default: [8], minimum: 1, describe: 'widths of the hidden layers' },
     activation: {
@@ -37,7 +37,7 @@ export const autoencoder: ProblemFamily = {
       type: 'number',
       default: 1,
       minimum: 0,
-      describe: 'standard deviation of a layer at θ_0, times the root of its inputs',
+      describe: 'standard deviation of the parameters of a layer at θ_0, times the square root of its inputs',
     },
     ...IMAGE_OPTIONS,
   },

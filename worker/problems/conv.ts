@@ -1,4 +1,4 @@
-/** A small convolutional network on images: mean cross-entropy over a minibatch. Its gradient is that of the tensor loss. */
+/** A small convolutional network on images: mean cross-entropy over a minibatch. Without a closed-form gradient. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { meanCrossEntropy } from './cross-entropy.js';
 import type { ImageKind } from './images/image-set.js';
@@ -8,24 +8,24 @@ import { folderOf, IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
 import { checkCoordinates, coordinatesOf, drawScaled, type LayerShape, tensorsOf } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
-/** A layer of filters, which halves height and width, or at the end the dense one. */
+/** A convolutional layer, which halves height and width, or the dense layer at the end. */
 interface Layer extends LayerShape {
-  /** What the weights are a tensor of: [height, width, channels, filters], or [inputs, outputs]. */
+  /** Shape of the weights: [height, width, channels, filters] or [inputs, outputs]. */
   shape: number[];
 }
 
-/** The family `conv`: layers of filters at every other pixel, each with relu, then a dense one. */
+/** The family `conv`: convolutional layers of stride 2, each with relu, then a dense layer. */
 export const conv: ProblemFamily = {
   name: 'conv',
   summary: 'a convolutional network on MNIST or other images, mean cross-entropy over random minibatches',
   options: {
-    filters: { type: 'integers', default: [4, 8], minimum: 1, describe: 'filters of the layers, at stride 2' },
+    filters: { type: 'integers', default: [4, 8], minimum: 1, describe: 'filters of each layer, at stride 2' },
     kernel: { type: 'integer', default: 3, minimum: 1, describe: 'height and width of a filter' },
     'initial-scale': {
       type: 'number',
       default: 1,
       minimum: 0,
-      describe: 'standard deviation of a layer at θ_0, times the root of its inputs',
+      describe: 'standard deviation of the parameters of a layer at θ_0, times the square root of its inputs',
     },
     ...IMAGE_OPTIONS,
     batch: { ...IMAGE_OPTIONS.batch, default: 32 },
@@ -47,7 +47,7 @@ export const conv: ProblemFamily = {
         tf.tidy(() => {
           const { pixels, labels } = gatherMinibatches(images, batch, step, size);
           const x = tf.tensor(pixels, [batch.count, size, height, width, channels]);
-          // the problems have filters of their own, which no operation of tfjs takes together
+          // each problem has its own filters, and tfjs has no convolution with a batch of filters
           const logits = Array.from({ length: batch.count }, (_, p) =>
             logitsOf(tf, tf.squeeze(tf.slice(theta, p, 1), [0]), layers, tf.squeeze(tf.slice(x, p, 1), [0])),
           );
@@ -92,7 +92,7 @@ function logitsOf(tf: Tf, theta: tfjs.Tensor1D, layers: readonly Layer[], images
   return addBiases(tf, tf.matMul(flat, weightsOf(dense) as tfjs.Tensor2D), parts[2 * dense + 1]!);
 }
 
-/** z + b over the last dimension. The biases are spread by a product: tfjs sums the gradient of a broadcast slowly. */
+/** z + b over the last dimension. Broadcasts b by a matrix product: tfjs is slow at the gradient of a broadcast. */
 function addBiases<T extends tfjs.Tensor>(tf: Tf, z: T, biases: tfjs.Tensor): T {
   const outputs = biases.size;
   const spread = tf.matMul(tf.ones([z.size / outputs, 1]), tf.reshape(biases, [1, outputs]));

@@ -8,7 +8,7 @@ import { fillMinibatch } from './images/minibatch.js';
 import { coordinatesOf } from './parameters.js';
 import type { Gradient } from './problem.js';
 
-/** What the gradient is of. */
+/** The network and the data that the gradient is computed for. */
 export interface DenseOptions {
   /** Widths from the input, the values of an image, to the output. */
   sizes: readonly number[];
@@ -17,8 +17,8 @@ export interface DenseOptions {
   batch: number;
   images: ImageSet;
   /**
-   * What the outputs z are held against: the image's label, by softmax cross-entropy, or its pixels, by an error of
-   * each σ(z). The loss is the mean over images, and over pixels.
+   * What the outputs z are compared with: the image's label, by softmax cross-entropy, or its pixels, by an error of
+   * each σ(z). The loss is the mean over the images or over all their pixels.
    */
   objective: 'labels' | 'squared-error' | 'cross-entropy';
 }
@@ -29,10 +29,10 @@ type HiddenRows = [a: number, count: number, inputs: number, aStride: number];
 /** A layer's inputs as the kernel lists them, for `count` images. */
 type Listed = [ends: number, entries: number, count: number, inputs: number];
 
-/** The last layer's outputs, and the pixels that they are to be. */
+/** The last layer's outputs, and the pixels that they should reconstruct. */
 type Reconstructed = [z: number, count: number, outputs: number, stride: number, images: number, pixels: number];
 
-/** assembly/dense.ts; all but counts and scales are addresses and lengths in bytes. */
+/** assembly/dense.ts. Arguments are addresses and lengths in bytes, except for counts and scales. */
 interface Kernel {
   memory: WasmMemory;
   heapBase(): number;
@@ -61,11 +61,11 @@ interface Layer {
   /** The inputs that are not 0: where each image's list ends [CHUNK], and the lists [CHUNK × inputs, 8 bytes each]. */
   ends: number;
   entries: number;
-  /** [CHUNK × stride]: what the layer puts out, and in the backward pass its gradient. */
+  /** [CHUNK × stride]: the layer's outputs, and in the backward pass their gradient. */
   z: number;
 }
 
-/** Images that go through the network together: few, so that they stay in the cache, whatever the minibatch. */
+/** Images that go through the network together, whatever the minibatch: few enough to stay in the cache. */
 const CHUNK = 64;
 const PAGE = 65_536;
 
@@ -92,14 +92,14 @@ export function createDenseGradient({ sizes, activation, batch, images, objectiv
       gradient: 0,
     };
   });
-  // side by side, to be cleared at once
+  // side by side, so that one call clears them
   const gradientsFrom = allocate(0);
   for (const layer of layers) layer.gradient = allocate((layer.inputs + 1) * layer.stride);
   const gradientsTo = top;
   const coordinates = coordinatesOf(layers);
   const flatFrom = allocate(4 * coordinates);
   const values = sizes[0]!;
-  // the kernel reads 16 pixels at a time: those after an image's own stay 0
+  // the kernel reads 16 pixels at a time: the padding after an image stays 0
   const imageStride = Math.ceil(values / 16) * 16;
   const imagesFrom = allocate(CHUNK * imageStride);
   const labelsFrom = allocate(CHUNK);
@@ -111,10 +111,10 @@ export function createDenseGradient({ sizes, activation, batch, images, objectiv
   const tag = ACTIVATIONS[activation];
   const first = layers[0]!;
   const last = layers.at(-1)!;
-  /** What the loss is a mean over. */
+  /** How many terms the loss averages. */
   const terms = objective === 'labels' ? batch : batch * values;
 
-  /** Loads θ from `flat`; returns NaN where it is not finite, since the sparse product would not see every weight. */
+  /** Loads θ from `flat`. Returns 0, or NaN if θ is not finite: the sparse product does not read every weight. */
   function loadParameters(): number {
     let health = 0;
     let from = flatFrom;
@@ -141,7 +141,7 @@ export function createDenseGradient({ sizes, activation, batch, images, objectiv
     return compare(z, count, outputs, stride, imagesFrom, imageStride, 1 / terms);
   }
 
-  /** Runs `count` images both ways, adds to the layers' gradients and returns the sum of the losses. */
+  /** Runs `count` images forward and backward, adds to the layers' gradients and returns the sum of the losses. */
   function runChunk(count: number): number {
     kernel.listPixels(imagesFrom, count, imageStride, first.stride, first.ends, first.entries);
     for (const [l, { ends, entries, inputs, weights, z, stride }] of layers.entries()) {

@@ -12,7 +12,7 @@ export function denseLayers(sizes: readonly number[]): LayerShape[] {
   return sizes.slice(1).map((outputs, l) => ({ inputs: sizes[l]!, outputs }));
 }
 
-/** The outputs [P × batch × outputs], before any activation of their own, of P networks θ [P × d] on x [P × batch × inputs]. */
+/** The outputs [P × batch × outputs] of P networks θ [P × d] on x [P × batch × inputs], without a final activation. */
 export function denseOutputs(
   tf: Tf,
   theta: tfjs.Tensor2D,

@@ -1,19 +1,19 @@
-/** Whether a Hessian-vector product is right, by differences of the gradient. */
+/** Checks a Hessian-vector product against finite differences of the gradient. */
 import { fillNormal, seedKey } from '../../shared/random.js';
 
-/** Where a product is checked: at θ [N] times v [N]. */
+/** The point θ [N] and the vector v [N] of a check. */
 export interface HessianCheck {
   point: Float32Array;
   direction: Float32Array;
 }
 
-/** Lengths of the differences that are tried: from large scales of θ to below the distance of kinks. */
+/** Step lengths to try: from a large scale of θ to less than the distance to a kink. */
 const DIFFERENCES = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 3e-7];
 
-/** How far from 0, where |θ| and its kin have their kinks, a coordinate at 0 is put for the check. */
+/** Standard deviation of the move away from 0, where |θ| and the like have a kink. */
 const OFF_ZERO = 1e-2;
 
-/** A random direction, and the θ given with its zeros moved a little. */
+/** A random direction, and the given θ with its zeros moved a little. */
 export function hessianCheck(theta: Float32Array): HessianCheck {
   const direction = new Float32Array(theta.length);
   fillNormal(seedKey(0), direction);
@@ -25,7 +25,7 @@ export function hessianCheck(theta: Float32Array): HessianCheck {
   return { point, direction };
 }
 
-/** Whether H·v [N] agrees within a tenth with some difference of the gradient in at least half of the problems. */
+/** Whether H·v [N] is within a tenth of some finite difference of the gradient in at least half of the problems. */
 export async function agreesWithDifferences(
   product: Float32Array,
   { point, direction }: HessianCheck,

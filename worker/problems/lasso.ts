@@ -19,13 +19,13 @@ interface LassoOptions {
   lambda: number;
   /** Coordinates of θ* that are not 0. */
   nonzero: number;
-  /** Standard deviation of what is added to y. */
+  /** Standard deviation of the noise on y. */
   noise: number;
   /** Standard deviation of θ_0. */
   initialScale: number;
 }
 
-/** The family `lasso`: W and θ* are drawn anew for every problem. */
+/** The family `lasso`: W and θ* are drawn for every problem. */
 export const lasso: ProblemFamily = {
   name: 'lasso',
   summary: 'f(θ) = ½·||Wθ − y||² + λ·||θ||_1, y = Wθ* of a sparse θ*, W and θ* random for every problem',
@@ -33,7 +33,7 @@ export const lasso: ProblemFamily = {
     dimension: { type: 'integer', default: 50, minimum: 1, describe: 'coordinates of θ' },
     rows: { type: 'integer', default: 25, minimum: 1, describe: 'rows of W' },
     lambda: { type: 'number', default: 0.1, minimum: 0, describe: 'λ, the weight of ||θ||_1' },
-    nonzero: { type: 'integer', default: 5, minimum: 1, describe: 'coordinates of θ* that are N(0, 1), and not 0' },
+    nonzero: { type: 'integer', default: 5, minimum: 1, describe: 'coordinates of θ* that are N(0, 1) rather than 0' },
     noise: { type: 'number', default: 0, minimum: 0, describe: 'standard deviation of the normal noise on y' },
     'initial-scale': {
       type: 'number',
@@ -68,7 +68,7 @@ export const lasso: ProblemFamily = {
   },
 };
 
-/** `data` is [P × (rows·columns + rows)]: of each problem W, row by row, then y. */
+/** `data` is [P × (rows·columns + rows)]: for each problem W, row by row, then y. */
 function draw(key: Key, count: number, options: LassoOptions): Draw {
   const { rows, columns, initialScale } = options;
   const width = rows * columns + rows;
@@ -103,7 +103,7 @@ function drawData(key: Key, w: Float32Array, y: Float32Array, { rows, columns, n
   }
 }
 
-/** So many different coordinates, all choices equally likely: where the smallest of independent draws are. */
+/** `nonzero` distinct coordinates, all choices equally likely: those of the smallest of `columns` independent draws. */
 function drawSupport(key: Key, columns: number, nonzero: number): number[] {
   const draws = new Float32Array(columns);
   fillUniform(key, draws);
@@ -113,7 +113,7 @@ function drawSupport(key: Key, columns: number, nonzero: number): number[] {
 function loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, options: LassoOptions): tfjs.Tensor1D {
   return tf.tidy(() => {
     const squares = tf.sum<tfjs.Tensor1D>(tf.square(residuals(tf, theta, batch, options)), 1);
-    // θ·sign θ is |θ| with the derivative 0 at 0, where that of tf.abs is −1
+    // θ·sign θ is |θ| with the derivative 0 at 0; tf.abs has −1 there
     const norm = tf.sum<tfjs.Tensor1D>(tf.mul(theta, tf.sign(theta)), 1);
     return tf.add<tfjs.Tensor1D>(tf.mul(squares, 0.5), tf.mul(norm, options.lambda));
   });
@@ -140,7 +140,7 @@ function createGradient(options: LassoOptions): Gradient {
   };
 }
 
-/** ∇²f·v = WᵀWv: |θ| has no curvature but at its kink. */
+/** ∇²f·v = WᵀWv: |θ| has no curvature away from its kink. */
 function createHessian(options: LassoOptions): HessianProduct {
   const { rows, columns } = options;
   const width = rows * columns + rows;

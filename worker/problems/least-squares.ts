@@ -1,6 +1,6 @@
 /**
- * r = Wθ − y of every problem, the part that the families of random least squares share. The data of a problem begins
- * with W [rows × columns], row by row, then y [rows]; what follows is the family's own.
+ * r = Wθ − y of every problem, for the families with a least-squares term. The data of a problem begin with W
+ * [rows × columns], row by row, then y [rows]; the rest is up to the family.
  */
 import type * as tfjs from '@tensorflow/tfjs';
 import { dataTensor } from './data-tensor.js';
@@ -51,7 +51,7 @@ export function normalProduct(
  * Writes Wᵀr of one problem to `out` [columns] and returns ||r||², with sums in double precision.
  *
  * @param from where the problem's data begins
- * @param theta the problem's own, [columns]
+ * @param theta the problem's parameters, [columns]
  */
 export function leastSquares(
   data: Float32Array,
@@ -64,7 +64,7 @@ export function leastSquares(
   let total = 0;
   let i = 0;
   out.fill(0);
-  // two rows at a time: their sums do not wait for each other
+  // two rows at a time, so that their sums run in parallel
   for (; i + 1 < rows; i += 2) {
     const upper = from + i * columns;
     const lower = upper + columns;

@@ -14,7 +14,7 @@ import { streamKey } from './streams.js';
 
 /** What a problem is drawn from. */
 interface LogisticOptions {
-  /** Features of an example; θ has one coordinate more. */
+  /** Features of an example; θ has one more coordinate. */
   dimension: number;
   /** m. */
   examples: number;
@@ -27,10 +27,10 @@ interface LogisticOptions {
 /** The family `logistic`: the examples of each class are normal, with a random mean and covariance. */
 export const logistic: ProblemFamily = {
   name: 'logistic',
-  summary: 'binary logistic regression on two random clouds of points, anew for every problem, with an ℓ2 penalty',
+  summary: 'binary logistic regression on two random clouds of points, drawn for every problem, with an ℓ2 penalty',
   options: {
-    dimension: { type: 'integer', default: 10, minimum: 1, describe: 'features of an example; θ has a bias more' },
-    examples: { type: 'integer', default: 100, minimum: 2, describe: 'examples, every other one of the same class' },
+    dimension: { type: 'integer', default: 10, minimum: 1, describe: 'features of an example; θ also has a bias' },
+    examples: { type: 'integer', default: 100, minimum: 2, describe: 'examples, alternating between two classes' },
     lambda: { type: 'number', default: 5e-4, minimum: 0, describe: 'λ, twice the weight of the squared norm' },
     'initial-scale': {
       type: 'number',
@@ -75,7 +75,7 @@ function labelOf(i: number): number {
   return i % 2 === 0 ? 1 : -1;
 }
 
-/** `data` is [P × examples × dimension]: of each problem x_i, row by row. */
+/** `data` is [P × examples × dimension]: for each problem x_i, row by row. */
 function draw(key: Key, count: number, { dimension, examples, initialScale }: LogisticOptions): Draw {
   const coordinates = dimension + 1;
   const width = examples * dimension;
@@ -89,7 +89,7 @@ function draw(key: Key, count: number, { dimension, examples, initialScale }: Lo
   return { theta, data };
 }
 
-/** x = μ + A·n of each class's own μ from N(0, 1) and A [d × d] from N(0, 1/d), n from N(0, 1). */
+/** x = μ + A·n: each class has its own μ ~ N(0, 1) and A [d × d] ~ N(0, 1/d), and n ~ N(0, 1). */
 function drawExamples(key: Key, out: Float32Array, dimension: number): void {
   const classes = [0, 1].map((index) => {
     const mean = new Float32Array(dimension);
@@ -129,7 +129,7 @@ function loss(
   });
 }
 
-/** ∂f/∂w = −1/m·Σ_i s_i·σ(−s_i·(x_iᵀw + v))·x_i + λw, and ∂f/∂v likewise without x_i and the penalty. */
+/** ∂f/∂w = −1/m·Σ_i s_i·σ(−s_i·(x_iᵀw + v))·x_i + λw, and ∂f/∂v is the same without x_i and the penalty. */
 function createGradient({ dimension, examples, lambda }: LogisticOptions): Gradient {
   const point = new Float64Array(dimension);
   const slopes = new Float64Array(dimension);
@@ -151,7 +151,7 @@ function createGradient({ dimension, examples, lambda }: LogisticOptions): Gradi
         for (let j = 0; j < dimension; j++) score += data[x + j]! * point[j]!;
         const label = labelOf(i);
         const margin = label * score;
-        // one exponential, of a number that is never positive, gives ln(1 + e^−margin) and σ(−margin) without overflow
+        // one exponential of a non-positive number gives ln(1 + e^−margin) and σ(−margin) without overflow
         const e = exp(-Math.abs(margin));
         total += Math.max(-margin, 0) + log(1 + e);
         const slope = (-label * (margin > 0 ? e : 1)) / (1 + e);
@@ -180,7 +180,7 @@ function createHessian({ dimension, examples, lambda }: LogisticOptions): Hessia
           score += data[x + j]! * theta[row + j]!;
           along += data[x + j]! * vector[row + j]!;
         }
-        // the same for either label, and without overflow
+        // the same for both labels, and without overflow
         const e = exp(-Math.abs(score));
         const bend = (e / ((1 + e) * (1 + e))) * along;
         for (let j = 0; j < dimension; j++) sums[j]! += bend * data[x + j]!;

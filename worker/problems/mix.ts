@@ -1,6 +1,6 @@
 /**
- * Several families at once: every episode of a shard draws one of them by its weight, and φ learns from all. Losses are
- * averaged as they are, so that a family of large losses counts for more.
+ * Several families at once: every episode of a shard draws one by its weight, and φ learns from all of them. Losses are
+ * averaged unscaled, so a family with large losses counts for more.
  */
 import { checkWeights } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
@@ -23,18 +23,18 @@ const FAMILIES_OPTION = {
   type: 'weights',
   default: 'quadratic=1,rosenbrock=1',
   describe:
-    'families and their weights; an option of one is --problem.FAMILY.NAME, as in --problem.quadratic.dimension 5',
+    'families and their weights; set an option of one with --problem.FAMILY.NAME, as in --problem.quadratic.dimension 5',
 } as const satisfies OptionSpec;
 
-/** A family of the mix, and how often it is drawn, over the sum of all weights. */
+/** A family of the mix, drawn with probability weight / Σ weights. */
 interface Component {
   family: ProblemFamily;
   weight: number;
 }
 
 /**
- * The family `mix` of the families that `familyNamed` finds. Which options and defaults it has, beside `families`,
- * depends on the families named. Throws UsageError where one is not known, or is a mix itself.
+ * The family `mix` over the families that `familyNamed` finds. Its options beside `families`, and its defaults, depend
+ * on the families named. Throws UsageError if one is unknown or is `mix` itself.
  */
 export function createMix(familyNamed: (name: string) => ProblemFamily): ProblemFamily {
   const general: ProblemFamily = {
@@ -80,12 +80,12 @@ function mixOf(general: ProblemFamily, components: readonly Component[]): Proble
 function optionsOf({ name, options: specs }: ProblemFamily, options: OptionValues): OptionValues {
   const prefix = `${name}.`;
   const own = Object.entries(options).filter(([option]) => option.startsWith(prefix));
-  // a worker says where its data lie before it knows of which families
+  // a worker is told where its data lie before it knows the families
   const everywhere = Object.entries(options).filter(([option]) => specs[option]?.type === 'folder');
   return Object.fromEntries([...own.map(([option, value]) => [option.slice(prefix.length), value]), ...everywhere]);
 }
 
-/** The hashes of all data files: each family may have its own of the same name. */
+/** The hashes of all data files, by family: two may have files of the same name. */
 function hashesOf(components: readonly Component[], problems: readonly Problems[]): Record<string, string> {
   const named = components.flatMap(({ family: { name } }, i) =>
     Object.entries(problems[i]!.dataHashes ?? {}).map(([file, hash]) => [`${name}.${file}`, hash] as const),
@@ -111,7 +111,7 @@ const COMBINED: Readonly<Record<keyof TrainingNumbers, (values: readonly number[
 
 function trainingOf(all: readonly TrainingDefaults[]): TrainingDefaults {
   const dropped = combined(all.map(({ firstOrder, ...rest }) => ({ ...rest, ...firstOrder })));
-  // where one family is better off without second derivatives, so is the mix
+  // if one family is better off without second derivatives, so is the mix
   if (!all.every(({ secondDerivatives }) => secondDerivatives)) return dropped;
   const kept = combined(all);
   const others = Object.entries(dropped).filter(([name, value]) => kept[name as keyof TrainingNumbers] !== value);
@@ -127,7 +127,7 @@ function combined(all: readonly TrainingNumbers[]): TrainingNumbers {
   return training;
 }
 
-/** Problems whose every draw is one of a component, with its number of coordinates: a function of the key. */
+/** Problems that draw from one component, with its number of coordinates; the key decides which. */
 function mixedProblems(components: readonly Problems[], weights: readonly number[]): Problems {
   const pick = (key: Key) => pickByWeight(key, weights);
   const componentOf = (key: Key) => components[pick(key)]!;
@@ -147,7 +147,7 @@ function mixedGradient(components: readonly Problems[], pick: (key: Key) => numb
   return (theta, batch, step, gradient, losses) => gradients[pick(batch.key)]!(theta, batch, step, gradient, losses);
 }
 
-/** An index, each with a probability in proportion to its weight. */
+/** An index, with probability proportional to its weight. */
 function pickByWeight(key: Key, weights: readonly number[]): number {
   const total = weights.reduce((sum, weight) => sum + weight);
   let left = (streamKey(key, 'family', 0)[0] / 2 ** 32) * total;
@@ -155,6 +155,6 @@ function pickByWeight(key: Key, weights: readonly number[]): number {
     left -= weight;
     return left < 0;
   });
-  // rounding may leave nothing for the last one to take
+  // rounding may leave a remainder after the last weight
   return index === -1 ? weights.length - 1 : index;
 }

@@ -25,7 +25,7 @@ export const mlp: ProblemFamily = {
       type: 'number',
       default: 0.01,
       minimum: 0,
-      describe: 'standard deviation of θ_0, weights and biases alike, which is normal around 0',
+      describe: 'standard deviation of θ_0, both weights and biases, which is normal around 0',
     },
     ...IMAGE_OPTIONS,
   },

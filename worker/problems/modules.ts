@@ -1,4 +1,4 @@
-/** Problem families from users' own modules: loaded, checked, and added to those that this thread knows. */
+/** Loads problem families from users' modules, checks them, and adds them to the registry of this thread. */
 import { resolve } from 'node:path';
 import { UsageError } from '../../shared/errors.js';
 import { evaluateModule } from './module/evaluate.js';
@@ -9,11 +9,11 @@ import { tryProblems } from './module/trial.js';
 import type { OptionValues, ProblemFamily, Problems } from './problem.js';
 import { addFamily } from './registry.js';
 
-/** Options of loading a module. */
+/** How a module is loaded. */
 export interface ModuleOptions {
   /**
-   * Try the problems out when they are configured: shapes, determinism, the gradient. A thread trusts what the thread that
-   * started it has tried. @default true
+   * Whether `configure` tries the problems out: shapes, determinism, the gradient. A thread relies on the trial of the
+   * thread that started it. @default true
    */
   trial?: boolean;
 }
@@ -21,8 +21,8 @@ export interface ModuleOptions {
 const loaded = new Map<string, Promise<ProblemFamily>>();
 
 /**
- * Loads the module, once, and adds its family to the registry. Throws FileError or UsageError, one sentence that names the
- * module, what it must be and what was found.
+ * Loads the module, once, and adds its family to the registry. Throws FileError or UsageError, one sentence that names
+ * the module, what it must be and what was found.
  */
 export function loadProblemModule(path: string, { trial = true }: ModuleOptions = {}): Promise<ProblemFamily> {
   const absolute = resolve(path);
@@ -35,7 +35,7 @@ export function loadProblemModule(path: string, { trial = true }: ModuleOptions 
   return family;
 }
 
-/** The absolute paths of the modules that were loaded. */
+/** The absolute paths of the loaded modules. */
 export function loadedModules(): string[] {
   return [...loaded.keys()];
 }
@@ -51,15 +51,15 @@ async function load(path: string, trial: boolean): Promise<ProblemFamily> {
     async configure(options) {
       const problems = await configureGuarded(path, own, options);
       if (trial) {
-        // as another thread would have it: evaluated anew
+        // evaluated again, as another thread would
         const again = checkFamily(path, (await evaluateModule(path)).exported);
         await tryProblems(path, problems, await configureGuarded(path, again, options));
       }
-      return { ...problems, dataHashes: { ...problems.dataHashes, ...named(own.name, hashes) } };
+      return { ...problems, dataHashes: { ...problems.dataHashes, ...digestHashes(own.name, hashes) } };
     },
   };
   if (addFamily(family)) return family;
-  throw new UsageError(`${moduleTask(path)}: its "name" must be that of no other family, got "${own.name}"`);
+  throw new UsageError(`${moduleTask(path)}: its "name" must not be taken by another family, got "${own.name}"`);
 }
 
 async function configureGuarded(path: string, family: ProblemFamily, options: OptionValues): Promise<Problems> {
@@ -72,8 +72,8 @@ async function configureGuarded(path: string, family: ProblemFamily, options: Op
   return guardProblems(path, problems);
 }
 
-/** The hashes of the module's files, as the configuration digest holds them: by the family, not by where the module lies. */
-function named(family: string, hashes: Readonly<Record<string, string>>): Record<string, string> {
+/** The hashes of the module's files for the configuration digest: named by the family, not by the module's path. */
+function digestHashes(family: string, hashes: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(hashes);
   return Object.fromEntries(entries.map(([file, hash]) => [`module ${family}${file && `, ${file}`}`, hash]));
 }

@@ -3,10 +3,10 @@ import type { Key } from '../../shared/random.js';
 import type { ParameterTensor, Problems } from './problem.js';
 
 /**
- * The tensors that a problem's θ is made of, in the order of its row, each of them row by row; their sizes add up to its
- * coordinates. Those of a mixture differ from episode to episode.
+ * The tensors that a problem's θ is made of, in order, each row by row; their sizes add up to its coordinates. Those of
+ * a mixture differ between episodes.
  *
- * @param key the episode's key, which tells the component of a mixture; throws TypeError where there is none
+ * @param key the episode's key, which picks the component of a mixture; throws TypeError if a mixture gets none
  */
 export function parametersOf(
   { coordinates, parameters, mixture }: Pick<Problems, 'coordinates' | 'parameters' | 'mixture'>,
@@ -17,7 +17,7 @@ export function parametersOf(
   return parametersOf(mixture.components[mixture.pick(key)]!, key);
 }
 
-/** How many coordinates of θ a tensor is. */
+/** The number of coordinates in a tensor of θ. */
 export function sizeOf({ shape }: ParameterTensor): number {
   return shape.reduce((product, length) => product * length, 1);
 }

@@ -1,27 +1,30 @@
-/** The parameters of networks: how many there may be, which tensors they are, and how they are drawn. */
+/** The parameters of networks: their number, their tensors, and their initial values. */
 import { UsageError } from '../../shared/errors.js';
 import { fillNormal, type Key } from '../../shared/random.js';
 import type { ParameterTensor } from './problem.js';
 import { streamKey } from './streams.js';
 
-/** The kernel of the dense networks holds some four copies of the parameters in at most 4 GiB. */
+/** The kernel of dense networks holds about four copies of the parameters in at most 4 GiB. */
 const MOST_COORDINATES = 2 ** 26;
 
 /** A layer's parameters are inputs × outputs weights, then as many biases as outputs. */
 export interface LayerShape {
-  /** Values that each output is a sum over. */
+  /** Values that each output sums over. */
   readonly inputs: number;
   readonly outputs: number;
-  /** What the weights are a tensor of. @default [inputs, outputs] */
+  /** Shape of the weights. @default [inputs, outputs] */
   readonly shape?: readonly number[];
 }
 
-/** Parameters of a network, d. */
+/** The number of parameters of a network, d. */
 export function coordinatesOf(layers: readonly LayerShape[]): number {
   return layers.reduce((sum, { inputs, outputs }) => sum + (inputs + 1) * outputs, 0);
 }
 
-/** The tensors of a network's θ, layer by layer: `layer_1/weights`, `layer_1/biases`, … and those of the `output`. */
+/**
+ * The tensors of a network's θ, layer by layer: `layer_1/weights`, `layer_1/biases`, …, `output/weights`,
+ * `output/biases`.
+ */
 export function tensorsOf(layers: readonly LayerShape[]): ParameterTensor[] {
   return layers.flatMap(({ inputs, outputs, shape = [inputs, outputs] }, l) => {
     const layer = l === layers.length - 1 ? 'output' : `layer_${l + 1}`;
@@ -32,7 +35,7 @@ export function tensorsOf(layers: readonly LayerShape[]): ParameterTensor[] {
   });
 }
 
-/** Throws UsageError, which names the option that they follow from, where there are too many parameters. */
+/** Throws UsageError that names the option if there are too many parameters. */
 export function checkCoordinates(family: string, option: string, coordinates: number): void {
   if (coordinates <= MOST_COORDINATES) return;
   const limit = `at most ${MOST_COORDINATES} parameters`;
@@ -49,7 +52,7 @@ export function drawNormal(key: Key, count: number, coordinates: number, scale: 
 }
 
 /**
- * θ_0 of P problems, [P × d], for networks of any depth: weights and biases of a layer from N(0, scale²/inputs), so that
+ * θ_0 of P problems, [P × d], for networks of any depth: weights and biases of a layer are N(0, scale²/inputs), so that
  * its outputs are about as large as its inputs (LeCun et al. 1998, "Efficient BackProp").
  */
 export function drawScaled(key: Key, count: number, layers: readonly LayerShape[], scale: number): Float32Array {

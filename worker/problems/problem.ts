@@ -1,4 +1,4 @@
-/** What a problem family is: the interface that users implement for their own. */
+/** The interface of a problem family, which users implement for their own problems. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Key } from '../../shared/random.js';
 
@@ -8,7 +8,7 @@ export type Tf = typeof tfjs;
 /** Which data a problem reads: training, held out from training for evaluation, or the test set. */
 export type Split = 'train' | 'held-out' | 'test';
 
-/** P problems drawn together. `data` is the family's own: whatever its losses need beside the parameters. */
+/** P problems drawn together. `data` is up to the family: whatever its losses need besides the parameters. */
 export interface Draw {
   /** θ_0, [P × coordinates], row by row. */
   theta: Float32Array;
@@ -16,7 +16,7 @@ export interface Draw {
   data: Float32Array;
 }
 
-/** The problems that a loss is asked for. */
+/** The problems to compute losses or gradients of. */
 export interface Batch {
   /** P, how many problems. */
   count: number;
@@ -25,14 +25,14 @@ export interface Batch {
   /** The episode's key: minibatch t is drawn from `foldIn(key, …)`, so that it is a function of (key, t) alone. */
   key: Key;
   split: Split;
-  /** `data` [P × numbers of a problem] where an engine holds it on its device: `dataTensor` finds it. */
+  /** `data` [P × numbers per problem] if an engine keeps it on its device; read it by `dataTensor`. */
   tensor?: tfjs.Tensor2D;
 }
 
 /**
  * The closed-form gradient of a family, on typed arrays: writes f_t(θ_p) of every problem p to `losses` [P] and
- * ∇f_t(θ_p) to `gradient` [P × coordinates]. Problems are independent: what one of them holds, NaN included, never
- * changes another's numbers. Deterministic to the bit: Math.exp, Math.log and their kin are replaced by shared/elementary.ts.
+ * ∇f_t(θ_p) to `gradient` [P × coordinates]. Problems are independent: the values of one, NaN included, never change
+ * another's. Deterministic to the bit: uses shared/elementary.ts in place of Math.exp, Math.log and the like.
  */
 export type Gradient = (
   theta: Float32Array,
@@ -43,8 +43,8 @@ export type Gradient = (
 ) => void;
 
 /**
- * The closed form of the Hessian times a vector: writes ∇²f_t(θ_p)·v_p of every problem p to `product` [P × coordinates], for θ
- * and v [P × coordinates]. As deterministic, and as separate from problem to problem, as the gradient.
+ * The closed form of the Hessian times a vector: writes ∇²f_t(θ_p)·v_p of every problem p to `product`
+ * [P × coordinates], for θ and v [P × coordinates]. Deterministic, and independent between problems, like the gradient.
  */
 export type HessianProduct = (
   theta: Float32Array,
@@ -56,13 +56,13 @@ export type HessianProduct = (
 
 /** One tensor of θ. */
 export interface ParameterTensor {
-  /** Of no other tensor of these problems, as in `layer_1/weights`. */
+  /** Unique among the tensors of these problems, such as `layer_1/weights`. */
   readonly name: string;
-  /** One dimension or more; a single number is [1]. */
+  /** One dimension or more; a scalar is [1]. */
   readonly shape: readonly number[];
 }
 
-/** Several distributions of problems, of which every episode draws one. */
+/** Several problem distributions; every episode draws from one of them. */
 export interface Mixture {
   readonly components: readonly Problems[];
   /** The index of the component that an episode draws from: a function of its key alone. */
@@ -71,11 +71,11 @@ export interface Mixture {
 
 /** A family with its options fixed. */
 export interface Problems {
-  /** Parameters of one problem, d; of a mixture, the most that a component has. */
+  /** Parameters of one problem, d; for a mixture, the largest d of its components. */
   readonly coordinates: number;
   /**
-   * The tensors that θ is made of, in the order of its row, each of them row by row: their sizes add up to `coordinates`.
-   * A mixture has none of its own, since those of its components differ. Read it by `parametersOf`.
+   * The tensors that θ is made of, in order, each row by row; their sizes add up to `coordinates`. A mixture has none,
+   * since its components differ. Read it by `parametersOf`.
    * @default one vector `theta` of all coordinates
    */
   readonly parameters?: readonly ParameterTensor[];
@@ -84,17 +84,17 @@ export interface Problems {
   /** f_t of every problem: θ is [P, d]; returns [P]. The gradient of its sum holds every problem's own gradient. */
   loss(tf: Tf, theta: tfjs.Tensor2D, batch: Batch, step: number): tfjs.Tensor1D;
   /**
-   * Whether f is the same function at every step: `loss` reads neither `step` nor the key, and the data through
-   * `dataTensor` alone. An engine may then take down its operations once, and repeat them. @default false
+   * Whether f is the same function at every step: `loss` reads neither `step` nor the key, and the data only through
+   * `dataTensor`. An engine may then record its operations once and replay them. @default false
    */
   readonly stationary?: boolean;
-  /** Makes the closed-form gradient with its scratch memory; one a thread. */
+  /** Makes the closed-form gradient with its scratch memory; one per thread. */
   createGradient?(): Gradient;
-  /** Makes the closed-form Hessian-vector product with its scratch memory; one a thread. */
+  /** Makes the closed-form Hessian-vector product with its scratch memory; one per thread. */
   createHessian?(): HessianProduct;
   /** Hashes of the files behind the problems, by name: part of the configuration digest. */
   readonly dataHashes?: Readonly<Record<string, string>>;
-  /** Of a mixture: its components. What is above then does what the component of the key does. */
+  /** The components, if this is a mixture: everything above then uses the component that the key picks. */
   readonly mixture?: Mixture;
 }
 
@@ -104,9 +104,9 @@ export type OptionSpec =
   | { type: 'integer'; default: number; minimum?: number; describe: string }
   | { type: 'integers'; default: readonly number[]; minimum?: number; describe: string }
   | { type: 'choice'; default: string; choices: readonly string[]; describe: string }
-  /** Where data lie: no part of the configuration digest, which holds the hashes of the data. No value by default. */
+  /** Where data lie. Not part of the configuration digest, which has the hashes of the data instead. No default. */
   | { type: 'folder'; describe: string }
-  /** Names with weights, as text such as quadratic=2,rastrigin=1 in the order of the names. */
+  /** Names with weights, as text such as quadratic=2,rastrigin=1, sorted by name. */
   | { type: 'weights'; default: string; describe: string };
 
 /** The values of a family's options, by name (kebab-case). */
@@ -124,11 +124,11 @@ export interface TrainingNumbers {
   evaluateFunctions?: number;
 }
 
-/** What a family advises `lopt train` to use where the user says nothing. */
+/** What a family advises as defaults of `lopt train`. */
 export interface TrainingDefaults extends TrainingNumbers {
-  /** Keep second derivatives, where the network has none of RNNProp's inputs. */
+  /** Keep second derivatives, unless the network reads RNNProp's inputs. */
   secondDerivatives?: boolean;
-  /** What is better where they are dropped all the same. */
+  /** What to use instead if they are dropped all the same. */
   firstOrder?: TrainingNumbers;
 }
 
@@ -139,12 +139,12 @@ export interface ProblemFamily {
   readonly summary: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
   readonly training: TrainingDefaults;
-  /** Where options and training defaults depend on the options given: the family as these make it. */
+  /** The family for the given options, if its options or training defaults depend on them. */
   forOptions?(given: Readonly<Record<string, unknown>>): ProblemFamily;
-  /** Fixes the options (already checked against `options`) and loads what data the problems need. */
+  /** Fixes the options (already checked against `options`) and loads the data that the problems need. */
   configure(options: OptionValues): Promise<Problems>;
   /**
-   * The tensors of θ that `configure` would give, for families that load large files there and need little of them here.
+   * The tensors of θ that `configure` would give, for families whose `configure` loads large files.
    * @default those of `configure`
    */
   parametersFor?(options: OptionValues): Promise<readonly ParameterTensor[]>;

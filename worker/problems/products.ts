@@ -1,8 +1,8 @@
-/** Products of every problem's own matrix. */
+/** Matrix-vector products, with one matrix per problem. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from './problem.js';
 
-/** Matrices of one product: WebGPU has no more layers of workgroups. */
+/** The most matrices in one product: WebGPU dispatches no more workgroups along a dimension. */
 const MOST = 65_535;
 
 /** W_p·x_p of every problem p: W is [P, rows, columns] and x [P, columns]; returns [P, rows]. */

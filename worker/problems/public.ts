@@ -1,7 +1,7 @@
 /**
- * `lopt/problem`: everything that a problem family of one's own needs. The default export of the module is a
- * `ProblemFamily`; `--problem-module FILE` trains on it. Numbers are drawn from keys, and exp, log and their kin are those
- * below, so that a family has the same bits in every thread and under every version of Node.
+ * `lopt/problem`: everything that a problem module needs. Its default export is a `ProblemFamily`;
+ * `--problem-module FILE` trains on it. Numbers are drawn from keys, and exp, log and the like are those below, so that
+ * a family has the same bits in every thread and every version of Node.
  */
 // biome-ignore-all lint/performance/noBarrelFile: this is the package's public surface, not a short cut within it
 export { cosTurns, exp, log, sigmoid, sinTurns, tanh } from '../../shared/elementary.js';

@@ -5,7 +5,7 @@ import { leastSquares, normalProduct, residuals } from './least-squares.js';
 import type { Batch, Draw, Gradient, HessianProduct, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 import { streamKey } from './streams.js';
 
-/** The family `quadratic`: W and y are drawn anew for every problem, W square. */
+/** The family `quadratic`: W is square; W and y are drawn for every problem. */
 export const quadratic: ProblemFamily = {
   name: 'quadratic',
   summary: 'f(θ) = ||Wθ − y||², W and y random for every problem',
@@ -49,7 +49,7 @@ export const quadratic: ProblemFamily = {
   },
 };
 
-/** `data` is [P × (d² + d)]: of each problem W, row by row, then y. */
+/** `data` is [P × (d² + d)]: for each problem W, row by row, then y. */
 function draw(
   key: Key,
   count: number,

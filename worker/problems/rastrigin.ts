@@ -1,7 +1,7 @@
 /**
  * Random Rastrigin functions, with many local minima on a quadratic bowl, f(θ) = ½·||Aθ − b||² − α·cᵀcos(2πθ) + α·d
- * (Chen et al. 2022, "Learning to Optimize: A Primer and A Benchmark", JMLR 23). An entry of c may be negative, so that
- * f may be, too.
+ * (Chen et al. 2022, "Learning to Optimize: A Primer and A Benchmark", JMLR 23). Entries of c may be negative, and so
+ * may f.
  */
 import type * as tfjs from '@tensorflow/tfjs';
 import { cosTurns, sinTurns } from '../../shared/elementary.js';
@@ -12,7 +12,7 @@ import type { Batch, Draw, Gradient, HessianProduct, OptionValues, ProblemFamily
 import { streamKey } from './streams.js';
 import { cosTurnsOf } from './turns.js';
 
-/** The family `rastrigin`: A [d × d], b and c are N(0, 1), drawn anew for every problem. */
+/** The family `rastrigin`: A [d × d], b and c are N(0, 1), drawn for every problem. */
 export const rastrigin: ProblemFamily = {
   name: 'rastrigin',
   summary: 'f(θ) = ½·||Aθ − b||² − α·cᵀcos(2πθ) + α·d, A, b and c random for every problem',
@@ -49,7 +49,7 @@ export const rastrigin: ProblemFamily = {
   },
 };
 
-/** `data` is [P × (d² + 2d)]: of each problem A, row by row, then b, then c. */
+/** `data` is [P × (d² + 2d)]: for each problem A, row by row, then b, then c. */
 function draw(key: Key, count: number, dimension: number, scale: number): Draw {
   const width = dimension * (dimension + 2);
   const theta = new Float32Array(count * dimension);

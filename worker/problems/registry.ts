@@ -32,7 +32,7 @@ const families = new Map<string, ProblemFamily>(
 /** Every family by name; a new one is added above. */
 export const FAMILIES: ReadonlyMap<string, ProblemFamily> = families;
 
-/** Adds a family of the user's own to those of this thread; returns whether its name was free. */
+/** Adds a user's family to those of this thread; returns whether its name was free. */
 export function addFamily(family: ProblemFamily): boolean {
   if (families.has(family.name)) return false;
   families.set(family.name, family);
@@ -49,7 +49,7 @@ export function familyNamed(name: string): ProblemFamily {
   );
 }
 
-/** The family of this name, as the options given make it; throws UsageError as `familyNamed` does. */
+/** The family of this name for the given options; throws UsageError as `familyNamed` does. */
 export function familyFor(name: string, given: Readonly<Record<string, unknown>>): ProblemFamily {
   const family = familyNamed(name);
   return family.forOptions?.(given) ?? family;
@@ -76,7 +76,7 @@ export function optionValues(family: ProblemFamily, given: Readonly<Record<strin
   return values;
 }
 
-/** Takes the options apart: those that numbers depend on, and the folders, which only say where data lie. */
+/** Separates the options that results depend on from the folders, which only say where data lie. */
 export function separateFolders(
   family: ProblemFamily,
   values: OptionValues,
@@ -89,7 +89,7 @@ export function separateFolders(
   };
 }
 
-/** The value as the option's type; throws UsageError, a sentence that begins with the task. */
+/** The value as the option's type; throws UsageError that begins with the task. */
 export function checkOption(task: string, name: string, spec: OptionSpec, value: unknown): OptionValues[string] {
   switch (spec.type) {
     case 'choice':

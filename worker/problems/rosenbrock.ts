@@ -4,8 +4,8 @@
  *
  *     f(θ) = Σ_{i<d} b·(z_{i+1} − z_i²)² + (1 − z_i)², z = θ − o + 1
  *
- * with its minimum 0 at θ = o. Where it lies and how steep the walls are differs from problem to problem: with o = 1 and
- * b = 100 always, as in the original, an optimizer need only learn the way to (1, …, 1).
+ * with its minimum 0 at θ = o. Position o and steepness b differ between problems: with o = 1 and b = 100 always, as in
+ * the original, an optimizer need only learn the way to (1, …, 1).
  */
 import type * as tfjs from '@tensorflow/tfjs';
 import { exp, log } from '../../shared/elementary.js';
@@ -36,7 +36,7 @@ export const rosenbrock: ProblemFamily = {
       type: 'number',
       default: 100,
       minimum: 1,
-      describe: 'the largest b, which is log-uniform from 1 to it',
+      describe: 'the largest b; b is log-uniform from 1 to this',
     },
     spread: { type: 'number', default: 0.5, minimum: 0, describe: 'standard deviation of o, which is normal around 0' },
     'initial-scale': {
@@ -66,7 +66,7 @@ export const rosenbrock: ProblemFamily = {
   },
 };
 
-/** `data` is [P × (d + 1)]: of each problem o, then b. */
+/** `data` is [P × (d + 1)]: for each problem o, then b. */
 function draw(key: Key, count: number, { dimension, steepness, spread, initialScale }: RosenbrockOptions): Draw {
   const width = dimension + 1;
   const theta = new Float32Array(count * dimension);

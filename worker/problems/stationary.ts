@@ -1,13 +1,13 @@
-/** What a loss of stationary problems may read: nothing that changes from step to step. */
+/** Keeps a stationary loss from reading anything that changes between steps. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { LoptError } from '../../shared/errors.js';
 import { dataTensor } from './data-tensor.js';
 import type { Batch, Problems } from './problem.js';
 
 /**
- * A batch without what a stationary loss must not read: a use of `data` or `key` throws LoptError.
+ * A batch for stationary losses: reading `data` or `key` throws LoptError.
  *
- * @param tensor the data, [P × numbers of a problem]; undefined where there are none
+ * @param tensor the data, [P × numbers per problem]; undefined if there are none
  */
 export function stationaryBatch(
   { count, split }: Pick<Batch, 'count' | 'split'>,
@@ -17,14 +17,14 @@ export function stationaryBatch(
   const refuse = (name: string) => ({
     get(): never {
       throw new LoptError(
-        `Cannot compute the loss of stationary problems: it must read their data by dataTensor() alone, got a use of "${name}"`,
+        `Cannot compute the loss of stationary problems: it must read their data only through dataTensor(), got a use of "${name}"`,
       );
     },
   });
   return Object.defineProperties(batch, { data: refuse('data'), key: refuse('key') }) as Batch;
 }
 
-/** The problems with the batches of a device that repeats their operations; for a trial where there is none. */
+/** The problems, given the batches of a device that replays operations; for trials without such a device. */
 export function withStationaryBatches(problems: Problems): Problems {
   return {
     ...problems,

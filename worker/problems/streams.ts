@@ -1,6 +1,6 @@
 /**
  * The streams of randomness within an episode's key. A stream is folded in before the problem's index, so that no two
- * of them meet. The numbers are part of every result: add, never renumber.
+ * streams share a key. The numbers are part of every result: add, never renumber.
  */
 import { foldIn, type Key } from '../../shared/random.js';
 

@@ -1,8 +1,8 @@
-/** The cosine of whole turns on tensors, to float32's accuracy on every device: that of WebGPU may be off by 5e-4. */
+/** cos(2πx) on tensors, accurate to float32 on every device: WebGPU's own cosine may be off by 5e-4. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from './problem.js';
 
-/** The series of sin(πr)/r in r², whose first term left out is below 6e-8 at |r| ≤ ½. */
+/** Taylor coefficients of sin(πr)/r in r²; the first omitted term is below 6e-8 at |r| ≤ ½. */
 const SERIES = Array.from({ length: 7 }, (_, k) => coefficient(k));
 
 /** (−1)^k·π^(2k+1)/(2k+1)! */

@@ -4,7 +4,7 @@
  * multiple of 4. Strides and offsets are in bytes. A layer's weights are [(inputs + 1) × outputs], the bias last.
  */
 
-/** Tags of the activations; dense-gradient.ts knows them by the same numbers. */
+/** Tags of the activations: their numbers in ../dense.ts. */
 const SIGMOID = 0;
 const TANH = 1;
 
@@ -13,7 +13,7 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
-/** Copies a dense matrix into padded rows. Returns 0, or NaN where an element is not finite. */
+/** Copies a dense matrix into padded rows. Returns 0, or NaN if an element is not finite. */
 export function pack(source: usize, rows: i32, columns: i32, target: usize, stride: i32): f32 {
   const whole = (columns >> 2) << 4;
   const width = columns << 2;
@@ -72,7 +72,7 @@ export function listPixels(images: usize, count: i32, pixels: i32, stride: i32, 
   }
 }
 
-/** The same list of a hidden layer's activations; of relu's, about half are 0. */
+/** The same list for a hidden layer's activations; about half of relu's are 0. */
 export function listActivations(
   a: usize, count: i32, inputs: i32, aStride: i32, stride: i32, ends: usize, entries: usize,
 ): void {
@@ -276,7 +276,7 @@ export function binaryCrossEntropy(
       const decay = v128.and(exp(f32x4.neg(f32x4.abs(logits))), mask);
       product = f64x2.mul(product, f64x2.add(f64x2.splat(1), f64x2.promote_low_f32x4(decay)));
       product = f64x2.mul(product, f64x2.add(f64x2.splat(1), promoteHigh(decay)));
-      // of factors from 1 to 2, 1023 can be multiplied: here are two more every time
+      // a product of 1023 factors from 1 to 2 cannot overflow; each pass adds two
       if ((offset & 0xfff) == 0xff0) {
         loss += log(f64x2.extract_lane(product, 0)) + log(f64x2.extract_lane(product, 1));
         product = f64x2.splat(1);
@@ -298,7 +298,7 @@ function pixelsAt(at: usize): v128 {
   return f32x4.div(f32x4.convert_i32x4_u(wide), f32x4.splat(255));
 }
 
-/** All bits of those of the four columns from `offset` that lie below `columns`. */
+/** A mask of the four columns from `offset`: all ones for those below `columns`. */
 function columnsBelow(columns: i32, offset: i32): v128 {
   return i32x4.lt_s(i32x4.add(i32x4.splat(offset >> 2), i32x4(0, 1, 2, 3)), i32x4.splat(columns));
 }
@@ -326,7 +326,7 @@ function sumOfLanes(x: v128): f32 {
 }
 
 /**
- * e^x within 2 ulp, x clamped to ±80 so that nothing that follows is denormal (which costs 100 cycles an operation).
+ * e^x within 2 ulp, x clamped to ±80 so that no later value is denormal (which costs 100 cycles per operation).
  * x = k·ln 2 + r with ln 2 in two parts; the polynomial of e^r is that of Cephes' expf.
  */
 function exp(x: v128): v128 {
@@ -359,7 +359,7 @@ function tanh(x: v128): v128 {
   return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), f32x4.splat(0.625)));
 }
 
-/** ln x for a normal x > 0, as in shared/elementary.ts; what is not finite comes back as it is. */
+/** ln x for a normal x > 0, as in shared/elementary.ts; returns an x that is not finite as it is. */
 function log(x: f64): f64 {
   if (!isFinite(x)) return x;
   const bits = reinterpret<u64>(x);

@@ -14,7 +14,7 @@ const RECORD = 1 + CHANNELS * PLANE;
 
 const KIND: ImageKind = { shape: { height: SIDE, width: SIDE, channels: CHANNELS }, classes: CLASSES };
 
-/** Any number of records a file. */
+/** Any number of records per file. */
 export const cifar10: ImageFormat = {
   name: "CIFAR-10's binary format",
   files: [...TRAINING, TEST],
@@ -26,7 +26,7 @@ export const cifar10: ImageFormat = {
   kindOf: () => KIND,
 };
 
-/** The images of all files, one after another, their channels last. */
+/** The images of all files, one after another, channels last. */
 function imagesOf(files: readonly DataFile[]): Images {
   for (const { path, bytes } of files) {
     if (bytes.length % RECORD === 0) continue;

@@ -1,4 +1,4 @@
-/** The files of a data set: what a format asks of them, and how they are read. */
+/** The files of a data set: the interface of a format, and how files are read. */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
@@ -6,11 +6,11 @@ import { FileError, messageOf } from '../../../shared/errors.js';
 import { readFileNamed } from '../../../shared/files.js';
 import type { ImageKind, LabelledImages } from './image-set.js';
 
-/** A file's content, unpacked where it is compressed. */
+/** A file's content, decompressed. */
 export interface DataFile {
   readonly path: string;
   readonly bytes: Uint8Array;
-  /** SHA-256 of the content, so compressed or not it is the same. */
+  /** SHA-256 of the content, the same whether the file is compressed or not. */
   readonly hash: string;
 }
 
@@ -20,13 +20,15 @@ export interface ImageFormat {
   readonly name: string;
   /** The names of its files; each may be compressed, with .gz at its end. */
   readonly files: readonly string[];
-  /** Checks the files, by their names, and takes them apart; throws FileError, a sentence with the path. */
+  /** Checks and parses the files, given by name; throws FileError, a sentence with the path. */
   parse(files: ReadonlyMap<string, DataFile>): LabelledImages;
-  /** The size of the images and their classes, from files by their paths: from as little of them as can be. */
+  /**
+   * The size of the images and the number of classes, from the paths of the files by name; reads as little as possible.
+   */
   kindOf(paths: ReadonlyMap<string, string>): ImageKind;
 }
 
-/** Reads a file, unpacked where its name ends in .gz. */
+/** Reads a file; decompresses it if its name ends in .gz. */
 export function readDataFile(path: string): DataFile {
   let bytes: Uint8Array = readFileNamed(path, 'images');
   if (path.endsWith('.gz')) {
@@ -39,7 +41,7 @@ export function readDataFile(path: string): DataFile {
   return { path, bytes, hash: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/** The first bytes of a file, so many or all there are, but a compressed one whole. */
+/** Up to `length` bytes from the start of a file; all of it if it is compressed. */
 export function readBeginning(path: string, length: number): Omit<DataFile, 'hash'> {
   if (path.endsWith('.gz')) return readDataFile(path);
   const bytes = new Uint8Array(length);
@@ -55,14 +57,14 @@ export function readBeginning(path: string, length: number): Omit<DataFile, 'has
   }
 }
 
-/** A copy that threads can share. */
+/** Bytes that threads can share, copied from `source` or 0. */
 export function sharedBytes(length: number, source?: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(new SharedArrayBuffer(length));
   if (source) bytes.set(source);
   return bytes;
 }
 
-/** The error of a file that is not what it should be, in a sentence that goes on after the path. */
+/** The error about a file that is not what it should be; `what` continues the sentence after the path. */
 export function wrongFile(path: string, what: string, cause?: unknown): FileError {
   return new FileError(path, `Cannot read images: ${path} ${what}`, cause === undefined ? {} : { cause });
 }

@@ -1,4 +1,4 @@
-/** The idx files of MNIST (LeCun et al. 1998) and of the data sets that took over its format, as Fashion-MNIST. */
+/** The idx files of MNIST (LeCun et al. 1998) and of data sets in the same format, such as Fashion-MNIST. */
 import {
   checkLabels,
   type DataFile,
@@ -13,7 +13,7 @@ import type { ImageShape, Images, LabelledImages } from './image-set.js';
 const TRAINING = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'] as const;
 const TEST = ['t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'] as const;
 
-/** Values of an image that fit into the memory of a gradient. */
+/** The most values of an image, so that a gradient fits into memory. */
 const MOST_VALUES = 2 ** 20;
 
 /** Images of any size and number; the classes are 0 to the largest label of the training images. */
@@ -49,8 +49,8 @@ function classesOf(labels: Uint8Array): number {
 }
 
 /**
- * Reads an idx file of unsigned bytes: a header of big-endian 32-bit integers, 0x800 + rank and the size of every
- * dimension, and the bytes. Throws FileError where the header is another one, or the file is not as long as it says.
+ * Reads an idx file of unsigned bytes: a header of big-endian 32-bit integers (0x800 + rank, then the size of every
+ * dimension) and the bytes. Throws FileError if the header is wrong, or the file is not as long as it says.
  */
 export function parseIdx(file: DataFile, rank: number): { sizes: number[]; content: Uint8Array } {
   const { path, bytes } = file;

@@ -2,7 +2,7 @@
 import { FileError } from '../../../shared/errors.js';
 import type { Split } from '../problem.js';
 
-/** Images and what they show. */
+/** Images and their labels. */
 export interface Images {
   readonly count: number;
   /** [count × height × width × channels] bytes, channels last; the value of a pixel is byte/255. */
@@ -11,14 +11,14 @@ export interface Images {
   readonly labels: Uint8Array;
 }
 
-/** How large an image is. */
+/** The size of an image. */
 export interface ImageShape {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
 }
 
-/** What a network for a data set must know of it. */
+/** What a network must know about a data set. */
 export interface ImageKind {
   readonly shape: ImageShape;
   readonly classes: number;
@@ -38,7 +38,7 @@ export interface ImageSet extends ImageKind {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
-/** Training images for each one that is held out, and that one. */
+/** One in this many training images is held out. */
 const HELD_OUT_SHARE = 6;
 
 /** Values of an image: its pixels times its channels. */
@@ -46,7 +46,7 @@ export function valuesOf({ height, width, channels }: ImageShape): number {
   return height * width * channels;
 }
 
-/** Splits a data set; throws FileError, which names `folder`, where there are too few images for three splits. */
+/** Splits a data set; throws FileError that names `folder` if there are too few images for three splits. */
 export function splitImages(
   folder: string,
   { shape, classes, training, test }: LabelledImages,

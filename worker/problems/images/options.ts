@@ -2,19 +2,19 @@
 import type { OptionSpec, OptionValues, TrainingDefaults } from '../problem.js';
 
 export const IMAGE_OPTIONS = {
-  batch: { type: 'integer', default: 128, minimum: 1, describe: 'images of a minibatch' },
+  batch: { type: 'integer', default: 128, minimum: 1, describe: 'images per minibatch' },
   folder: {
     type: 'folder',
     describe: "folder with the files of MNIST's idx format or of CIFAR-10's binary format (default: MNIST itself)",
   },
 } as const satisfies Record<string, OptionSpec>;
 
-/** Where the images lie; undefined of MNIST itself. */
+/** Where the images lie; undefined for MNIST itself. */
 export function folderOf(options: OptionValues): string | undefined {
   return options['folder'] as string | undefined;
 }
 
-/** What such a family advises: networks of thousands of parameters, one a shard. */
+/** Defaults of these families: their networks have thousands of parameters, so a shard has one problem. */
 export const IMAGE_TRAINING = {
   problems: 1,
   shards: 2,

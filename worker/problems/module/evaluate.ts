@@ -8,18 +8,21 @@ import * as lopt from '../public.js';
 import { callModule } from './fault.js';
 
 export interface EvaluatedModule {
-  /** The default export, or `module.exports`; undefined where there is none. */
+  /** The default export, or `module.exports`; undefined if there is none. */
   exported: unknown;
-  /** sha256 of the file, under '', and of the local files that it imports as it loads, by their paths from its folder. */
+  /**
+   * sha256 of the file, under '', and of the local files that it imports while it loads, by path relative to its
+   * folder.
+   */
   hashes: Readonly<Record<string, string>>;
 }
 
-/** Where the package that a file belongs to begins, for files under node_modules. */
+/** The folder of the package that a file under node_modules belongs to. */
 const PACKAGE = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+[\\/]/;
 
 /**
- * Evaluates the file and the local files that it imports, each time anew; packages are shared. `lopt/problem` is this very
- * installation, so that there is one copy of it. Throws FileError.
+ * Evaluates the file and the local files that it imports, anew at every call; packages are shared. `lopt/problem` is
+ * this installation, so that there is only one copy of it. Throws FileError.
  *
  * @param path absolute
  */
@@ -27,7 +30,7 @@ export async function evaluateModule(path: string): Promise<EvaluatedModule> {
   const source = readFileNamed(path, 'a problem module');
   const { createJiti } = await import('jiti');
   const compiler = createJiti(import.meta.url, { fsCache: false });
-  compiler.transform({ source: '' }); // loads it: its own files are none of the module's
+  compiler.transform({ source: '' }); // load the compiler now: its files are not the module's
   const jiti = createJiti(import.meta.url, {
     fsCache: false,
     // imports are plain objects: a proxy, or Node's own namespace object, costs every call of `log` up to 200 ns
@@ -41,7 +44,8 @@ export async function evaluateModule(path: string): Promise<EvaluatedModule> {
   let files: string[];
   let namespace: unknown;
   try {
-    // not asynchronous: an `import` of a file that Node could load by itself would escape the list of files
+    // not asynchronous: Node would then load by itself the imports that it can, and they would be missing from the list
+    // of files
     const options = { id: path, filename: path, async: false, forceTranspile: true };
     namespace = callModule(path, 'it must load', () => jiti.evalModule(source.toString('utf8'), options));
   } finally {

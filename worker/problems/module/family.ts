@@ -33,9 +33,9 @@ export function checkFamily(path: string, exported: unknown): ProblemFamily {
   const must = (right: boolean, field: string, requirement: string) => {
     if (!right) throw moduleFault(path, `"${field}" must be ${requirement}, got ${kindOf(exported[field])}`);
   };
-  must(typeof name === 'string' && NAME.test(name), 'name', 'a text such as "my-problem"');
-  must(typeof summary === 'string', 'summary', 'a text of one line');
-  must(isRecord(options), 'options', 'an object that has every option by its name');
+  must(typeof name === 'string' && NAME.test(name), 'name', 'a string such as "my-problem"');
+  must(typeof summary === 'string', 'summary', 'a one-line string');
+  must(isRecord(options), 'options', 'an object of options by name');
   must(isRecord(training), 'training', 'an object, possibly empty');
   must(typeof configure === 'function', 'configure', 'a function');
   for (const [option, spec] of Object.entries(options as Fields)) checkSpec(path, option, spec);
@@ -55,7 +55,7 @@ function checkSpec(path: string, name: string, spec: unknown): void {
   must(isRecord(spec), 'be an object with "type", "default" and "describe"', spec);
   const { type, describe, choices, default: value } = spec as Fields;
   must(OPTION_TYPES.includes(type as OptionSpec['type']), `have a "type" among ${OPTION_TYPES.join(', ')}`, type);
-  must(typeof describe === 'string', 'have a text "describe"', describe);
+  must(typeof describe === 'string', 'have a string "describe"', describe);
   if (type === 'choice') must(Array.isArray(choices), 'have a list "choices"', choices);
   checkAs(path, value, (task) => checkOption(task, `default of ${name}`, spec as unknown as OptionSpec, value));
 }
@@ -85,7 +85,7 @@ function checkNumbers(path: string, field: string, numbers: Fields, known: reado
   }
 }
 
-/** Checks a value as if a person had given it, but takes no text for a number. */
+/** Checks a value like one from the command line, but takes no string for a number. */
 function checkAs(path: string, value: unknown, check: (task: string) => unknown): void {
   let read: unknown;
   try {
@@ -94,6 +94,6 @@ function checkAs(path: string, value: unknown, check: (task: string) => unknown)
     throw new FileError(path, messageOf(cause), { cause });
   }
   if (show(read) !== show(value)) {
-    throw moduleFault(path, `what is a number must be given as one, as in ${show(read)}, got ${show(value)}`);
+    throw moduleFault(path, `a value must be given in its own type, as ${show(read)}, got ${show(value)}`);
   }
 }

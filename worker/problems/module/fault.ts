@@ -1,8 +1,8 @@
-/** What is said of a problem module that is not as it must be. */
+/** Errors about faulty problem modules. */
 import { isAbsolute, relative } from 'node:path';
 import { FileError, messageOf } from '../../../shared/errors.js';
 
-/** The path as a person in this folder would write it. */
+/** The path relative to the working folder, if it is below it. */
 export function shownPath(path: string): string {
   const near = relative(process.cwd(), path);
   return near === '' || near.startsWith('..') || isAbsolute(near) ? path : near;
@@ -13,14 +13,14 @@ export function moduleTask(path: string): string {
   return `Cannot use problem module ${shownPath(path)}`;
 }
 
-/** The error of a module; `sentence` says what must be, and what was found. */
+/** The error about a module; `sentence` says what is required and what was found. */
 export function moduleFault(path: string, sentence: string, cause?: unknown): FileError {
   return new FileError(path, `${moduleTask(path)}: ${sentence}`, { cause });
 }
 
-/** The error of a module that threw; `must` says what it should have done, as in "draw() must return". */
+/** The error about a module that threw; `must` says what it should have done, as in "draw() must return". */
 export function thrownFault(path: string, must: string, thrown: unknown): FileError {
-  // on one line, and without Node's list of who imported whom
+  // on one line, and without Node's require stack
   const text = messageOf(thrown).replace(/\nRequire stack:[\s\S]*/, '');
   return moduleFault(path, `${must}, but threw ${JSON.stringify(text.replace(/\s+/g, ' ').trim())}`, thrown);
 }
@@ -34,7 +34,7 @@ export function callModule<Result>(path: string, must: string, call: () => Resul
   }
 }
 
-/** What a value is, in words: numbers and texts as they are, anything else by its kind. */
+/** A value in words: numbers and strings as they are, anything else by its kind. */
 export function kindOf(value: unknown): string {
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength / bytesOf(value)}`;
   if (typeof value === 'function') return 'a function';

@@ -1,10 +1,13 @@
-/** Wraps the problems of a module, so that whatever it does wrong later ends the run with a sentence. */
+/** Wraps the problems of a module, so that a later fault ends the run with one clear sentence. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Draw, Gradient, HessianProduct, Problems } from '../problem.js';
 import { callModule, kindOf, moduleFault, thrownFault } from './fault.js';
 import { checkParameters } from './parameters.js';
 
-/** What `configure` gave, checked; every call into it is guarded, and what it returns is checked for its shape. */
+/**
+ * Checks what `configure` returned, and guards it: whatever its functions throw names the module, and the shapes of
+ * their results are checked.
+ */
 export function guardProblems(path: string, given: unknown): Problems {
   checkProblems(path, given);
   const { coordinates, dataHashes, stationary } = given;
@@ -52,7 +55,7 @@ function guardHessian(path: string, given: Problems): HessianProduct {
   };
 }
 
-/** The function that another one of the module makes. */
+/** Calls a function of the module that must return a function. */
 function madeBy<Made>(path: string, name: string, make: () => Made): Made {
   const made = callModule(path, `${name}() must return`, make);
   if (typeof made === 'function') return made;
@@ -72,12 +75,17 @@ function checkProblems(path: string, given: unknown): asserts given is Problems 
   must(Number.isSafeInteger(coordinates) && Number(coordinates) > 0, 'coordinates', 'a positive integer', coordinates);
   must(typeof draw === 'function', 'draw', 'a function', draw);
   must(typeof loss === 'function', 'loss', 'a function', loss);
-  must(['boolean', 'undefined'].includes(typeof stationary), 'stationary', 'true, false or nothing', stationary);
+  must(['boolean', 'undefined'].includes(typeof stationary), 'stationary', 'true, false or undefined', stationary);
   for (const [name, found] of Object.entries({ createGradient, createHessian })) {
-    must(found === undefined || typeof found === 'function', name, 'a function or nothing', found);
+    must(found === undefined || typeof found === 'function', name, 'a function or undefined', found);
   }
-  const texts = Object.values(dataHashes ?? {}).every((hash) => typeof hash === 'string');
-  must(texts && typeof (dataHashes ?? {}) === 'object', 'dataHashes', 'an object of texts or nothing', dataHashes);
+  const areStrings = Object.values(dataHashes ?? {}).every((hash) => typeof hash === 'string');
+  must(
+    areStrings && typeof (dataHashes ?? {}) === 'object',
+    'dataHashes',
+    'an object of strings or undefined',
+    dataHashes,
+  );
 }
 
 function checkDraw(path: string, draw: unknown, count: number, coordinates: number): asserts draw is Draw {
@@ -98,5 +106,5 @@ function checkLosses(path: string, losses: unknown, count: number): asserts loss
   const { shape } = Object(losses) as { shape?: unknown };
   if (Array.isArray(shape) && shape.length === 1 && shape[0] === count) return;
   const found = Array.isArray(shape) ? `one of shape [${shape.join(', ')}]` : kindOf(losses);
-  throw moduleFault(path, `loss() must return a tensor of shape [${count}], one loss a problem, got ${found}`);
+  throw moduleFault(path, `loss() must return a tensor of shape [${count}], one loss per problem, got ${found}`);
 }

@@ -1,4 +1,4 @@
-/** Tries out a module's closed form of H·v before anything is computed with it. */
+/** Tries out a module's closed form of H·v before it is used. */
 import { fillNormal, seedKey } from '../../../shared/random.js';
 import { agreesWithDifferences, hessianCheck } from '../hessian-check.js';
 import type { Batch, HessianProduct, Problems } from '../problem.js';
@@ -8,10 +8,10 @@ import { COUNT, type Probe, SPOILT, STEPS, sameBits } from './probe.js';
 const NAME = 'the Hessian-vector product';
 
 /**
- * Throws FileError, one sentence, unless H·v of every problem agrees with differences of the gradient, has the same bits
- * every time, and depends neither on how many problems there are nor on the others.
+ * Throws FileError, one sentence, unless H·v of every problem agrees with finite differences of the gradient, has the
+ * same bits every time, and depends neither on the number of problems nor on the others.
  *
- * @param again the problems of the module evaluated anew
+ * @param again the problems of the module evaluated again
  */
 export async function tryHessian(path: string, problems: Problems, again: Problems, probe: Probe): Promise<void> {
   const productOf = problems.createHessian?.();
@@ -26,23 +26,23 @@ export async function tryHessian(path: string, problems: Problems, again: Proble
     };
     must(
       sameBits(compute(productOf, whole), product),
-      'give the same bits every time, and gives others the second time',
+      'give the same bits every time, but gives others the second time',
     );
     must(
       sameBits(compute(anew, whole), product),
-      'give the same bits where the module is loaded anew, and gives others',
+      'give the same bits when the module is loaded again, but gives others',
     );
     const own = (values: Float32Array, p: number) => values.subarray(p * whole.width, (p + 1) * whole.width);
     const alone = compute(productOf, callOf(problems, 1, step));
-    must(sameBits(alone, own(product, 0)), 'be a function of the problem alone, and depends on the count');
+    must(sameBits(alone, own(product, 0)), 'depend on the problem alone, but depends on the number of problems');
     const theta = whole.theta.slice().fill(Number.NaN, SPOILT * whole.width, (SPOILT + 1) * whole.width);
     const spoilt = compute(productOf, { ...whole, theta });
     const same = [0, 2].every((p) => sameBits(own(spoilt, p), own(product, p)));
-    must(same, 'compute every problem by itself, and gives another one other numbers where one is NaN');
+    must(same, 'compute every problem independently, but changes one if another is NaN');
   }
 }
 
-/** What a product is asked for. */
+/** The arguments of a product. */
 interface Call {
   theta: Float32Array;
   vector: Float32Array;
@@ -52,7 +52,7 @@ interface Call {
   width: number;
 }
 
-/** So many problems, and a direction for each that is its own. */
+/** `count` problems, each with its own random direction. */
 function callOf(problems: Problems, count: number, step: number): Call {
   const key = seedKey(0);
   const { theta, data } = problems.draw(key, count, 'train');
@@ -62,14 +62,14 @@ function callOf(problems: Problems, count: number, step: number): Call {
   return { theta: hessianCheck(theta).point, vector, batch: { count, data, key, split: 'train' }, step, width };
 }
 
-/** What is not written is NaN. */
+/** Computes a product; what the module does not write is NaN. */
 function compute(productOf: HessianProduct, { theta, vector, batch, step }: Call): Float32Array {
   const product = new Float32Array(theta.length).fill(Number.NaN);
   productOf(theta, vector, batch, step, product);
   return product;
 }
 
-/** Holds the product of one problem against differences of its gradient. */
+/** Compares the product of one problem with finite differences of its gradient. */
 async function checkProblem(
   path: string,
   probe: Probe,
@@ -85,6 +85,6 @@ async function checkProblem(
   };
   const check = { point: part(theta), direction: part(vector) };
   if (await agreesWithDifferences(part(product), check, 1, gradientAt)) return;
-  const requirement = 'must agree with differences of the gradient within a tenth of their norm';
-  throw moduleFault(path, `${NAME} ${requirement}, and does not at step ${step}`);
+  const requirement = 'must agree with finite differences of the gradient within a tenth of their norm';
+  throw moduleFault(path, `${NAME} ${requirement}, but does not at step ${step}`);
 }

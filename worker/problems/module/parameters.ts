@@ -5,8 +5,8 @@ import type { ParameterTensor } from '../problem.js';
 import { kindOf, moduleFault } from './fault.js';
 
 /**
- * What `configure` gave as "parameters", copied; undefined where it gave nothing. Throws FileError, one sentence that names
- * the tensor, unless every tensor has a name of its own and a shape, and their sizes add up to the coordinates.
+ * A checked copy of the "parameters" that `configure` gave; undefined if it gave none. Throws FileError, one sentence
+ * that names the tensor, unless every tensor has a unique name and a shape, and their sizes add up to the coordinates.
  */
 export function checkParameters(
   path: string,
@@ -15,13 +15,16 @@ export function checkParameters(
 ): readonly ParameterTensor[] | undefined {
   if (given === undefined) return undefined;
   if (!Array.isArray(given)) {
-    throw moduleFault(path, `configure() must give a list of tensors or nothing as "parameters", got ${kindOf(given)}`);
+    throw moduleFault(
+      path,
+      `configure() must give a list of tensors or undefined as "parameters", got ${kindOf(given)}`,
+    );
   }
   const tensors = given.map((tensor: unknown, index) => checkTensor(path, tensor, index + 1));
   const names = tensors.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
-    throw moduleFault(path, `"parameters" must give every tensor a name of its own, got ${show(twice)} twice`);
+    throw moduleFault(path, `"parameters" must give every tensor a unique name, got ${show(twice)} twice`);
   }
   const total = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
   if (total === coordinates) return tensors;
@@ -37,7 +40,7 @@ function checkTensor(path: string, tensor: unknown, position: number): Parameter
   }
   const { name, shape } = tensor as Readonly<Record<string, unknown>>;
   if (typeof name !== 'string' || name === '') {
-    const requirement = 'must have a text such as "layer_1/weights" as its "name"';
+    const requirement = 'must have a string such as "layer_1/weights" as its "name"';
     throw moduleFault(path, `tensor ${position} of "parameters" ${requirement}, got ${kindOf(name)}`);
   }
   if (!isShape(shape)) {

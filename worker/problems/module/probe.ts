@@ -1,9 +1,9 @@
-/** Computes a module's gradient in memory of its own, so that whatever it writes elsewhere is seen. */
+/** Computes a module's gradient in arrays with margins around them, so that stray writes are noticed. */
 import { LoptError } from '../../../shared/errors.js';
 import type { Batch, Gradient, Problems } from '../problem.js';
 import { moduleFault, thrownFault } from './fault.js';
 
-/** What a gradient is asked for. */
+/** The arguments of a gradient. */
 export interface Call {
   theta: Float32Array;
   batch: Batch;
@@ -16,7 +16,7 @@ export interface Values {
   gradient: Float32Array;
 }
 
-/** A gradient of the module, and what it is called in a sentence. */
+/** A gradient of the module, and its name in messages. */
 export interface Probe {
   name: string;
   compute(call: Call): Values;
@@ -26,7 +26,7 @@ type Numbers = Float32Array | Float64Array;
 
 /** Problems that are tried out together. */
 export const COUNT = 3;
-/** The problem that is spoilt, to see whether the others notice. */
+/** The problem that is filled with NaN, to see whether the others change. */
 export const SPOILT = 1;
 /** The steps at which they are tried. */
 export const STEPS: readonly number[] = [0, 5];
@@ -34,13 +34,13 @@ export const STEPS: readonly number[] = [0, 5];
 const MARGIN = 8;
 const MARK = 0.75;
 
-/** The closed form. Throws FileError from `compute` where it writes to anything but its results. */
+/** The closed form; undefined if there is none. `compute` throws FileError if it writes to anything but its results. */
 export function closedFormProbe(path: string, problems: Problems): Probe | undefined {
   const gradientOf = problems.createGradient?.();
   return gradientOf && probe(path, 'the closed-form gradient', gradientOf);
 }
 
-/** The differentiated loss. Throws FileError from `compute` where TensorFlow.js cannot differentiate it. */
+/** The differentiated loss. `compute` throws FileError if TensorFlow.js cannot differentiate it. */
 export async function tensorProbe(path: string, problems: Problems): Promise<Probe> {
   const { loadTensorGradient } = await import('../../engines/tensor/reference-engine.js');
   const gradientOf = await loadTensorGradient(problems);
@@ -58,26 +58,26 @@ function probe(path: string, name: string, gradientOf: Gradient): Probe {
   return {
     name,
     compute({ theta, batch, step }) {
-      const point = apart(theta);
-      const data = apart(batch.data);
+      const point = withMargins(theta);
+      const data = withMargins(batch.data);
       // what is not written stays NaN
-      const gradient = apart(new Float32Array(theta.length).fill(Number.NaN));
-      const losses = apart(new Float64Array(batch.count).fill(Number.NaN));
+      const gradient = withMargins(new Float32Array(theta.length).fill(Number.NaN));
+      const losses = withMargins(new Float64Array(batch.count).fill(Number.NaN));
       gradientOf(point, { ...batch, data }, step, gradient, losses);
       const touched = Object.entries({
-        theta: !sameBits(point, theta) || !marginsOf(point),
-        data: !sameBits(data, batch.data) || !marginsOf(data),
-        'memory around "gradient"': !marginsOf(gradient),
-        'memory around "losses"': !marginsOf(losses),
+        theta: !sameBits(point, theta) || !areMarginsIntact(point),
+        data: !sameBits(data, batch.data) || !areMarginsIntact(data),
+        'memory around "gradient"': !areMarginsIntact(gradient),
+        'memory around "losses"': !areMarginsIntact(losses),
       }).find(([, wrong]) => wrong);
-      if (touched) throw moduleFault(path, `${name} must write to its results alone, but wrote to ${touched[0]}`);
+      if (touched) throw moduleFault(path, `${name} must write only to its results, but wrote to ${touched[0]}`);
       return { gradient: gradient.slice(), losses: losses.slice() };
     },
   };
 }
 
 /** A copy in the middle of a larger buffer. */
-function apart<Kind extends Numbers>(values: Kind): Kind {
+function withMargins<Kind extends Numbers>(values: Kind): Kind {
   const larger = new (values.constructor as new (length: number) => Kind)(values.length + 2 * MARGIN).fill(
     MARK,
   ) as Kind;
@@ -86,7 +86,7 @@ function apart<Kind extends Numbers>(values: Kind): Kind {
 }
 
 /** Whether nothing was written around a copy. */
-function marginsOf(values: Numbers): boolean {
+function areMarginsIntact(values: Numbers): boolean {
   const Kind = values.constructor as new (buffer: ArrayBufferLike) => Numbers;
   const larger = new Kind(values.buffer);
   return larger.every((value, i) => value === MARK || (i >= MARGIN && i < MARGIN + values.length));

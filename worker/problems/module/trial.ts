@@ -1,4 +1,4 @@
-/** Tries out the problems of a module before anything is computed with them. */
+/** Tries out the problems of a module before they are used. */
 import { fillNormal, foldIn, type Key, seedKey } from '../../../shared/random.js';
 import { parametersOf, tensorsText } from '../parameter-tensors.js';
 import type { Draw, Problems, Split } from '../problem.js';
@@ -17,22 +17,25 @@ import {
   type Values,
 } from './probe.js';
 
-/** How many of the problems are drawn again without the rest. */
+/** How many of the problems are drawn again without the others. */
 const FEWER = 2;
 const SPLITS: readonly Split[] = ['train', 'held-out', 'test'];
 
-/** Relative differences: of a closed form from the loss differentiated in float32, and of sums of another order. */
+/**
+ * Largest relative differences: of a closed form from the loss differentiated in float32, and between sums in different
+ * orders.
+ */
 const AGREEMENT = 1e-3;
 const ROUNDING = 1e-4;
 
-const ADVICE = 'draw each problem with fillNormal() and its kin from streamKey(key, stream, p)';
+const ADVICE = 'draw each problem with fillNormal() or the like from streamKey(key, stream, p)';
 
 /**
- * Draws a few problems of every split and computes their gradients at some steps. Throws FileError, one sentence, unless
- * - numbers are finite where an episode begins, and the gradient writes all of its results and nothing else;
- * - the same key gives the same bits, also where the module is evaluated anew, as `again` was, and so do its tensors of θ;
+ * Draws a few problems of every split and computes their gradients. Throws FileError, one sentence, unless
+ * - numbers are finite at the start of an episode, and the gradient writes all of its results and nothing else;
+ * - the same key gives the same bits, and θ the same tensors, also in `again`, from the module evaluated again;
  * - a problem depends neither on how many are drawn nor on the others;
- * - a loss that is called stationary reads neither the step nor the key, and its data by dataTensor() alone;
+ * - a loss declared stationary reads neither the step nor the key, and its data only through dataTensor();
  * - the closed form agrees with the loss on tensors and its derivative, and that of H·v with the gradient.
  */
 export async function tryProblems(path: string, problems: Problems, again: Problems): Promise<void> {
@@ -55,36 +58,36 @@ export async function tryProblems(path: string, problems: Problems, again: Probl
   await tryHessian(path, problems, again, probe);
 }
 
-/** θ is made of the same tensors in every thread. */
+/** Checks that θ is made of the same tensors in every thread. */
 function checkTensors(path: string, problems: Problems, again: Problems): void {
   const [first, other] = [problems, again].map((each) => tensorsText(parametersOf(each))) as [string, string];
   if (first === other) return;
-  const found = `got ${first}, then ${other} where the module is loaded anew`;
+  const found = `got ${first}, then ${other} when the module is loaded again`;
   throw moduleFault(path, `"parameters" must be the same tensors every time, ${found}`);
 }
 
-/** What is drawn from a key, where it is a function of it, finite, and each problem one of (key, p) alone. */
+/** Draws from a key; checks that the draw is finite, a function of the key, and problem p of (key, p) alone. */
 function tryDraws(path: string, problems: Problems, again: Problems, key: Key, split: Split) {
   const draw = problems.draw(key, COUNT, split);
   const wrong = firstNonFinite(draw.theta);
   if (wrong !== undefined) throw moduleFault(path, `draw() must return finite numbers as "theta", got ${wrong}`);
   for (const [what, repeated] of [
     ['the second time', problems.draw(key, COUNT, split)],
-    ['where the module is loaded anew', again.draw(key, COUNT, split)],
+    ['when the module is loaded again', again.draw(key, COUNT, split)],
   ] as const) {
     if (sameBits(draw.theta, repeated.theta) && sameBits(draw.data, repeated.data)) continue;
-    throw moduleFault(path, `draw() must give the same bits for the same key, and gives others ${what}; ${ADVICE}`);
+    throw moduleFault(path, `draw() must give the same bits for the same key, but gives others ${what}; ${ADVICE}`);
   }
   const few = problems.draw(key, FEWER, split);
   if (!sameBits(few.theta, draw.theta.subarray(0, few.theta.length))) {
-    const alone = 'draw() must give problem p by (key, p) alone, and its θ_0 depends on the count';
+    const alone = 'draw() must draw problem p from (key, p) alone, but its θ_0 depends on the number of problems';
     throw moduleFault(path, `${alone}; ${ADVICE}`);
   }
   const callOf = ({ theta, data }: Draw, count: number) => ({ theta, batch: { count, data, key, split } });
   return { all: callOf(draw, COUNT), fewer: callOf(few, FEWER) };
 }
 
-/** The values of a call, where they are finite and the same again. */
+/** The values of a call; checks that they are finite and the same every time. */
 function checkRepeats(path: string, probe: Probe, other: Probe, call: Call): Values {
   const at = `at step ${call.step} of split "${call.batch.split}"`;
   const values = probe.compute(call);
@@ -95,26 +98,27 @@ function checkRepeats(path: string, probe: Probe, other: Probe, call: Call): Val
   }
   for (const [what, repeated] of [
     ['the second time', probe.compute(call)],
-    ['where the module is loaded anew', other.compute(call)],
+    ['when the module is loaded again', other.compute(call)],
   ] as const) {
     if (sameBits(values.losses, repeated.losses) && sameBits(values.gradient, repeated.gradient)) continue;
-    throw moduleFault(path, `${probe.name} must give the same bits every time, and gives others ${what} ${at}`);
+    throw moduleFault(path, `${probe.name} must give the same bits every time, but gives others ${what} ${at}`);
   }
   return values;
 }
 
-/** The first problems stay what they are where no more are drawn. */
+/** Checks that the first problems do not change if fewer are drawn. */
 function checkCount(path: string, probe: Probe, fewer: Call, values: Values): void {
   const first = {
     losses: values.losses.subarray(0, FEWER),
     gradient: values.gradient.subarray(0, fewer.theta.length),
   };
   if (difference(probe.compute(fewer), first) <= ROUNDING) return;
-  const alone = 'problem p must be a function of (key, p) alone, and its data or its loss depends on the count';
+  const alone =
+    'problem p must be a function of (key, p) alone, but its data or its loss depends on the number of problems';
   throw moduleFault(path, `${alone}; ${ADVICE}`);
 }
 
-/** The others stay what they are where one problem is not finite. */
+/** Checks that the others do not change if one problem is NaN. */
 function checkSpoilt(path: string, probe: Probe, call: Call, { losses, gradient }: Values): void {
   const d = gradient.length / COUNT;
   const theta = call.theta.slice().fill(Number.NaN, SPOILT * d, (SPOILT + 1) * d);
@@ -124,39 +128,41 @@ function checkSpoilt(path: string, probe: Probe, call: Call, { losses, gradient 
     const same =
       sameBits(spoilt.gradient.subarray(...row), gradient.subarray(...row)) && spoilt.losses[p] === losses[p];
     if (p === SPOILT || same) continue;
-    const alone = 'must compute every problem by itself, and gives another one other numbers where one is NaN';
+    const alone = 'must compute every problem independently, but changes one if another is NaN';
     throw moduleFault(path, `${probe.name} ${alone}`);
   }
 }
 
-/** The loss is the same function at another step, and with another key, and where a device holds the data. */
+/** Checks that the loss is the same at another step, with another key, and if a device holds the data. */
 function checkStationary(path: string, tensor: Probe, onDevice: Probe, { theta, batch }: Omit<Call, 'step'>): void {
   const [first, other] = STEPS.map((step) =>
     tensor.compute({ theta, step, batch: { ...batch, key: foldIn(batch.key, step) } }),
   ) as [Values, Values];
   if (!sameBits(first.losses, other.losses) || !sameBits(first.gradient, other.gradient)) {
-    throw moduleFault(path, 'loss() must read neither step nor key where "stationary" is true, and does');
+    throw moduleFault(path, 'loss() must read neither step nor key if "stationary" is true, but does');
   }
   try {
     onDevice.compute({ theta, batch, step: 0 });
   } catch (cause) {
-    const requirement = 'must read its data by dataTensor() alone, and no key, where "stationary" is true';
-    throw moduleFault(path, `loss() ${requirement}, and does not`, cause);
+    const requirement = 'must read its data only through dataTensor(), and no key, if "stationary" is true';
+    throw moduleFault(path, `loss() ${requirement}, but does not`, cause);
   }
 }
 
-/** Compares near θ_0 rather than at it, where a gradient may vanish or have a kink; at it where only that is finite. */
+/**
+ * Compares near θ_0 rather than at it, since a gradient may vanish or have a kink there; at θ_0 if only that is finite.
+ */
 function checkAgreement(path: string, closed: Probe, tensor: Probe, call: Call): void {
   for (const theta of [nearby(call), call.theta]) {
     const expected = tensor.compute({ ...call, theta });
     if ((firstNonFinite(expected.losses) ?? firstNonFinite(expected.gradient)) !== undefined) continue;
-    const apart = difference(closed.compute({ ...call, theta }), expected);
-    if (apart <= AGREEMENT) return;
-    const found = Number.isNaN(apart) ? 'is not finite' : `differs by ${apart.toPrecision(2)}`;
+    const error = difference(closed.compute({ ...call, theta }), expected);
+    if (error <= AGREEMENT) return;
+    const found = Number.isNaN(error) ? 'is not finite' : `differs by ${error.toPrecision(2)}`;
     const requirement = `must agree with loss() and its derivative within ${AGREEMENT} of their norm`;
-    throw moduleFault(path, `${closed.name} ${requirement}, and ${found} at step ${call.step}`);
+    throw moduleFault(path, `${closed.name} ${requirement}, but ${found} at step ${call.step}`);
   }
-  throw moduleFault(path, `loss() and its derivative must be finite at θ_0, and are not at step ${call.step}`);
+  throw moduleFault(path, `loss() and its derivative must be finite at θ_0, but are not at step ${call.step}`);
 }
 
 /** θ_0 moved by a tenth of its size. */
@@ -172,7 +178,7 @@ function firstNonFinite(numbers: Float32Array | Float64Array): number | undefine
   return undefined;
 }
 
-/** The larger one of the differences in losses and in gradients, each relative to its norm. */
+/** The larger of the differences in losses and in gradients, each relative to its norm. */
 function difference(actual: Values, expected: Values): number {
   return Math.max(
     relativeDifference(actual.losses, expected.losses),

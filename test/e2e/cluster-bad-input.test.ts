@@ -145,7 +145,7 @@ describe('lopt on a cluster', { skip: WITHOUT_NATS, timeout: 300_000 }, () => {
     const { port } = other.address() as AddressInfo;
     const words = ['--metrics-port', String(port)];
     for (const ended of await bothRoles(test, 'nats://127.0.0.1:1', {}, words)) {
-      const sentence = `Cannot serve metrics on 127.0.0.1:${port}: "metrics-port" must be free, and another process listens there\n`;
+      const sentence = `Cannot serve metrics on 127.0.0.1:${port}: "metrics-port" must be free, but another process is listening on it\n`;
       assert.deepEqual([ended.code, ended.stderr], [1, sentence]);
     }
   });

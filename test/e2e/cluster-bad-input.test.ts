@@ -113,7 +113,7 @@ describe('lopt on a cluster', { skip: WITHOUT_NATS, timeout: 300_000 }, () => {
     assertSentence(full, /^Cannot append round \d+ to the journal: its stream .* is full at 1 MiB; allow it more, or/);
     const resumed = await lopt(['coordinator', '--resume', '--run', 'r', ...where]);
     assert.equal(resumed.code, 0, resumed.stdout + resumed.stderr);
-    assert.match(resumed.stdout, /Going on after round \d+\./);
+    assert.match(resumed.stdout, /Resuming after round \d+\./);
   });
 
   it('refuses the name of another run, and a stream that is not lopt’s', async (test) => {

@@ -1,13 +1,13 @@
-/** The metric of a sweep as it develops over the rows of a run. */
+/** A sweep's metric as a curve over the rows of a run. */
 import { type MetricName, type MetricRow, metricValue } from './metric.js';
 
-/** The metric after a round; null where it was not finite. */
+/** The metric after a round; null if it was not finite. */
 export interface CurvePoint {
   round: number;
   value: number | null;
 }
 
-/** Reads a curve from the lines of metrics.jsonl, in their order: a point an evaluation, of meta-loss a point a round. */
+/** Reads a curve from the lines of metrics.jsonl, in order: a point per evaluation or, for meta-loss, per round. */
 export class CurveReader {
   readonly #metric: MetricName;
   readonly points: CurvePoint[] = [];
@@ -16,7 +16,7 @@ export class CurveReader {
     this.#metric = metric;
   }
 
-  /** A line that says nothing, as a torn one, is left out. */
+  /** Unreadable lines, such as torn ones, are ignored. */
   add(line: string): void {
     const row = rowOf(line);
     if (row === null || 'evaluation' in row === OF_ROUNDS.has(this.#metric)) return;
@@ -24,7 +24,7 @@ export class CurveReader {
     this.points.push({ round, value: this.#valueAfter(row) });
   }
 
-  /** All metrics but `score` are of the last row; that is the least so far. */
+  /** `score` is the least value so far; all other metrics come from the last row alone. */
   #valueAfter(row: MetricRow): number | null {
     const value = metricValue(this.#metric, [row]);
     const last = this.points.at(-1)?.value ?? null;

@@ -1,33 +1,33 @@
-/** What a swept parameter may be: the domains of a search space. */
+/** Domains of swept parameters: the search space. */
 import { exp, log } from '../../shared/elementary.js';
 import { normalQuantile } from './normal.js';
 
-/** A value of a parameter. Lists, as of layers, are their text: "20,20". */
+/** A value of a parameter. Lists, such as layers, are text: "20,20". */
 export type ParameterValue = number | string | boolean;
 
 /** The values of a trial's parameters, by name. */
 export type Parameters = Readonly<Record<string, ParameterValue>>;
 
-/** One of a few values. */
+/** One of several choices. */
 export interface CategoricalDomain {
   type: 'categorical';
   choices: readonly ParameterValue[];
-  /** Of the choices; they sum to 1. */
+  /** One for each choice; they sum to 1. */
   probabilities: readonly number[];
 }
 
-/** X or, where `log`, ln X is uniform. */
+/** X is uniform or, if `log`, ln X is. */
 export interface UniformDomain {
   type: 'uniform';
   log: boolean;
-  /** Least and greatest value, both included. With a step both are multiples of it. */
+  /** Least and greatest value, both included. With a step, both are multiples of it. */
   low: number;
   high: number;
-  /** Values are multiples of it; each as likely where not `log`. Null: any value. */
+  /** Values are multiples of it, equally likely unless `log`. Null: any value. */
   step: number | null;
 }
 
-/** X or, where `log`, ln X is normal, cut off at TAIL deviations. */
+/** X is normal or, if `log`, ln X is; cut off at TAIL deviations. */
 export interface NormalDomain {
   type: 'normal';
   log: boolean;
@@ -40,24 +40,24 @@ export interface NormalDomain {
 export type NumericDomain = UniformDomain | NormalDomain;
 export type Domain = CategoricalDomain | NumericDomain;
 
-/** A parameter that is swept. */
+/** A swept parameter. */
 export interface Parameter {
   name: string;
   domain: Domain;
 }
 
-/** A search space: its parameters in the order of the file. */
+/** A search space: its parameters in file order. */
 export type Space = readonly Parameter[];
 
-/** Deviations beyond which a normal domain has no values; a uniform draw of 53 bits gets no further. */
+/** Deviations at which a normal domain is cut off; a uniform draw of 53 bits reaches no further. */
 export const TAIL = 8;
 
 /** The scale on which a numeric domain is searched: X itself or ln X. */
 export interface Axis {
-  /** Ends; with a step, half of one beyond the least and greatest value. */
+  /** Ends; with a step, half a step beyond the least and greatest value. */
   low: number;
   high: number;
-  /** Where values are expected before anything is known: the middle of the range, or a normal domain's own. */
+  /** Prior mean and deviation: the middle and width of the range, or the normal domain's own. */
   mean: number;
   deviation: number;
 }
@@ -74,31 +74,31 @@ export function axisOf(domain: NumericDomain): Axis {
   return { low, high, mean: (low + high) / 2, deviation: high - low };
 }
 
-/** The place of a value on its domain's axis. */
+/** The position of a value on its domain's axis. */
 export function scaled({ log: logarithmic }: NumericDomain, value: number): number {
   return logarithmic ? log(value) : value;
 }
 
-/** The nearest value of the domain to a place on its axis. */
+/** The value of the domain nearest to a position on its axis. */
 export function valueAt(domain: NumericDomain, place: number): number {
   return nearest(domain, domain.log ? exp(place) : place);
 }
 
-/** The nearest value of a numeric domain to any number. */
+/** The value of a numeric domain nearest to any number. */
 export function nearest(domain: NumericDomain, value: number): number {
   const { step } = domain;
   const rounded = step === null ? value : multiple(Math.round(value / step), step);
-  // a logarithmic domain has no value that is not above 0
+  // values of a logarithmic domain are above 0
   if (domain.type === 'normal') return domain.log && step !== null ? Math.max(rounded, step) : rounded;
   return Math.min(Math.max(rounded, domain.low), domain.high);
 }
 
-/** k·step without the noise of its last digits, as in 3·0.1. */
+/** k·step without rounding noise in the last digits, as in 3·0.1. */
 export function multiple(k: number, step: number): number {
   return Number((k * step).toPrecision(14));
 }
 
-/** The domain's quantile: a value drawn from it where u is uniform in (0, 1). */
+/** The domain's quantile function: turns u, uniform in (0, 1), into a value drawn from the domain. */
 export function fromUniform(domain: Domain, u: number): ParameterValue {
   if (domain.type === 'categorical') return domain.choices[pick(domain.probabilities, u)]!;
   const { low, high, mean, deviation } = axisOf(domain);
@@ -106,7 +106,7 @@ export function fromUniform(domain: Domain, u: number): ParameterValue {
   return valueAt(domain, Math.min(Math.max(mean + deviation * normalQuantile(u), low), high));
 }
 
-/** The index that a uniform draw picks by probabilities. */
+/** The index that a uniform draw picks according to the probabilities. */
 export function pick(probabilities: ArrayLike<number>, u: number): number {
   let sum = 0;
   let last = 0;
@@ -114,19 +114,19 @@ export function pick(probabilities: ArrayLike<number>, u: number): number {
     if (probabilities[i]! <= 0) continue;
     sum += probabilities[i]!;
     if (u < sum) return i;
-    last = i; // where rounding leaves the sum below 1
+    last = i; // if rounding leaves the sum below 1
   }
   return last;
 }
 
-/** How many values a domain has; Infinity where it is not a finite set. */
+/** How many values a domain has; Infinity if it is not finite. */
 export function sizeOf(domain: Domain): number {
   if (domain.type === 'categorical') return domain.choices.length;
   if (domain.type === 'normal' || domain.step === null) return Number.POSITIVE_INFINITY;
   return Math.round((domain.high - domain.low) / domain.step) + 1;
 }
 
-/** Value k, from 0, of a finite domain, in ascending order or that of the choices. */
+/** Value k, from 0, of a finite domain, in ascending order or in the order of the choices. */
 export function nthValue(domain: Domain, k: number): ParameterValue {
   if (domain.type === 'categorical') return domain.choices[k]!;
   if (domain.type === 'normal' || domain.step === null)

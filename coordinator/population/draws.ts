@@ -1,10 +1,10 @@
 /** The randomness of a sweep: counter-based, keyed by the sweep's seed, the trial's number and a name. */
 import { foldIn, type Key, seedKey, threefry2x32 } from '../../shared/random.js';
 
-// sets a sweep's own draws apart from those of the runs, whose purposes are small numbers: "swep" in ASCII
+// separates a sweep's draws from those of its runs, whose purposes are small numbers: "swep" in ASCII
 const SWEEP = 0x73776570;
 
-/** Uniform draws from (0, 1) by their counter. */
+/** Uniform draws from (0, 1), indexed by a counter. */
 export type Draws = (counter: number) => number;
 
 /** FNV-1a over the UTF-16 units of a name, 32 bits (Fowler, Noll and Vo). */
@@ -14,12 +14,12 @@ function hashOf(name: string): number {
   return hash >>> 0;
 }
 
-/** The key of what is drawn for a trial under a name, as a parameter's. */
+/** The key for what a trial draws under a name, such as a parameter's. */
 export function sweepKey(seed: number, trial: number, name: string): Key {
   return foldIn(foldIn(foldIn(seedKey(seed), SWEEP), trial), hashOf(name));
 }
 
-/** The draws of a trial under a name, of 53 random bits each; never 0. */
+/** A trial's draws under a name, with 53 random bits each; never 0. */
 export function drawsOf(seed: number, trial: number, name: string): Draws {
   const key = sweepKey(seed, trial, name);
   return (counter) => {

@@ -1,6 +1,6 @@
 /**
  * Which parameters mattered: PED-ANOVA (Watanabe, Bansal and Hutter 2023, arXiv 2304.10255), with the numbers of Optuna's
- * PedAnovaImportanceEvaluator: a parameter matters as far as its values in the best trials are spread otherwise than in all.
+ * PedAnovaImportanceEvaluator. A parameter matters if its values among the best trials are distributed differently.
  */
 import { exp, log } from '../../shared/elementary.js';
 import {
@@ -14,7 +14,7 @@ import {
 } from './domain.js';
 import { normalMass } from './normal.js';
 
-// cells into which a numeric axis is cut, at most
+// the most cells that a numeric axis is divided into
 const CELLS = 50;
 // the share of the trials that count as the best
 const TARGET = 0.1;
@@ -23,16 +23,16 @@ const SPREAD = 3;
 
 export interface Importance {
   name: string;
-  /** The Pearson divergence of the best trials' values from all trials', times the square of their share. */
+  /** Pearson divergence of the best trials' values from all trials', times the square of the best trials' share. */
   value: number;
-  /** Of all parameters' values; they sum to 1. 0 where nothing mattered. */
+  /** Share of the sum over all parameters; 0 if nothing mattered. */
   share: number;
 }
 
 /**
  * The importance of every parameter, the greatest first.
  *
- * @param trials that ran in full, with their cost; those without a finite one are left out
+ * @param trials that ran in full, with their costs; those without a finite cost are left out
  */
 export function importances(space: Space, trials: readonly { parameters: Parameters; cost: number }[]): Importance[] {
   const finite = trials.filter(({ cost }) => Number.isFinite(cost));
@@ -51,14 +51,14 @@ export function importances(space: Space, trials: readonly { parameters: Paramet
     .sort((a, b) => b.value - a.value);
 }
 
-/** Σ q·(p/q − 1)² of the densities p over the best and q over all (theorem 1 of the paper). */
+/** Σ q·(p/q − 1)² for the densities p of the best trials and q of all (theorem 1 of the paper). */
 function divergence(domain: Domain, best: readonly number[], all: readonly number[]): number {
   const p = density(domain, best);
   const q = density(domain, all);
   return q.reduce((sum, each, cell) => sum + each * (p[cell]! / each - 1) ** 2, 0);
 }
 
-/** How many cells a domain is cut into. */
+/** How many cells a domain is divided into. */
 function cellsOf(domain: Domain): number {
   if (domain.type === 'categorical') return domain.choices.length;
   if (domain.step === null || domain.type === 'normal') return CELLS;
@@ -81,7 +81,7 @@ function endsOf(domain: NumericDomain): [number, number] {
   return [mean - SPREAD * deviation, mean + SPREAD * deviation];
 }
 
-/** The Parzen estimate over the cells, with a kernel a cell that has trials and one for the prior, which weighs as one trial. */
+/** Parzen estimate over the cells: one kernel per occupied cell, and one for the prior with the weight of a trial. */
 function density(domain: Domain, cells: readonly number[]): number[] {
   const size = cellsOf(domain);
   const counts = new Array<number>(size).fill(0);
@@ -90,7 +90,7 @@ function density(domain: Domain, cells: readonly number[]): number[] {
   const kernels = domain.type === 'categorical' ? choiceKernels(taken, size) : normalKernels(taken, counts, size);
   const weights = [...taken.map((cell) => counts[cell]!), 1];
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  // 1e-12 as in Optuna, so that no quotient is of zeros
+  // 1e-12 as in Optuna, to avoid 0/0
   return Array.from(
     { length: size },
     (_, cell) => kernels.reduce((sum, kernel, k) => sum + (weights[k]! / total) * kernel(cell), 0) + 1e-12,
@@ -109,7 +109,7 @@ function choiceKernels(taken: readonly number[], size: number): Kernel[] {
   return [...kernels, () => 1 / size];
 }
 
-/** Discrete normal kernels with Scott's bandwidth (Scott 1992), not below what keeps 90 % of one in its cell. */
+/** Discrete normal kernels with Scott's bandwidth (Scott 1992), but wide enough that no cell gets more than 90 %. */
 function normalKernels(taken: readonly number[], counts: readonly number[], size: number): Kernel[] {
   const weights = taken.map((cell) => counts[cell]!);
   const sum = weights.reduce((a, b) => a + b, 0);

@@ -1,12 +1,12 @@
-/** The metrics that a sweep can minimize or maximize: what a run writes into its metrics.jsonl. */
+/** The metrics that a sweep can minimize or maximize, computed from a run's metrics.jsonl. */
 import type { EvaluationRow, RoundRow } from '../report/report.js';
 
-/** Rows of a run, of its rounds and evaluations in their order. */
+/** Rows of a run's rounds and evaluations, in order. */
 export type MetricRow = RoundRow | EvaluationRow;
 
 interface Metric {
   describe: string;
-  /** The value after these rows; null where there is none. */
+  /** The value after these rows; null if there is none. */
   value(rows: readonly MetricRow[]): number | null;
 }
 
@@ -18,7 +18,7 @@ function isRound(row: MetricRow): row is RoundRow {
   return !isEvaluation(row);
 }
 
-/** The metric that is what `read` finds in the last evaluation. */
+/** A metric that `read` takes from the last evaluation. */
 function lastEvaluation(describe: string, read: (row: EvaluationRow) => number | null): Metric {
   return {
     describe,
@@ -31,7 +31,7 @@ function lastEvaluation(describe: string, read: (row: EvaluationRow) => number |
 
 export const METRICS = {
   score: {
-    describe: 'the best mean sum over the held-out evaluations so far: that of phi.safetensors',
+    describe: 'the best mean sum over the held-out evaluations so far, reached by phi.safetensors',
     value: (rows: readonly MetricRow[]) => {
       const sums = rows.filter(isEvaluation).flatMap(({ sum }) => sum.mean ?? []);
       return sums.length === 0 ? null : Math.min(...sums);
@@ -53,7 +53,7 @@ export const METRICS = {
 
 export type MetricName = keyof typeof METRICS;
 
-/** The value of a metric after the rows of a run; null where it has none yet, or not a finite one. */
+/** The value of a metric after the rows of a run; null if it has none yet or is not finite. */
 export function metricValue(name: MetricName, rows: readonly MetricRow[]): number | null {
   const value = METRICS[name].value(rows);
   return value !== null && Number.isFinite(value) ? value : null;

@@ -1,4 +1,4 @@
-/** The normal distribution's function and its inverse, from our own exp and log: the same bits wherever IEEE 754 holds. */
+/** The normal distribution function and its inverse, from our own exp and log: the same bits under IEEE 754. */
 import { exp, log } from '../../shared/elementary.js';
 
 const SQRT_TAU = Math.sqrt(2 * Math.PI);
@@ -7,8 +7,8 @@ const SQRT_TAU = Math.sqrt(2 * Math.PI);
 export const LOG_SQRT_TAU = log(2 * Math.PI) / 2;
 
 /**
- * Φ(x) within 1e-13 of its value: its Taylor series about 0 (Marsaglia 2004, "Evaluating the
- * normal distribution") where |x| is small, else Laplace's continued fraction of the tail.
+ * Φ(x) within 1e-13: its Taylor series about 0 for small |x| (Marsaglia 2004, "Evaluating the normal distribution"),
+ * otherwise Laplace's continued fraction of the tail.
  */
 export function normalCdf(x: number): number {
   const magnitude = Math.abs(x);
@@ -30,7 +30,7 @@ export function normalCdf(x: number): number {
   return x < 0 ? tail : 1 - tail;
 }
 
-/** Φ(b) − Φ(a) for a ≤ b, computed in the tail that loses no digits. */
+/** Φ(b) − Φ(a) for a ≤ b, computed in the tail that avoids cancellation. */
 export function normalMass(a: number, b: number): number {
   return a > 0 ? normalCdf(-a) - normalCdf(-b) : normalCdf(b) - normalCdf(a);
 }
@@ -53,7 +53,7 @@ function horner(coefficients: readonly number[], x: number): number {
   return coefficients.reduce((sum, coefficient) => sum * x + coefficient, 0);
 }
 
-/** Φ⁻¹(p) for 0 < p < 1: Acklam's approximation and a step of Newton's method. */
+/** Φ⁻¹(p) for 0 < p < 1: Acklam's approximation and one Newton step. */
 export function normalQuantile(p: number): number {
   if (p > 0.5) return -normalQuantile(1 - p);
   let x: number;

@@ -1,4 +1,4 @@
-/** What a sweep's file says, checked. */
+/** A sweep's file, checked. */
 import type { Parameters, Space } from './domain.js';
 import type { MetricName } from './metric.js';
 
@@ -6,7 +6,7 @@ export const METHODS = ['grid', 'random', 'sobol', 'tpe'] as const;
 
 export type Method = (typeof METHODS)[number];
 
-/** How long trials run; rounds are whole numbers. */
+/** How long trials run, in whole rounds. */
 export type SchedulerPlan =
   | { type: 'none' }
   | { type: 'successive-halving' | 'asha' | 'hyperband'; leastRounds: number; eta: number }
@@ -15,7 +15,7 @@ export type SchedulerPlan =
   | { type: 'pbt'; every: number; truncation: number; resample: number };
 
 export interface SweepPlan {
-  /** Hexadecimal sha256 of what the file says; comments and layout are no part of it. */
+  /** Hexadecimal sha256 of the file's content, without comments and layout. */
   digest: string;
   name: string | null;
   description: string | null;
@@ -25,14 +25,14 @@ export interface SweepPlan {
   seed: number;
   metric: { name: MetricName; goal: 'minimize' | 'maximize' };
   space: Space;
-  /** Flags that all trials have in common. */
+  /** Flags that all trials share. */
   fixed: Parameters;
   /** Parameters that may change while a member trains. */
   mutable: readonly string[];
   /** Rounds of a trial that runs in full. */
   rounds: number;
   trials: number;
-  /** Trials that run at the same time. */
+  /** Trials that run concurrently. */
   parallel: number;
   scheduler: SchedulerPlan;
 }

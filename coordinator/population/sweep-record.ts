@@ -1,4 +1,4 @@
-/** What a sweep writes into its trial log: what happened, and what was decided. */
+/** Records a sweep in its trial log: events and decisions. */
 import { VERSION } from '../../shared/config.js';
 import { FileError } from '../../shared/errors.js';
 import type { Parameters } from './domain.js';
@@ -10,7 +10,7 @@ import { ATTRIBUTE, DIRECTION, type Json, OPERATION, TRIAL_STATE } from './trial
 
 const STUDY = { study_id: 0 } as const;
 
-/** From which trial and segment a trial goes on, as it was after round `at`, and how far. */
+/** The trial and segment that a trial continues from, as it was after round `at`, and the round to run to. */
 interface ForkAttribute {
   from: number;
   segment: number;
@@ -29,7 +29,7 @@ export class SweepRecord {
     this.#distributions = Object.fromEntries(plan.space.map(({ name, domain }) => [name, distributionJson(domain)]));
   }
 
-  /** Throws FileError where the log was begun with another file, or by another version. */
+  /** Throws FileError if the log was begun with another file or by another version. */
   begin(): void {
     const { name, metric, problem, digest } = this.#plan;
     this.#checkOrigin();
@@ -41,7 +41,7 @@ export class SweepRecord {
     this.#ledger.write({ op_code: OPERATION.setStudyUserAttribute, ...STUDY, user_attr });
   }
 
-  /** The next trial: Optuna numbers them by these lines. */
+  /** The next trial. Optuna numbers trials by these lines. */
   create(parameters: Parameters, to: number): void {
     this.#ledger.write({
       op_code: OPERATION.createTrial,
@@ -62,10 +62,10 @@ export class SweepRecord {
     this.#trialAttribute(trial, ATTRIBUTE.to, to);
   }
 
-  /** @param index of the new segment among the trial's; `fork.segment` is the parent's */
+  /** @param index of the new segment in the trial; `fork.segment` is the parent's */
   fork(trial: number, index: number, fork: ForkAttribute, parameters: Parameters): void {
     const internal = this.#internal(parameters);
-    // whoever resumes sees the whole fork or none of it; the lines that follow are for Optuna
+    // this one line makes a fork atomic for whoever resumes; the lines that follow are for Optuna
     this.#trialAttribute(trial, `${ATTRIBUTE.fork}:${index}`, { ...fork, params: internal });
     this.#trialAttribute(trial, ATTRIBUTE.to, fork.to);
     for (const [name, value] of Object.entries(internal)) {
@@ -90,7 +90,7 @@ export class SweepRecord {
     this.#ledger.write({ op_code: OPERATION.setTrialIntermediateValue, ...common, ...report });
   }
 
-  /** A trial that ends without a value has failed. */
+  /** A trial that ends without a value counts as failed. */
   stop(trial: number, outcome: Outcome, value: number | null): void {
     this.#ledger.write({
       op_code: OPERATION.setTrialState,
@@ -106,12 +106,12 @@ export class SweepRecord {
     this.#ledger.end();
   }
 
-  /** The error about a report in the log that no run was to give. */
+  /** The error for a logged report that no run was due to give. */
   unexpected(trial: number, round: number): FileError {
     const { path } = this.#ledger;
     return new FileError(
       path,
-      `Cannot resume the sweep: ${path} holds a report of trial ${trial} after round ${round}, which was not to come`,
+      `Cannot resume the sweep: ${path} holds a report of trial ${trial} after round ${round}, which the sweep does not expect`,
     );
   }
 
@@ -125,7 +125,7 @@ export class SweepRecord {
     if (origin.digest !== digest) {
       fail(`the file must say what it did when the sweep began, with the digest ${origin.digest}, got ${digest}`);
     }
-    if (origin.version !== VERSION) fail(`it was begun by lopt ${origin.version}, and this is lopt ${VERSION}`);
+    if (origin.version !== VERSION) fail(`it was started by lopt ${origin.version}, but this is lopt ${VERSION}`);
   }
 
   #internal(parameters: Parameters): Record<string, number> {

@@ -1,4 +1,4 @@
-/** Drives a sweep: sampler, scheduler and trial log, over whatever runs trials. */
+/** Drives a sweep with its sampler, scheduler and trial log. A runner, passed in, runs the trials. */
 
 import type { Parameters } from './domain.js';
 import { drawsOf } from './draws.js';
@@ -12,28 +12,28 @@ import { SweepRecord } from './sweep-record.js';
 import { newTrial, parametersOf, type Trial } from './trial.js';
 import type { Ledger } from './trial-log/ledger.js';
 
-/** What a trial reports after a round. */
+/** A trial's report after a round. */
 export interface TrialReport {
-  /** The sweep's metric; null where the trial has no finite value, as after it diverged. */
+  /** The sweep's metric; null if it is not finite, for example after a divergence. */
   value: number | null;
-  /** Why there is no value, if that is known. */
+  /** Why there is no value, if known. */
   why?: string;
 }
 
-/** What runs trials. */
+/** Runs trials. */
 export interface Runner {
   /**
-   * Runs a trial on to a round, from wherever it is, and reports. A trial may have been there already, as when a sweep was
-   * killed before its report was written: then it reports again, the same. The last segment says from which state it goes on;
-   * a fork is asked for before the trial that it copies is asked to go on, but that one may be further when a sweep is
-   * resumed. Rejecting ends the sweep, which can be resumed.
+   * Runs a trial from wherever it is to a round, and reports. The trial may have been there already, for example if the
+   * sweep was killed before the report was written: then it gives the same report again. The last segment says which
+   * state the trial starts from. A fork is requested before its parent is told to continue, but in a resumed sweep the
+   * parent may have got further. A rejection ends the sweep, which can be resumed.
    */
   runTo(trial: Trial, round: number): Promise<TrialReport>;
-  /** The trial goes no further. Said again, in the same order, where a sweep is resumed. */
+  /** The trial is over. Called again, in the same order, when a sweep is resumed. */
   finished?(trial: Trial): void;
 }
 
-/** What happens in a sweep, also again when it is resumed. */
+/** Observes a sweep; when it is resumed, events that happened before are repeated. */
 export interface SweepObserver {
   reported?(trial: Trial, round: number, value: number | null): void;
   decided?(decision: Decision): void;
@@ -44,31 +44,31 @@ export interface SweepOptions {
   ledger: Ledger;
   runner: Runner;
   observer?: SweepObserver;
-  /** Where it is aborted, nothing new begins; what runs is waited for. */
+  /** When aborted, nothing new starts, and the sweep waits for what is running. */
   signal?: AbortSignal;
 }
 
 export interface SweepResult {
-  /** False where it was aborted. */
+  /** False if it was aborted. */
   finished: boolean;
   trials: readonly Trial[];
-  /** The best of the trials that ran in full; null where there is none. */
+  /** The best of the trials that ran in full; null if there is none. */
   best: { trial: Trial; value: number } | null;
 }
 
-/** A run that was decided on and whose report has not been taken. */
+/** A run that was decided on and whose report has not been taken yet. */
 interface Job {
   trial: number;
   to: number;
-  /** Settles once it was started. */
+  /** Null until the run is started; settles with its report. */
   report: Promise<Arrival> | null;
-  /** What came, whether or not it has been taken. */
+  /** The report, once it has come. */
   arrived: Arrival | null;
 }
 
 type Arrival = { report: TrialReport } | { error: unknown };
 
-/** Runs a sweep to its end, from the beginning or from wherever its log ends. Rejects with the error of a runner, and FileError. */
+/** Runs a sweep to its end, from the start or from the end of its log. Rejects with a runner's error, or FileError. */
 export function runSweep(options: SweepOptions): Promise<SweepResult> {
   return new Sweep(options).run();
 }
@@ -84,7 +84,7 @@ class Sweep {
   readonly #scheduler: SchedulerSession;
   readonly #trials: Trial[] = [];
   readonly #observations: Observation[] = [];
-  /** In the order in which they were decided on. */
+  /** In the order of their decisions. */
   readonly #jobs: Job[] = [];
 
   constructor({ plan, ledger, runner, observer = {}, signal }: SweepOptions) {
@@ -111,7 +111,7 @@ class Sweep {
     return result;
   }
 
-  /** The next report of the log. */
+  /** The next report in the log. */
   #stored(): { job: Job; report: TrialReport } {
     const { trial, round, ...report } = this.#ledger.peekReport();
     const candidates = this.#scheduler.synchronous ? this.#jobs.slice(0, 1) : this.#jobs;
@@ -120,7 +120,7 @@ class Sweep {
     return { job, report };
   }
 
-  /** The next report of the runner: as they come, or in the order of the jobs. Null where the sweep was aborted. */
+  /** The next report of the runner, in order of arrival or of the jobs. Null if the sweep was aborted. */
   async #arrived(): Promise<{ job: Job; report: TrialReport } | null> {
     this.#start();
     const started = this.#jobs.filter(({ report }) => report !== null);
@@ -131,7 +131,7 @@ class Sweep {
       job = started.find(({ arrived }) => arrived !== null)!;
     }
     while (job.arrived === null) {
-      // others that arrive meanwhile make place for runs to start
+      // meanwhile, other reports free slots for runs to start
       await Promise.race(this.#jobs.flatMap(({ report, arrived }) => (arrived === null && report ? [report] : [])));
       this.#start();
     }
@@ -140,7 +140,7 @@ class Sweep {
     throw job.arrived.error;
   }
 
-  /** Starts the runs that there is place for. */
+  /** Starts runs while slots are free. */
   #start(): void {
     let running = this.#jobs.filter(({ report, arrived }) => report !== null && arrived === null).length;
     const failed = this.#jobs.some(({ arrived }) => arrived !== null && 'error' in arrived);
@@ -191,7 +191,7 @@ class Sweep {
       this.#enqueue(number, decision.to);
       return;
     }
-    if (!trial) throw new RangeError(`Cannot go on with trial ${number}: it must have been created`);
+    if (!trial) throw new RangeError(`Cannot continue trial ${number}: it must have been created`);
     if (decision.action === 'stop') {
       const { cost } = this.#observations[number]!;
       this.#record.stop(number, decision.outcome, this.#valueOf(cost));
@@ -223,7 +223,7 @@ class Sweep {
     this.#jobs.push({ trial, to, report: null, arrived: null });
   }
 
-  /** The metric's value of a cost; null of one that is not finite. */
+  /** The metric's value for a cost; null if that is not finite. */
   #valueOf(cost: number | null): number | null {
     if (cost === null || !Number.isFinite(cost)) return null;
     return this.#plan.metric.goal === 'minimize' ? cost : -cost;

@@ -1,30 +1,27 @@
 /** A trial of a sweep: a member of its population. */
 import type { Parameters, ParameterValue } from './domain.js';
 
-/** A stretch of a trial's rounds with the same parameters. */
+/** A part of a trial with constant parameters. */
 export interface Segment {
   parameters: Parameters;
-  /**
-   * The state that it goes on from, φ and outer optimizer, as it was after a round of a trial in a segment of its own; null:
-   * from φ_0.
-   */
+  /** The state, φ and outer optimizer, that it starts from: that of a trial's segment after a round; null for φ_0. */
   from: { trial: number; segment: number; round: number } | null;
 }
 
 export interface Trial {
   number: number;
-  /** The sweep's, or the value of the parameter or fixed flag `seed`: with the number, what all its randomness is drawn from. */
+  /** The sweep's, unless a parameter or fixed flag sets `seed`. With the number, it keys all of the trial's draws. */
   seed: number;
-  /** From the oldest; more than one where it was forked. */
+  /** From the oldest; several if the trial was forked. */
   segments: readonly Segment[];
 }
 
-/** The parameters that a trial has now. */
+/** The trial's current parameters. */
 export function parametersOf({ segments }: Trial): Parameters {
   return segments.at(-1)!.parameters;
 }
 
-/** A trial as it is created. */
+/** A newly created trial. */
 export function newTrial(number: number, sweepSeed: number, parameters: Parameters, fixed: Parameters): Trial {
   const seed: ParameterValue | undefined = parameters['seed'] ?? fixed['seed'];
   return { number, seed: typeof seed === 'number' ? seed : sweepSeed, segments: [{ parameters, from: null }] };

@@ -1,14 +1,14 @@
-/** Axes of charts, as echarts draws them: marked where the scale says. */
+/** Chart axes for echarts, with ticks where the scale puts them. */
 import { FONT } from './end-labels.js';
 import type { Palette } from './palette.js';
 import type { Scale } from './scale.js';
 
-/** Letters that lines may run behind: with an edge of the ground's colour. */
+/** Outlines text in the background colour, so that it stays legible over lines. */
 export function legible({ ground }: Palette): { textBorderColor: string; textBorderWidth: number } {
   return { textBorderColor: ground, textBorderWidth: 3 };
 }
 
-/** An axis in the scale's own coordinate. @param gridLines whether lines lead from its marks through the chart */
+/** An axis in the scale's own coordinate. @param gridLines whether its ticks have grid lines across the chart */
 export function chartAxis({ min, max, ticks }: Scale, { muted, grid }: Palette, gridLines: boolean) {
   const places = ticks.map(({ at }) => at);
   return {
@@ -28,7 +28,7 @@ export function chartAxis({ min, max, ticks }: Scale, { muted, grid }: Palette, 
   };
 }
 
-/** The label of a tick whose place went through echarts' rounding. */
+/** The label of the nearest tick: echarts rounds the positions that it is given. */
 function nearest(ticks: Scale['ticks'], value: number): string {
   return ticks.reduce((best, tick) => (Math.abs(tick.at - value) < Math.abs(best.at - value) ? tick : best)).label;
 }

@@ -1,14 +1,14 @@
-/** A comparison in words: the cells of its table, and its verdict. */
+/** A comparison as text: the cells of its table and its verdict. */
 import { type ComparedOptimizer, CRITERIA, type Criterion } from '../comparison.js';
 import { short } from './numbers.js';
 
 /** A column of the comparison's table; the first one names the optimizer. */
 export interface ComparisonColumn {
   title: string;
-  /** Where the title alone would not do: in a page that is read aloud. */
+  /** Replaces a title that is ambiguous out of context, in pages for screen readers. */
   fullTitle?: string;
   cell(row: ComparedOptimizer): string;
-  /** What the column ranks the optimizers by, lower first; null for a value that takes no part. */
+  /** The value to rank optimizers by, lower first; null if it does not rank. */
   rank?: (row: ComparedOptimizer) => number | null;
 }
 

@@ -1,4 +1,4 @@
-/** Cuts a report file back to the round that a run goes on from. */
+/** Truncates a report file to the round that a run resumes from. */
 import { existsSync } from 'node:fs';
 import { readFileNamed, writeFileWhole } from '../../shared/files.js';
 import type { Kept } from './report.js';
@@ -7,14 +7,14 @@ import type { Kept } from './report.js';
 export interface StoredRow {
   start: number;
   end: number;
-  /** What the row is of; neither for the head of a file. */
+  /** What the row describes; both undefined for the head of a file. */
   round?: number | undefined;
   evaluation?: number | undefined;
 }
 
 /**
- * Drops the rows beyond `round`, and whatever `rowsOf` does not give, such as a torn last row; says what stays. A file
- * that is not there holds nothing.
+ * Drops the rows after `round`, and bytes that `rowsOf` does not yield, such as a torn last row. Returns what is kept.
+ * A missing file counts as empty.
  */
 export function cutBack(path: string, round: number, rowsOf: (bytes: Buffer) => Iterable<StoredRow>): Kept {
   const evaluations = new Set<number>();

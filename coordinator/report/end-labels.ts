@@ -1,13 +1,13 @@
-/** Names of lines at their ends, where no legend has to be looked up. */
+/** Labels at the ends of lines, in place of a legend. */
 import type { EChartsOption } from 'echarts';
 import type { LineStyle } from './palette.js';
 
 export const FONT = { family: 'system-ui, sans-serif', size: 13 };
 
-/** Generous: the widths of letters are not known here. */
+/** Estimated width of a letter, on the generous side: fonts are not measured here. */
 export const LETTER = 0.72 * FONT.size;
 
-/** Where the lines are, within the chart. */
+/** The plot area within the chart. */
 export interface Frame {
   left: number;
   right: number;
@@ -18,22 +18,22 @@ export interface Frame {
 /** The end of a line, at the right edge of the frame. */
 export interface LineEnd {
   name: string;
-  /** Its vertical place. */
+  /** Its vertical position. */
   at: number;
   style: LineStyle;
 }
 
 const GAP = 1.25 * FONT.size;
 
-/** Length of the piece of line that leads from an end to its name. */
+/** Length of the leader from the end of a line to its label. */
 const LEADER = 18;
 
-/** The width that the names need to the right of the frame. */
+/** The width that the labels need to the right of the frame. */
 export function endLabelsWidth(lines: readonly { name: string }[]): number {
   return LEADER + 8 + LETTER * Math.max(...lines.map(({ name }) => name.length));
 }
 
-/** The names, each led to by a piece of its line; the first one bold. */
+/** The labels, each with a leader in the style of its line; the first one is bold. */
 export function endLabels(
   ends: readonly LineEnd[],
   { right, top, bottom }: Frame,
@@ -71,16 +71,16 @@ export function endLabels(
 }
 
 /**
- * Moves places apart until neighbours are `gap` away from each other, in their order, from `low` to `high`: those in each
- * other's way make room evenly to both sides. Where there is not room enough for all, the gap is smaller.
+ * Moves positions apart, within `low` to `high` and in their order, until neighbours are `gap` apart: overlapping ones
+ * move evenly to both sides. If there is too little room for all, the gap shrinks.
  */
 export function spread(places: readonly number[], gap: number, low: number, high: number): number[] {
   const order = places.map((_, index) => index).sort((a, b) => places[a]! - places[b]! || a - b);
   const room = Math.min(gap, (high - low) / Math.max(1, places.length - 1));
-  /** Neighbours without space between them; the first one at `start`. */
+  /** Neighbours packed without space between them; the first is at `start`. */
   type Block = { members: number[]; start: number };
   const blockOf = (members: number[]): Block => {
-    // the start from which the members are, on average, where they would be
+    // the start that keeps the members, on average, at their own positions
     const wanted = members.reduce((sum, index, place) => sum + places[index]! - place * room, 0) / members.length;
     return { members, start: Math.max(low, Math.min(high - (members.length - 1) * room, wanted)) };
   };

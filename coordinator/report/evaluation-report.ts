@@ -1,4 +1,4 @@
-/** evaluation.json: a comparison of φ with hand-designed optimizers, and on what it was made. */
+/** evaluation.json: a comparison of φ with hand-designed optimizers, and its settings. */
 import type { RunConfig } from '../../shared/config.js';
 import { FileError } from '../../shared/errors.js';
 import { readFileNamed, writeFileWhole } from '../../shared/files.js';
@@ -12,20 +12,20 @@ export interface EvaluationReport
   > {
   /** sha256 of the φ file. */
   phi: string;
-  /** Fresh functions that were compared on. */
+  /** Fresh functions in the comparison. */
   functions: number;
-  /** Functions of the training distribution that learning rates were tuned on. */
+  /** Functions of the training distribution on which learning rates were tuned. */
   tuneFunctions: number;
   /** The learned one first. */
   optimizers: ComparedOptimizer[];
 }
 
-/** Writes a report, whole or not at all. */
+/** Writes a report atomically. */
 export function writeEvaluation(path: string, report: EvaluationReport): void {
   writeFileWhole(path, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-/** Reads a report that lopt wrote; throws FileError where the file is none. */
+/** Reads a report that lopt wrote; throws FileError if the file is not one. */
 export function readEvaluation(path: string): EvaluationReport {
   let report: unknown;
   try {
@@ -43,7 +43,7 @@ export function readEvaluation(path: string): EvaluationReport {
   return report;
 }
 
-/** Whether there is everything that a page is made of. */
+/** Whether it has everything that a page needs. */
 function isReport(value: unknown): value is EvaluationReport {
   const report = value as Partial<EvaluationReport> | null;
   return (

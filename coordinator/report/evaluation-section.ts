@@ -1,4 +1,4 @@
-/** A comparison within a page: learning curves and table. */
+/** A page section with a comparison: learning curves and table. */
 import type { ComparedOptimizer } from '../comparison.js';
 import { COMPARISON_COLUMNS, type ComparisonColumn } from './comparison-table.js';
 import type { EvaluationReport } from './evaluation-report.js';
@@ -14,9 +14,9 @@ export async function evaluationSection(report: EvaluationReport): Promise<Marku
   return html`<section aria-labelledby="comparison">
 <h2 id="comparison">Against tuned hand-designed optimizers</h2>
 ${curves ? await curvesOf(curves) : ''}
-<p>Means with their standard errors over ${grouped(functions)} fresh functions of ${problem}, ${horizon} steps. Every
-hand-designed optimizer has, for the sum and for the final loss by themselves, the best learning rate on
-${grouped(tuneFunctions)} other functions. The best number of a column is bold.</p>
+<p>Means with their standard errors over ${grouped(functions)} fresh functions of ${problem}, ${horizon} steps. The
+learning rate of every hand-designed optimizer was tuned on ${grouped(tuneFunctions)} other functions, separately for
+the sum and for the final loss. The best number of a column is bold.</p>
 ${scrolling('Comparison of the optimizers', comparisonTable(optimizers))}
 </section>
 `;

@@ -1,6 +1,6 @@
 /**
- * TensorBoard's event files: a run's scalars, a step a round, and the histograms of φ's tensors at every held-out
- * evaluation. The messages are those of tensorflow/core/util/event.proto and tensorflow/core/framework/summary.proto.
+ * TensorBoard's event files: scalars at every round, and histograms of φ's tensors at every held-out evaluation. The
+ * messages are those of tensorflow/core/util/event.proto and tensorflow/core/framework/summary.proto.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,22 +13,22 @@ import { double, doubles, fieldsOf, float, integer, message, text } from './prot
 import type { EvaluationRow, Kept, ReportFile, RoundRow } from './report.js';
 import { encodeRecord, recordsOf } from './tf-record.js';
 
-/** TensorBoard looks for "tfevents" in a name. */
+/** TensorBoard recognizes event files by "tfevents" in the name. */
 const PREFIX = 'events.out.tfevents.';
-/** Our own files: those of other programs have the name of a host behind the number. */
+/** Our own files: other programs append a host name to the number. */
 const NAME = /^events\.out\.tfevents\.\d{10}$/;
 
-/** Tags of evaluations begin with it. */
+/** Prefix of the tags of evaluations. */
 const HELD_OUT = 'held-out/';
 
-/** The event files of one run's folder: a new one whenever the run starts or goes on, as is TensorBoard's custom. */
+/** The event files of a run's folder: one for each start of the run, as TensorBoard expects. */
 export class EventFiles implements ReportFile {
   readonly #folder: string;
   readonly #architecture: ArchitectureConfig;
   readonly #now: () => number;
   #file: GrowingFile | undefined;
 
-  /** @param now the clock that events are stamped by, in milliseconds since 1970 */
+  /** @param now clock for the events' time stamps, in milliseconds since 1970 */
   constructor(folder: string, architecture: ArchitectureConfig, now: () => number = Date.now) {
     this.#folder = folder;
     this.#architecture = architecture;
@@ -43,11 +43,11 @@ export class EventFiles implements ReportFile {
       for (const evaluation of kept.evaluations) evaluations.add(evaluation);
       lastRound = Math.max(lastRound, kept.lastRound);
     }
-    // TensorBoard reads files by name, and terms count up; a start that journalled nothing leaves its term to the next one
+    // TensorBoard reads files by name, and terms increase; the next start reuses a term that journalled nothing
     const path = join(this.#folder, `${PREFIX}${String(term).padStart(10, '0')}`);
     this.#file = new GrowingFile(path);
     if (statSync(path).size === 0) this.#append(0, text(EVENT.fileVersion, 'brain.Event:2'));
-    // has a TensorBoard that is looking on forget what was cut off
+    // makes a running TensorBoard discard the events that were cut off
     if (round > 0) this.#append(round + 1, message(EVENT.sessionLog, integer(SESSION_LOG.status, START)));
     return { lastRound, evaluations };
   }
@@ -108,7 +108,7 @@ function value(tag: string, content: Uint8Array): Uint8Array {
   return message(SUMMARY.value, text(VALUE.tag, tag), content);
 }
 
-/** Nothing where there is no finite number to show. */
+/** Empty if there is no finite number to show. */
 function scalar(tag: string, number: number | null): Uint8Array {
   if (number === null || !Number.isFinite(number)) return new Uint8Array(0);
   return value(tag, float(VALUE.simpleValue, number));
@@ -127,7 +127,7 @@ function histogram({ minimum, maximum, count, sum, sumOfSquares, limits, counts 
   );
 }
 
-/** The events of a file, as rounds, evaluations, or neither. */
+/** The events of a file: rounds, evaluations, or neither. */
 function* eventsOf(bytes: Buffer): Generator<StoredRow> {
   for (const { start, end, data } of recordsOf(bytes)) {
     const [tag] = find(data, EVENT.summary, SUMMARY.value, VALUE.tag);
@@ -138,7 +138,7 @@ function* eventsOf(bytes: Buffer): Generator<StoredRow> {
   }
 }
 
-/** The values of a field, or of a field of messages in a field, and so on inwards. */
+/** The values of a field; with more field numbers, those of the fields nested in it. */
 function find(data: Buffer, field: number, ...inwards: number[]): (number | Buffer)[] {
   const values = [...fieldsOf(data)].filter((found) => found.field === field).map((found) => found.value);
   const [inner, ...further] = inwards;

@@ -1,4 +1,4 @@
-/** Figures of a page that are charts of lines, each with its numbers. */
+/** Line charts as figures of a page, with tables of their numbers. */
 import { type ChartPoint, drawLineChart, type LineChart } from './line-chart.js';
 import { html, type Markup } from './markup.js';
 import { grouped, short } from './numbers.js';
@@ -20,22 +20,22 @@ export interface Figure extends PictureTexts {
 
 const FILE: Size = [960, 520];
 
-/** A figure over the whole width of the page. */
+/** A figure as wide as the page. */
 export function fullFigure(figure: Figure): Promise<Markup> {
   return fullPicture(pictureOf(figure));
 }
 
-/** A figure over half the width of the page; it fits a phone as it is. */
+/** A figure half as wide as the page, which also fits a phone. */
 export function halfFigure(figure: Figure): Promise<Markup> {
   return halfPicture(pictureOf(figure));
 }
 
-/** A figure beside others of its kind: the caption says all. */
+/** A small figure in a row of similar ones, described by its caption alone. */
 export function panelFigure(figure: Figure): Promise<Markup> {
   return panelPicture(pictureOf(figure));
 }
 
-/** The figure alone, as an SVG file: dark on white. */
+/** The figure as a standalone SVG file, dark on white. */
 export async function svgFile({ title, description, chart }: Figure): Promise<string> {
   const svg = await drawLineChart(chart, { id: 'chart', size: FILE, palette: LIGHT });
   const [width, height] = FILE;
@@ -49,7 +49,7 @@ function pictureOf(figure: Figure): Picture {
 
 const MOST_ROWS = 11;
 
-/** A table of the chart's numbers: at most eleven places, the first and the last among them. */
+/** A table of at most eleven points of the chart, including the first and the last. */
 function numbersTable({ title, chart: { lines, xName } }: Figure): Markup {
   const [first] = lines;
   if (!first) return html``;

@@ -1,6 +1,6 @@
 /** Histograms as TensorBoard shows them. */
 
-/** How values are spread: bucket i counts those from the limit before it, or the minimum, up to its own. */
+/** Counts of values: bucket i covers the values from the previous limit, or the minimum, up to its own limit. */
 export interface Histogram {
   minimum: number;
   maximum: number;
@@ -12,10 +12,10 @@ export interface Histogram {
   counts: number[];
 }
 
-/** As many as TensorBoard's own writer makes by default. */
+/** The default of TensorBoard's own writer. */
 const BUCKETS = 30;
 
-/** The histogram of at least one finite value, in buckets of equal width; one bucket where all values are the same. */
+/** The histogram of at least one finite value, in buckets of equal width; one bucket if all values are the same. */
 export function histogramOf(values: Float32Array): Histogram {
   let [minimum, maximum] = [values[0]!, values[0]!];
   let [sum, sumOfSquares] = [0, 0];

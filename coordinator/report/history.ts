@@ -6,7 +6,7 @@ import { FileError, messageOf } from '../../shared/errors.js';
 import { type EpisodeVariety, hasEqualEpisodes } from '../../shared/timeline.js';
 import type { Scores, Statistics } from '../evaluation.js';
 
-/** What became of one number, by round. */
+/** The values of one quantity by round. */
 export interface Track {
   rounds: number[];
   values: number[];
@@ -17,33 +17,33 @@ export interface EvaluatedRound {
   round: number;
   sum: Statistics;
   final: Statistics;
-  /** T, where the line says it: scores of different horizons are not to be compared. */
+  /** T, if the line has it: scores with different horizons are not comparable. */
   horizon?: number;
 }
 
 export interface RunHistory {
-  /** The last round; 0 where there is none. */
+  /** The last round; 0 if there is none. */
   round: number;
   /** Meta-losses of whole episodes, Σ_{t=1}^{T} w_t f(θ_t) averaged over problems, by the round that ends the episode. */
   metaLoss: Track;
   learningRate: Track;
   /** By round. */
   evaluations: EvaluatedRound[];
-  /** Windows of single problems: all, and those that were left out because the problem had gone bad. */
+  /** Windows of single problems: all, and those left out because the problem had gone bad. */
   windows: number;
   unhealthyWindows: number;
   /** Rounds in which some problem was unhealthy, and rounds without an outer step. */
   unhealthyRounds: number;
   skippedRounds: number;
-  /** Shards' windows that were computed again after a loss. */
+  /** Windows of shards that were computed again after a worker or thread was lost. */
   replayed: number;
-  /** From the broadcasts of φ to the complete sums. */
+  /** Total time from the broadcast of φ to the complete sum. */
   seconds: number;
-  /** Lines that say nothing. */
+  /** Lines that cannot be read. */
   badLines: number;
 }
 
-/** What metrics.jsonl says of a round; whatever else a line may hold is not read. */
+/** The fields of a round in metrics.jsonl; other fields are ignored. */
 interface RoundLine {
   round: number;
   metaLoss: number | null;
@@ -55,10 +55,10 @@ interface RoundLine {
   replayed: number;
 }
 
-/** How the run's episodes are cut. */
+/** How the run's episodes are divided into windows. */
 type TrainedShape = EpisodeShape & Partial<EpisodeVariety>;
 
-/** Reads metrics.jsonl line by line; a file that is not there yet is an empty history. */
+/** Reads metrics.jsonl line by line; if the file does not exist yet, the history is empty. */
 export async function readHistory(path: string, shape: TrainedShape): Promise<RunHistory> {
   const reader = new HistoryReader(shape);
   if (existsSync(path)) {
@@ -72,7 +72,7 @@ export async function readHistory(path: string, shape: TrainedShape): Promise<Ru
   return reader.history();
 }
 
-/** Puts a history together from the lines of metrics.jsonl, in their order. */
+/** Builds a history from the lines of metrics.jsonl, in order. */
 export class HistoryReader {
   readonly #shape: EpisodeShape;
   readonly #equalEpisodes: boolean;
@@ -90,7 +90,7 @@ export class HistoryReader {
     seconds: 0,
     badLines: 0,
   };
-  /** Of the episode that is open: its windows so far, one after another, and their losses. */
+  /** The open episode: how many of its windows have come so far, and the sum of their losses. */
   #episode = { windows: 0, loss: 0 };
 
   constructor(shape: TrainedShape) {
@@ -132,7 +132,7 @@ export class HistoryReader {
     this.#addWindow(round, metaLoss);
   }
 
-  /** Adds up the windows of an episode; one that misses a window has no meta-loss, nor have episodes of different windows. */
+  /** Sums an episode's windows. There is no meta-loss if a window is missing or if episodes differ in their windows. */
   #addWindow(round: number, loss: number | null): void {
     const { window } = windowOf(round, this.#shape);
     if (window === 0) this.#episode = { windows: 0, loss: 0 };

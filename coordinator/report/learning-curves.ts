@@ -1,4 +1,4 @@
-/** The figure of an evaluation: how φ and every tuned hand-designed optimizer bring the loss down. */
+/** The figure of an evaluation: the loss at each step for φ and every tuned hand-designed optimizer. */
 import type { ComparedOptimizer } from '../comparison.js';
 import type { EvaluationReport } from './evaluation-report.js';
 import type { Figure } from './figure.js';
@@ -10,11 +10,11 @@ import type { Scale } from './scale.js';
 export interface LearningCurves {
   /** All optimizers together. */
   all: Figure;
-  /** Every hand-designed one alone beside the learned one, on the same axes. */
+  /** Each hand-designed optimizer with the learned one, on the same axes. */
   pairs: Figure[];
 }
 
-/** Undefined where no optimizer has a curve. */
+/** Undefined if no optimizer has a curve. */
 export function learningCurves(report: EvaluationReport): LearningCurves | undefined {
   const { problem, functions, tuneFunctions, optimizers } = report;
   const lines = optimizers.flatMap(lineOf);
@@ -60,17 +60,17 @@ function lineOf({ name, curve }: ComparedOptimizer, style: number): ChartLine[] 
 }
 
 function scaleSentence({ kind }: Scale): string {
-  return kind === 'log' ? 'The scale is logarithmic.' : 'The scale is linear, for some losses are not positive.';
+  return kind === 'log' ? 'The scale is logarithmic.' : 'The scale is linear, because some losses are not positive.';
 }
 
-/** Ten times where the worst begins: what diverges leaves the chart instead of flattening everything else. */
+/** Ten times the highest starting loss: diverging curves leave the chart instead of flattening the others. */
 function capOf(lines: readonly ChartLine[]): number {
   const starts = lines.flatMap(({ points }) => [points[0]?.y, points[0]?.high]);
   const highest = Math.max(...starts.filter((value) => typeof value === 'number'));
   return highest > 0 ? 10 * highest : Number.POSITIVE_INFINITY;
 }
 
-/** Where every line begins and ends, the lowest end first. */
+/** The loss at the start and the end of every line, the lowest end first. */
 function descriptionOf(lines: readonly ChartLine[]): string {
   const ends = lines.map(({ name, points }) => ({ name, end: points.at(-1)?.y ?? null }));
   const worst = Number.POSITIVE_INFINITY;

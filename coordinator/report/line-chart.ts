@@ -8,7 +8,7 @@ import { type Drawing, renderSvg } from './svg.js';
 
 export interface ChartPoint {
   x: number;
-  /** Null where there is no finite value: the line has a gap. */
+  /** Null if there is no finite value: the line has a gap. */
   y: number | null;
   /** Ends of the band around the line. */
   low?: number | null;
@@ -19,20 +19,20 @@ export interface ChartLine {
   name: string;
   /** By ascending x. */
   points: readonly ChartPoint[];
-  /** Which of the palette's styles it has, or how it is drawn in a palette. @default its place among the lines */
+  /** An index into the palette's styles, or a function of the palette. @default the line's index */
   style?: number | ((palette: Palette) => LineStyle);
 }
 
 /** What is drawn. */
 export interface LineChart {
-  /** The first one is drawn thick, and above the others. */
+  /** The first one is drawn thick and on top of the others. */
   lines: readonly ChartLine[];
   xName: string;
   /** @default none */
   yName?: string;
-  /** The axis of the values. @default one for these lines */
+  /** The vertical axis. @default one that fits these lines */
   y?: Scale;
-  /** Whether the lines are named at their ends, or only the first one. @default where there are several */
+  /** Whether lines are labelled at their ends, or only the first one. @default true for several lines */
   labels?: boolean | 'first';
   /** Whether every point is marked. @default false */
   dots?: boolean;
@@ -43,7 +43,7 @@ export function drawLineChart(chart: LineChart, drawing: Drawing): Promise<strin
   return renderSvg(optionOf(chart, drawing), drawing);
 }
 
-/** An axis for all values of some lines, bands included; what lies above the cap need not be seen. */
+/** An axis that fits the lines with their bands; values above the cap may be off the chart. */
 export function yScaleOf(lines: readonly ChartLine[], cap?: number): Scale {
   const values = lines.flatMap(({ points }) => points.flatMap(({ y, low, high }) => [y, low, high]));
   return valueScale(
@@ -96,7 +96,7 @@ function lineOf(
     type: 'line',
     name,
     data: points.map((point) => [point.x, point.y === null ? '-' : y.place(point.y)]),
-    // one point is no line
+    // a single point makes no line
     showSymbol: dots || points.length === 1,
     symbol: 'circle',
     symbolSize: 5,
@@ -113,7 +113,7 @@ function lineOf(
   };
 }
 
-/** The band, a polygon for every run of points that have one. */
+/** The band, with a polygon for every run of points that have one. */
 function bandOf({ points }: ChartLine, y: Scale, { colour }: LineStyle, opacity: number): CustomSeriesOption {
   const runs = runsOf(points);
   return {
@@ -135,7 +135,7 @@ function bandOf({ points }: ChartLine, y: Scale, { colour }: LineStyle, opacity:
   };
 }
 
-/** Where the lines end, those that went off the chart at its edge. */
+/** The ends of the lines; at the edge of the chart for those that left it. */
 function endsOf(
   lines: readonly ChartLine[],
   styles: readonly LineStyle[],
@@ -144,7 +144,7 @@ function endsOf(
 ): LineEnd[] {
   const pixel = (value: number) => bottom - ((y.place(value) - y.min) / (y.max - y.min)) * (bottom - top);
   return lines.map(({ name, points }, index) => {
-    // a line without a last value grew beyond all bounds
+    // a line without a last value diverged
     const last = points.at(-1)?.y ?? Number.POSITIVE_INFINITY;
     return { name, style: styles[index]!, at: Math.min(bottom, Math.max(top, pixel(last))) };
   });
@@ -152,7 +152,7 @@ function endsOf(
 
 type BandPoint = { x: number; low: number; high: number };
 
-/** Cuts the points into runs without a gap in their bands. */
+/** Splits the points into runs that have a band at every point. */
 function runsOf(points: readonly ChartPoint[]): BandPoint[][] {
   const runs: BandPoint[][] = [[]];
   for (const { x, low, high } of points) {

@@ -1,6 +1,6 @@
-/** HTML that cannot be broken by what is put into it. */
+/** HTML templates that escape what is inserted. */
 
-/** Text that is HTML already. */
+/** Text that already is HTML. */
 export class Markup {
   readonly text: string;
 
@@ -11,7 +11,7 @@ export class Markup {
 
 type Inserted = Markup | string | number | readonly Inserted[];
 
-/** A template literal as HTML: what is inserted is escaped, unless it is Markup; of lists, every item. */
+/** A template literal as HTML: inserted values are escaped, except Markup; lists are joined. */
 export function html(strings: TemplateStringsArray, ...inserted: Inserted[]): Markup {
   return new Markup(strings.reduce((text, string, index) => `${text}${escaped(inserted[index - 1]!)}${string}`));
 }
@@ -29,12 +29,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Text as HTML and XML show it, within attributes too. */
+/** Escapes text for HTML and XML, including attribute values. */
 export function escapeText(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-/** Plain text whose indices, as in θ_t, are set as such. */
+/** Escapes plain text and sets indices, as in θ_t, as subscripts. */
 export function withIndices(text: string): Markup {
   return new Markup(escapeText(text).replace(/_(\w)/g, '<sub>$1</sub>'));
 }

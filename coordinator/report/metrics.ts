@@ -1,4 +1,4 @@
-/** metrics.jsonl: a line a round, and a line an evaluation. */
+/** metrics.jsonl: one line per round and one per evaluation. */
 import { GrowingFile } from '../../shared/files.js';
 import { cutBack, type StoredRow } from './cut-back.js';
 import type { EvaluationRow, Kept, ReportFile, RoundRow } from './report.js';
@@ -36,7 +36,7 @@ export class MetricsFile implements ReportFile {
   }
 }
 
-/** The lines of the file, but for those that are torn. */
+/** The lines of the file, except torn ones. */
 function* linesOf(bytes: Buffer): Generator<StoredRow> {
   for (let start = 0, end: number; ; start = end) {
     end = bytes.indexOf(NEWLINE, start) + 1;

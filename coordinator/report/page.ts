@@ -1,4 +1,4 @@
-/** The page around a report: one file that asks for nothing else, from anywhere. */
+/** The page around a report: a single file that loads nothing. */
 import { VERSION } from '../../shared/config.js';
 import { escapeText, html, Markup } from './markup.js';
 import { scrolling } from './picture.js';
@@ -14,7 +14,7 @@ export interface PageParts {
 
 /** The page as the text of a file. */
 export function pageOf({ title, verdict, body }: PageParts): string {
-  // the policy is kept by the browser: no script, and no request, not even for an icon
+  // the browser enforces the policy: no script and no request, not even for an icon
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -41,7 +41,7 @@ export function commandBlock(lines: readonly string[]): Markup {
   return html`<pre><code>${lines.join('\n')}</code></pre>`;
 }
 
-/** Names and values, nested ones by dotted names, as a table. */
+/** A table of names and values; nested names are joined by dots. */
 export function settingsTable(caption: string, settings: object): Markup {
   const rows = flattened(settings, '').map(
     ([name, value]) => html`<tr><th scope="row">${breakable(name)}</th><td>${value}</td></tr>\n`,
@@ -49,7 +49,7 @@ export function settingsTable(caption: string, settings: object): Markup {
   return scrolling(caption, html`<table class="settings"><tbody>${rows}</tbody></table>`);
 }
 
-/** A dotted name that a narrow column breaks after a dot. */
+/** A dotted name that may wrap after a dot. */
 function breakable(name: string): Markup {
   return new Markup(escapeText(name).replaceAll('.', '.<wbr>'));
 }

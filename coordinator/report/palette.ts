@@ -1,14 +1,14 @@
-/** Colours and dashes: told apart by people who see few colours, and on paper. */
+/** Colours and dashes that stay distinct for colour-blind readers and on paper. */
 
-/** Colours of a chart, as CSS writes them. */
+/** Colours of a chart, as in CSS. */
 export interface Palette {
   text: string;
-  /** What lies under everything. */
+  /** The background. */
   ground: string;
   /** Axes and their labels. */
   muted: string;
   grid: string;
-  /** Of the first line, which is the one that matters; the others in order. */
+  /** The first one is for the line that matters most. */
   lines: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export const LIGHT: Palette = {
   lines: ['#000000', '#d55e00', '#0072b2', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7f7f7f'],
 };
 
-/** The same on a dark ground: the first line in white, and a blue that shows. */
+/** The same for a dark background: the first line in white, and a lighter blue. */
 export const DARK: Palette = {
   text: '#e8e8e8',
   ground: '#161616',
@@ -33,7 +33,7 @@ export const DARK: Palette = {
   lines: ['#ffffff', '#e8743b', '#4a9fd8', '#20b88c', '#d98fb8', '#e69f00', '#7cc8f5', '#a0a0a0'],
 };
 
-/** Colours that the page around a chart defines, light or dark. */
+/** Colours that the surrounding page defines, light or dark. */
 export const FROM_PAGE: Palette = {
   text: 'var(--text)',
   ground: 'var(--ground)',
@@ -42,7 +42,7 @@ export const FROM_PAGE: Palette = {
   lines: LIGHT.lines.map((_, index) => `var(--line-${index})`),
 };
 
-/** The declarations that `FROM_PAGE` reads. */
+/** The CSS declarations that `FROM_PAGE` refers to. */
 export function declarationsOf({ text, ground, muted, grid, lines }: Palette): string {
   const colours = lines.map((colour, index) => `--line-${index}: ${colour};`);
   return [`--text: ${text};`, `--ground: ${ground};`, `--muted: ${muted};`, `--grid: ${grid};`, ...colours].join(' ');
@@ -52,7 +52,7 @@ export function declarationsOf({ text, ground, muted, grid, lines }: Palette): s
 export interface LineStyle {
   colour: string;
   width: number;
-  /** Lengths of strokes and gaps; none for a solid line. */
+  /** Lengths of dashes and gaps; empty for a solid line. */
   dash: readonly number[];
   /** @default 1 */
   opacity?: number;
@@ -60,7 +60,7 @@ export interface LineStyle {
 
 const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 2], [10, 3, 2, 3], [4, 2], [14, 3], [8, 2, 2, 2, 2, 2]];
 
-/** The first line solid, and thick among others; those each with a colour and a dash, no two with both the same. */
+/** The first line is solid, and thick if there are others; no two of the others share both colour and dash. */
 export function lineStyle(index: number, { lines }: Palette, among = true): LineStyle {
   const others = lines.length - 1;
   if (index === 0) return { colour: lines[0]!, width: among ? 3.5 : 2, dash: [] };

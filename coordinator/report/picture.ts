@@ -1,49 +1,49 @@
-/** Pictures of a page: each with its name, its caption, its description in words, and its numbers. */
+/** Pictures of a page: each has a title, a caption, a description in words and a table of its numbers. */
 import { escapeText, html, Markup } from './markup.js';
 import { FROM_PAGE } from './palette.js';
 import type { Drawing, Size } from './svg.js';
 
-/** What is said of a picture. */
+/** The texts of a picture. */
 export interface PictureTexts {
   /** Its anchor in the page: letters, digits and dashes. */
   id: string;
   title: string;
-  /** What it shows, as people see it. */
+  /** Explains what is drawn. */
   caption: string;
-  /** The result in words, for those who do not see it. */
+  /** The result in words, for readers who cannot see it. */
   description: string;
 }
 
 export interface Picture extends PictureTexts {
-  /** Gives the SVG. */
+  /** Renders the SVG. */
   draw(drawing: Drawing): Promise<string>;
   /** A table of what is drawn. */
   numbers: Markup;
-  /** What its colours and dashes mean, where they are not named in it. */
+  /** Explains colours and dashes that are not labelled in the picture. */
   legend?: Markup;
-  /** Heights of its own, over the whole width of a page and on a phone. */
+  /** Heights that replace the defaults for a full-width page and for a phone. */
   heights?: { wide: number; narrow: number };
 }
 
-/** Sizes are in units of the viewBox: letters keep a readable size because a phone gets a picture of its own. */
+/** In units of the viewBox. A phone gets its own picture, so that text stays readable. */
 const FULL: Size = [960, 520];
 const PHONE: Size = [390, 430];
 const HALF: Size = [400, 270];
 const PANEL: Size = [310, 240];
 
-/** A picture over the whole width of the page. */
+/** A picture as wide as the page. */
 export async function fullPicture(picture: Picture): Promise<Markup> {
   const { wide: high = FULL[1], narrow: phone = PHONE[1] } = picture.heights ?? {};
   const wide = await drawnFor(picture, [FULL[0], high], 'wide');
   return framed(picture, html`${wide}${await drawnFor(picture, [PHONE[0], phone], 'narrow')}`);
 }
 
-/** A picture over half the width of the page; it fits a phone as it is. */
+/** A picture half as wide as the page, which also fits a phone. */
 export async function halfPicture(picture: Picture): Promise<Markup> {
   return framed(picture, await drawnFor(picture, [HALF[0], picture.heights?.narrow ?? HALF[1]], 'half'));
 }
 
-/** A picture beside others of its kind: the caption says all. */
+/** A small picture in a row of similar ones, described by its caption alone. */
 export async function panelPicture(picture: Omit<Picture, 'numbers'>): Promise<Markup> {
   return html`<figure id="${picture.id}">
 ${await drawnFor(picture, PANEL, 'panel')}
@@ -68,7 +68,7 @@ async function drawnFor(picture: Omit<Picture, 'numbers'>, size: Size, kind: str
   return new Markup(named(svg, id, picture, `class="${kind}"`));
 }
 
-/** An SVG as one picture with a name and a description; `attributes` and `ground` go into its root element. */
+/** Gives an SVG an accessible title and description; `attributes` and `ground` go into its root element. */
 export function named(
   svg: string,
   id: string,
@@ -82,7 +82,7 @@ export function named(
   return svg.replace(/^<svg ([^>]*)>/, (_, own: string) => `<svg ${own} ${attributes} ${role}>\n${texts}\n${ground}`);
 }
 
-/** A table that scrolls within its own box, by touch, wheel or keys. */
+/** A table that scrolls in its own box, also by keyboard. */
 export function scrolling(name: string, table: Markup): Markup {
   return html`<div class="scroll" role="region" aria-label="${name}" tabindex="0">${table}</div>`;
 }

@@ -1,4 +1,4 @@
-/** As much of the protocol buffer encoding (protobuf.dev/programming-guides/encoding) as TensorBoard's events need. */
+/** The parts of protocol buffers (protobuf.dev/programming-guides/encoding) that TensorBoard's events need. */
 
 /** Wire types. */
 const VARINT = 0;
@@ -6,7 +6,7 @@ const FIXED64 = 1;
 const DELIMITED = 2;
 const FIXED32 = 5;
 
-/** A non-negative whole number in groups of 7 bits, the lowest first; beyond 2^31 too, so not by shifting. */
+/** A varint: 7 bits a byte, the lowest first. Not by shifting, which stops at 2^31. */
 function varint(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;
@@ -19,12 +19,12 @@ function key(field: number, wireType: number): number[] {
   return varint(field * 8 + wireType);
 }
 
-/** A field that holds a whole number ≥ 0; 0 is not written, as the encoding of version 3 has it. */
+/** A field with an integer ≥ 0; 0 is omitted, as in proto3. */
 export function integer(field: number, value: number): Uint8Array {
   return Uint8Array.from(value === 0 ? [] : [...key(field, VARINT), ...varint(value)]);
 }
 
-/** A field that holds a float64; 0 is not written. */
+/** A field with a float64; 0 is omitted. */
 export function double(field: number, value: number): Uint8Array {
   if (value === 0) return new Uint8Array(0);
   const bytes = Buffer.from([...key(field, FIXED64), 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -32,26 +32,26 @@ export function double(field: number, value: number): Uint8Array {
   return bytes;
 }
 
-/** A field that holds a float32, one of several that exclude each other: 0 is written. */
+/** A field with a float32 in a oneof: 0 is written. */
 export function float(field: number, value: number): Uint8Array {
   const bytes = Buffer.from([...key(field, FIXED32), 0, 0, 0, 0]);
   bytes.writeFloatLE(value, bytes.length - 4);
   return bytes;
 }
 
-/** A field that holds a list of float64, packed. */
+/** A field with a packed list of float64. */
 export function doubles(field: number, values: readonly number[]): Uint8Array {
   const bytes = Buffer.alloc(8 * values.length);
   values.forEach((value, i) => void bytes.writeDoubleLE(value, 8 * i));
   return delimited(field, bytes);
 }
 
-/** A field that holds text. */
+/** A field with text. */
 export function text(field: number, value: string): Uint8Array {
   return delimited(field, Buffer.from(value));
 }
 
-/** A field that holds a message, made of its fields. */
+/** A field with a nested message, given by its fields. */
 export function message(field: number, ...fields: readonly Uint8Array[]): Uint8Array {
   return delimited(field, Buffer.concat(fields));
 }
@@ -60,7 +60,7 @@ function delimited(field: number, bytes: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from([...key(field, DELIMITED), ...varint(bytes.length)]), bytes]);
 }
 
-/** The fields of a message: numbers for those of whole numbers, bytes for all others. Throws RangeError where it is cut short. */
+/** The fields of a message: varints as numbers, all others as bytes. Throws RangeError if it is truncated. */
 export function* fieldsOf(bytes: Buffer): Generator<{ field: number; value: number | Buffer }> {
   let at = 0;
   function readVarint(): number {

@@ -1,4 +1,4 @@
-/** What a run reports as it goes: rows for rounds and held-out evaluations, each once in every file, however often the run is killed. */
+/** A run's reports: one row per round and held-out evaluation in every file, however often the run is killed. */
 import type { JournalRecord } from '../../shared/journal/journal.js';
 import type { Scores } from '../evaluation.js';
 import type { RoundMeasures, RunObserver } from '../observer.js';
@@ -6,7 +6,7 @@ import type { RoundMeasures, RunObserver } from '../observer.js';
 /** A round. */
 export interface RoundRow {
   round: number;
-  /** Means over the healthy problems of the window's loss and of f(θ_K); null where no problem was healthy. */
+  /** Means of the window's loss and of f(θ_K) over the healthy problems; null if no problem was healthy. */
   metaLoss: number | null;
   finalLoss: number | null;
   healthy: number;
@@ -15,7 +15,7 @@ export interface RoundRow {
   /** Norm of the meta-gradient: of the average, before it is clipped. The name in the files is older than the word. */
   gradientNorm: number;
   skipped: boolean;
-  /** From φ's broadcast to the complete sum. Null, as what follows, where the row was made from the journal. */
+  /** From φ's broadcast to the complete sum. This and the following are null if the row was made from the journal. */
   seconds: number | null;
   workers: number | null;
   /** Windows that were computed again because a thread or worker was lost. */
@@ -30,16 +30,16 @@ export interface EvaluationRow extends Scores {
   horizon?: number;
 }
 
-/** What a report file holds already. */
+/** The rows that a report file already holds. */
 export interface Kept {
-  /** 0 where there is none. */
+  /** 0 if there is none. */
   lastRound: number;
   evaluations: ReadonlySet<number>;
 }
 
-/** A file of a run's folder, or several, to which rows are appended. */
+/** One or more files in a run's folder to which rows are appended. */
 export interface ReportFile {
-  /** Makes ready for a run that goes on after `round` under `term`: drops the rows beyond, and says which stay. */
+  /** Prepares for a run that resumes after `round` under `term`: drops later rows and returns those that remain. */
   open(round: number, term: number): Kept;
   round(row: RoundRow): void;
   /** @param phi φ_n, [phiLength] */
@@ -48,7 +48,7 @@ export interface ReportFile {
   close(): void;
 }
 
-/** Writes the rows of a run to its report files. Every row is written at once, so a file lacks at most the last ones. */
+/** Writes the rows of a run to its report files. Rows are written at once, so a file lacks at most the last ones. */
 export class RunReport implements RunObserver {
   readonly #files: readonly { file: ReportFile; evaluations: Set<number> }[];
   #recovered: RoundRow[] = [];
@@ -65,7 +65,7 @@ export class RunReport implements RunObserver {
     for (const { file, evaluations } of this.#files) {
       const kept = file.open(round, term);
       for (const evaluation of kept.evaluations) evaluations.add(evaluation);
-      // the record of a round is journalled before its row is written: a kill between the two leaves a row out
+      // a round is journalled before its row is written, so a kill in between loses the row
       for (const row of this.#recovered) if (row.round > kept.lastRound) file.round(row);
     }
     this.#recovered = [];
@@ -78,7 +78,7 @@ export class RunReport implements RunObserver {
 
   evaluated(evaluation: number, scores: Scores, phi: Float32Array, horizon?: number): void {
     for (const { file, evaluations } of this.#files) {
-      // its score is journalled after its row is written: a kill between the two has φ evaluated again
+      // a score is journalled after its row is written, so after a kill in between φ is evaluated again
       if (evaluations.has(evaluation)) continue;
       evaluations.add(evaluation);
       file.evaluation({ evaluation, ...(horizon !== undefined && { horizon }), ...scores }, phi);

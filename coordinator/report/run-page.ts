@@ -11,7 +11,7 @@ import { counted, grouped, short } from './numbers.js';
 import { commandBlock, pageOf, settingsTable } from './page.js';
 import { trainingFigures } from './training-figures.js';
 
-/** What a page of a run is made of. */
+/** Everything that the page of a run shows. */
 export interface RunReport {
   config: RunConfig;
   digest: string;
@@ -19,10 +19,10 @@ export interface RunReport {
   state: Pick<LearnerState, 'round' | 'plannedRounds' | 'fingerprint'>;
   /** A comparison of a φ of this run. */
   evaluation?: EvaluationReport | undefined;
-  /** sha256 of the run's best φ, where there is one yet. */
+  /** sha256 of the run's best φ, if there is one yet. */
   phi?: string | undefined;
   commands: {
-    /** Compute the same φ again, or go on where the planned rounds are not done. */
+    /** Reproduce φ, or resume the run if it is not complete. */
     repeat: readonly string[];
     /** Makes the comparison. */
     compare: string;
@@ -44,7 +44,7 @@ ${factsOf(report)}
 ${figures}</div>
 </section>
 <section aria-labelledby="again">
-<h2 id="again">${complete ? 'The same bits again' : 'To go on'}</h2>
+<h2 id="again">${complete ? 'The same bits again' : 'To resume'}</h2>
 ${commandBlock(commands.repeat)}
 ${commands.evaluate === undefined ? '' : html`<p>And the comparison:</p>${commandBlock([commands.evaluate])}`}
 </section>
@@ -55,12 +55,12 @@ ${settingsTable('Configuration', { ...config, digest, engineFingerprint: state.f
 `;
   const verdict = evaluation
     ? html`${verdictOf(evaluation.optimizers)}`
-    : html`Not compared yet: <code>${commands.compare}</code> holds φ against tuned hand-designed optimizers and draws their
+    : html`Not compared yet: <code>${commands.compare}</code> compares φ with tuned hand-designed optimizers and draws their
 learning curves here.`;
   return pageOf({ title: `φ trained on ${config.problem}, ${counted(history.round, 'round')}`, verdict, body });
 }
 
-/** The comparison may be of a φ that training has left behind. */
+/** The comparison may be of an earlier φ than the current one. */
 function staleNote({ evaluation, phi, commands }: RunReport): Markup | string {
   if (phi === undefined || evaluation?.phi === phi) return '';
   return html`<p><strong>This comparison is of an earlier φ of this run.</strong> <code>${commands.compare}</code> makes it

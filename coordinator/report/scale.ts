@@ -1,39 +1,38 @@
-/** Axes: how values become places on a line, and which of them are marked. */
+/** Axes: map values to coordinates and choose ticks. */
 import { tickLabel } from './numbers.js';
 
-/** A marked place. */
 export interface Tick {
-  /** In the axis' own coordinate. */
+  /** In the axis' coordinate. */
   at: number;
   label: string;
 }
 
-/** An axis from `min` to `max` in a coordinate of its own: the value, or its logarithm to base 10. */
+/** An axis from `min` to `max` in its coordinate: the value, or its logarithm to base 10. */
 export interface Scale {
   kind: 'linear' | 'log';
   min: number;
   max: number;
   ticks: readonly Tick[];
-  /** The coordinate of a value; what a logarithmic axis cannot show lies at its lower end. */
+  /** The coordinate of a value; a logarithmic axis puts values that it cannot show at its lower end. */
   place(value: number): number;
 }
 
-/** Decades that a logarithmic axis shows at most: below lie rounding errors. */
+/** Decades that a logarithmic axis shows at most: smaller values are rounding errors. */
 const MOST_DECADES = 10;
 
-/** Share of the axis that is left free at either end. */
+/** Share of the axis left free at either end. */
 const MARGIN = 0.04;
 
-/** Digits that are marked within a decade: as few as give `FEWEST_TICKS`. */
+/** Digits for ticks within a decade; the first list that gives `FEWEST_TICKS` is used. */
 const DIGITS = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]];
 const FEWEST_TICKS = 4;
 const MOST_TICKS = 7;
 
 /**
- * An axis for these values, of which those that are not finite take no part: logarithmic, for losses fall by decades, or
- * linear where one is negative or none is positive.
+ * An axis that fits the finite values: logarithmic, because losses fall by decades, or linear if a value is negative or
+ * none is positive.
  *
- * @param cap what lies above it need not be seen
+ * @param cap values above it may be off the chart
  */
 export function valueScale(values: readonly number[], cap = Number.POSITIVE_INFINITY): Scale {
   const shown = values.filter(Number.isFinite).map((value) => Math.min(value, cap));
@@ -43,10 +42,10 @@ export function valueScale(values: readonly number[], cap = Number.POSITIVE_INFI
   return logScale(Math.max(Math.log10(leastOf(positive)), high - MOST_DECADES), high);
 }
 
-/** A linear axis whose ends are free, or exact as the axis of rounds and steps. */
+/** A linear axis with margins, or `exact` without, as for rounds and steps. */
 export function linearScale(low: number, high: number, exact = false): Scale {
   const from = Number.isFinite(low) ? low : 0;
-  // values that are all the same lie in the middle
+  // a range of 1 if all values are equal
   const to = Number.isFinite(high) && high > from ? high : from + 1;
   const margin = exact ? 0 : MARGIN * (to - from);
   const [min, max] = [from - margin, to + margin];
@@ -59,9 +58,9 @@ export function linearScale(low: number, high: number, exact = false): Scale {
   };
 }
 
-/** A logarithmic axis whose ends are free. @param low logarithm to base 10 of its lower end, `high` of its upper one */
+/** A logarithmic axis with margins. @param low log10 of its lower end, `high` of its upper one */
 export function logScale(low: number, high: number): Scale {
-  // a few per cent of a decade, so that values that are all the same have an axis too
+  // at least a few per cent of a decade, so that equal values have an axis too
   const margin = Math.max(0.02, MARGIN * (high - low));
   const [min, max] = [low - margin, high + margin];
   return {
@@ -73,7 +72,7 @@ export function logScale(low: number, high: number): Scale {
   };
 }
 
-/** Round values from 10^min to 10^max: powers of ten where there are enough. */
+/** Round values from 10^min to 10^max: powers of ten if there are enough. */
 function logTicks(min: number, max: number): number[] {
   for (const digits of DIGITS) {
     const ticks: number[] = [];
@@ -91,7 +90,7 @@ function logTicks(min: number, max: number): number[] {
   return evenTicks(10 ** min, 10 ** max);
 }
 
-/** Multiples of 1, 2 or 5 times a power of ten, some six of them. */
+/** About six multiples of 1, 2 or 5 times a power of ten. */
 function evenTicks(min: number, max: number): number[] {
   const rough = (max - min) / 6;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -1,4 +1,4 @@
-/** How a report looks: in light and dark surroundings, from a phone's width up. */
+/** The style sheet of a report: light and dark, from the width of a phone up. */
 import { DARK, declarationsOf, LIGHT } from './palette.js';
 
 export const STYLE = `

@@ -1,6 +1,6 @@
 /**
- * TensorFlow's record files (tensorflow/core/lib/io/record_writer.h). A record is its length as 8 bytes, the masked
- * CRC-32C of these, the bytes, and their masked CRC-32C; all little-endian.
+ * TensorFlow's record files (tensorflow/core/lib/io/record_writer.h). A record is its length in 8 bytes, the masked
+ * CRC-32C of those, the data and its masked CRC-32C; all little-endian.
  */
 
 const LENGTH = 8;
@@ -20,13 +20,13 @@ export function crc32c(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** A checksum of data that holds checksums itself would be a weak one: it is rotated by 15 bits and moved on. */
+/** Masks a checksum by rotation and an offset: the CRC of data that contains CRCs would be weak. */
 function maskedCrc32c(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
-/** The record of these bytes. */
+/** Encodes data as a record. */
 export function encodeRecord(data: Uint8Array): Buffer {
   const record = Buffer.alloc(LENGTH + CHECKSUM + data.length + CHECKSUM);
   record.writeBigUInt64LE(BigInt(data.length), 0);
@@ -36,7 +36,7 @@ export function encodeRecord(data: Uint8Array): Buffer {
   return record;
 }
 
-/** The records of a file with where they lie, up to the first that is torn or damaged. */
+/** The records of a file with their positions, up to the first that is torn or damaged. */
 export function* recordsOf(bytes: Buffer): Generator<{ start: number; end: number; data: Buffer }> {
   for (let start = 0; start + LENGTH + CHECKSUM <= bytes.length; ) {
     const head = bytes.subarray(start, start + LENGTH);

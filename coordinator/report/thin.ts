@@ -1,14 +1,14 @@
-/** Long tracks, thinned until a chart can show them. */
+/** Downsamples long tracks for charts. */
 import { ascending, quantile } from '../quantiles.js';
 import type { Track } from './history.js';
 import type { ChartPoint } from './line-chart.js';
 
-/** Points of a chart of half a page's width: more would not be seen. */
+/** Points in a chart of half a page's width: more would not be visible. */
 export const MOST_POINTS = 300;
 
 /**
- * The points of a track: as they are where there are few, otherwise the median and the quartiles of equally many
- * neighbours, at the last of their rounds.
+ * The points of a track. A long one is reduced to the median and quartiles of equally large groups of neighbours, each at
+ * the last round of its group.
  */
 export function thinned({ rounds, values }: Track, most = MOST_POINTS): ChartPoint[] {
   if (rounds.length <= most) return rounds.map((x, index) => ({ x, y: values[index]! }));

@@ -1,4 +1,4 @@
-/** The figures of a run: what training did, round by round. */
+/** The figures of a run's training, by round. */
 import type { Criterion } from '../comparison.js';
 import type { Figure } from './figure.js';
 import type { EvaluatedRound, RunHistory } from './history.js';
@@ -6,7 +6,7 @@ import { type ChartPoint, type LineChart, yScaleOf } from './line-chart.js';
 import { grouped, short } from './numbers.js';
 import { MOST_POINTS, thinned } from './thin.js';
 
-/** Those that there is anything to show of. */
+/** The figures that have data. */
 export function trainingFigures(history: RunHistory): Figure[] {
   const { evaluations } = history;
   const loss = thinned(history.metaLoss);
@@ -24,7 +24,7 @@ export function trainingFigures(history: RunHistory): Figure[] {
       title: 'Learning rate',
       what: 'learning rate',
       caption: 'Learning rate of the outer optimizer.',
-      // what changes this slowly has no band
+      // it changes too slowly to need a band
       points: thinned(history.learningRate).map(({ x, y }) => ({ x, y })),
     }),
   ];
@@ -59,7 +59,7 @@ function heldOutFigures(evaluations: readonly EvaluatedRound[]): Figure[] {
 function meansWithErrors(evaluations: readonly EvaluatedRound[], criterion: Criterion): ChartPoint[] {
   return evaluations.map(({ round: x, [criterion]: { mean: y, standardError: error } }) => {
     if (y === null || error === null) return { x, y };
-    // an error larger than the mean is no reason to give up the logarithmic scale
+    // an error larger than the mean must not make the axis linear
     return { x, y, low: y > 0 ? Math.max(0, y - error) : y - error, high: y + error };
   });
 }
@@ -73,7 +73,7 @@ function thinnedMeans(evaluations: readonly EvaluatedRound[], criterion: Criteri
 }
 
 interface Described extends Pick<Figure, 'id' | 'title' | 'caption'> {
-  /** What the line is, within a sentence. */
+  /** The line's name, for use within a sentence. */
   what: string;
   points: readonly ChartPoint[];
 }

@@ -1,10 +1,10 @@
-/** φ as JSON: a line a tensor, its values by rows. */
+/** φ as JSON: one line per tensor, in row-major order. */
 
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import { phiTensors } from '../../shared/phi.js';
 import { propertiesOf } from './properties.js';
 
-/** The text: a function of φ and its architecture alone. Every value is the float32 to the last bit. */
+/** The JSON text, a function of φ and its architecture alone. Values keep the float32 exactly. */
 export function encodeJson(architecture: ArchitectureConfig, phi: Float32Array): string {
   const properties = {
     format: 'lopt',
@@ -18,7 +18,7 @@ export function encodeJson(architecture: ArchitectureConfig, phi: Float32Array):
   return `{\n${lines.join('')}  "tensors": {\n${tensors.join(',\n')}\n  }\n}\n`;
 }
 
-/** The shortest text of the number; JSON.stringify would drop the sign of −0. */
+/** The shortest text for the number; JSON.stringify would drop the sign of −0. */
 function textOf(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }

@@ -1,4 +1,4 @@
-/** φ for numpy: an archive of arrays, one a tensor and one a property of the architecture, that `numpy.load` reads by name. */
+/** φ as an archive for `numpy.load`, with an array for each tensor and each property of the architecture. */
 
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import { phiTensors } from '../../shared/phi.js';
@@ -12,7 +12,7 @@ interface NumpyArray {
   bytes: Uint8Array;
 }
 
-/** The archive's bytes: a function of φ and its architecture alone. */
+/** The bytes of the archive, a function of φ and its architecture alone. */
 export function encodeNpz(architecture: ArchitectureConfig, phi: Float32Array): Buffer {
   const arrays: Record<string, NumpyArray> = {};
   for (const { name, shape, offset, length } of phiTensors(architecture)) {
@@ -22,7 +22,7 @@ export function encodeNpz(architecture: ArchitectureConfig, phi: Float32Array): 
   return encodeZip(Object.entries(arrays).map(([name, array]) => ({ name: `${name}.npy`, bytes: encodeNpy(array) })));
 }
 
-/** A property: lists are of integers, numbers float64. */
+/** A property: lists become int64 arrays, numbers float64. */
 function propertyArray(value: Property): NumpyArray {
   if (typeof value === 'string') return textArray(value);
   if (typeof value === 'object') {
@@ -32,7 +32,7 @@ function propertyArray(value: Property): NumpyArray {
   return { type: '<f8', shape: [], bytes: bytesOf(Float64Array.of(value)) };
 }
 
-/** A text as an array without dimensions: numpy stores 4 bytes a character. */
+/** Text as an array without dimensions; numpy stores 4 bytes per character. */
 function textArray(text: string): NumpyArray {
   const points = Uint32Array.from(text, (character) => character.codePointAt(0)!);
   return { type: `<U${points.length}`, shape: [], bytes: bytesOf(points) };
@@ -43,8 +43,8 @@ function bytesOf({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): Uint8Ar
 }
 
 /**
- * Version 1.0 of the format of numpy.lib.format: "\x93NUMPY", the version, 2 bytes of header length, a Python dict that is
- * padded so that the data begins at a multiple of 64, then the data by rows.
+ * Version 1.0 of numpy.lib.format: "\x93NUMPY", the version, 2 bytes of header length, a Python dict padded so that the
+ * data begins at a multiple of 64, and the data in row-major order.
  */
 function encodeNpy({ type, shape, bytes }: NumpyArray): Buffer {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;

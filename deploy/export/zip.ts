@@ -1,4 +1,4 @@
-/** Zip archives (PKWARE's APPNOTE 6.3) of files that are stored as they are. */
+/** Zip archives (PKWARE's APPNOTE 6.3) without compression. */
 import { crc32 } from 'node:zlib';
 
 /** A file of an archive. */
@@ -10,11 +10,11 @@ export interface ZipEntry {
 
 /** Version 2.0 of the format. */
 const VERSION = 20;
-/** 1 January 1980, midnight: the bytes depend on the entries alone. */
+/** 1 January 1980, midnight, so that the bytes depend on the entries alone. */
 const DATE = 0x21;
 const TIME = 0;
 
-/** The archive's bytes. Entries and archive are below 4 GiB. */
+/** The bytes of the archive. Entries and archive must be below 4 GiB. */
 export function encodeZip(entries: readonly ZipEntry[]): Buffer {
   const files: Buffer[] = [];
   const directory: Buffer[] = [];
@@ -23,7 +23,7 @@ export function encodeZip(entries: readonly ZipEntry[]): Buffer {
     const shared = sharedHeader(name, bytes);
     const file = Buffer.concat([Buffer.from('PK\x03\x04'), shared, Buffer.from(name), bytes]);
     files.push(file);
-    // by whom it was made; then comment length, disk and attributes, all 0; then where the file begins
+    // version made by; then comment length, disk and attributes, all 0; then the offset of the local header
     const [before, after] = [Buffer.alloc(2), Buffer.alloc(14)];
     before.writeUInt16LE(VERSION);
     after.writeUInt32LE(offset, 10);
@@ -40,7 +40,7 @@ export function encodeZip(entries: readonly ZipEntry[]): Buffer {
   return Buffer.concat([...files, central, end]);
 }
 
-/** What a file's own header and its directory entry have in common. */
+/** The fields that a local header and a directory entry share. */
 function sharedHeader(name: string, bytes: Uint8Array): Buffer {
   const header = Buffer.alloc(26);
   header.writeUInt16LE(VERSION, 0);

@@ -1,24 +1,24 @@
-/** Who may look at a live page. */
+/** Access control of a live page. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
-/** The cookie by which a browser that has shown the token once is known. */
+/** The cookie that identifies a browser which has presented the token. */
 const COOKIE = 'lopt-live';
 
-/** What a request gets: the page, a cookie and the page, or nothing. */
+/** The response to a request: the page, a redirect that sets a cookie, or a refusal. */
 export type Admission = 'granted' | { cookie: string } | 'refused' | 'elsewhere';
 
-/** Whether an address can be reached from this machine alone. */
+/** Whether an address is reachable from this machine only. */
 export function isLoopback(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, '').toLowerCase();
   return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }
 
 /**
- * Decides on a request. With a token, whoever shows it (`?token=`, then a cookie) is admitted. Without one the page is
- * for this machine: a request must name it by a loopback name, or a page from elsewhere could read this one by having its
- * own name lead here.
+ * Decides on a request. With a token, a browser that presents it (`?token=`, later a cookie) is admitted. Without one,
+ * only this machine may see the page: the request must use a loopback name, or a foreign site could read the page by
+ * resolving its own name to this machine (DNS rebinding).
  */
 export function admit(request: Pick<IncomingMessage, 'headers' | 'url'>, token: string | null): Admission {
   if (token === null) {
@@ -35,7 +35,7 @@ export function admit(request: Pick<IncomingMessage, 'headers' | 'url'>, token: 
   return own !== undefined && same(own.slice(COOKIE.length + 1), token) ? 'granted' : 'refused';
 }
 
-/** Takes as long for any two texts. */
+/** Compares two texts in constant time. */
 function same(a: string, b: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(a), digest(b));

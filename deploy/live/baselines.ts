@@ -1,4 +1,4 @@
-/** Tuned hand-designed optimizers on the functions of a run's held-out evaluation: what φ has to beat. */
+/** Tuned hand-designed optimizers on a run's held-out functions: the baselines for φ. */
 import { tuneLearningRate } from '../../coordinator/comparison.js';
 import { chunksOf, heldOutChunks, type Scores, scoresOf } from '../../coordinator/evaluation.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
@@ -8,13 +8,10 @@ import type { EvaluationRequest } from '../../worker/evaluate.js';
 import { Pool } from '../../worker/pool.js';
 import type { Baseline } from './live-data.js';
 
-/** Functions that learning rates are tuned on: few, since the run has the better use for this machine. */
+/** Functions to tune learning rates on: few, to leave the machine to the run. */
 const TUNE_FUNCTIONS = 64;
 
-/**
- * Measures every hand-designed optimizer in one thread that gives way to all others. Rejects with the signal's reason where
- * it ends first.
- */
+/** Measures every hand-designed optimizer in one low-priority thread. Rejects with the signal's reason if aborted. */
 export async function measureBaselines(config: RunConfig, signal: AbortSignal): Promise<Baseline[]> {
   const pool = new Pool(1, { background: true });
   const onAbort = () => void pool.close();

@@ -1,14 +1,14 @@
-/** A live page around what it shows: told how that ended, and closed after it. */
+/** Runs something with a live page, which is told how it ended and then closed. */
 import { EXIT } from '../run/exit.js';
 
-/** A page as far as that goes. */
+/** The part of a page that is used here. */
 export interface ConductedPage {
   readonly url: string;
   ended(state: 'finished' | 'interrupted' | 'failed'): void;
   close(): Promise<void>;
 }
 
-/** Says where the page is, conducts what it shows, and gives its exit code. */
+/** Prints the page's URL, conducts the work and returns its exit code. */
 export async function conductWithPage<Page extends ConductedPage>(
   page: Page,
   say: (line: string) => void,

@@ -5,16 +5,16 @@ import type { Flags } from '../run/train-flags.js';
 import { isLoopback } from './access.js';
 import type { LiveAddress } from './start-thread.js';
 
-/** For the commands that lead runs. */
+/** For commands that lead runs. */
 export const LIVE_FLAGS = {
-  ui: 'serve a live page on this port; 0 for a free one (default: do not)',
+  ui: 'serve a live page on this port; 0 for a free one (default: off)',
   'ui-host':
-    'address to serve it on (default: 127.0.0.1); elsewhere browsers must show a token, LOPT_UI_TOKEN or a random one',
+    'address to serve it on (default: 127.0.0.1); on any other, browsers need a token, LOPT_UI_TOKEN or a random one',
 } as const;
 
 const LEAST_TOKEN = 16;
 
-/** Where a live page is served; undefined where none is. Throws UsageError. */
+/** The address of the live page; undefined if there is none. Throws UsageError. */
 export function liveAddress(
   task: string,
   flags: Flags,

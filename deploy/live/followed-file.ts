@@ -1,4 +1,4 @@
-/** Reads what another thread appends to a file of lines. */
+/** Reads the lines that another thread appends to a file. */
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 
 const CHUNK = 1 << 20;
@@ -7,7 +7,7 @@ const NEWLINE = 0x0a;
 export class FollowedFile {
   readonly #path: string;
   #at = 0;
-  /** The start of a line whose end is not written yet. */
+  /** The start of a line that is not complete yet. */
   #rest = Buffer.alloc(0);
 
   constructor(path: string) {
@@ -15,8 +15,8 @@ export class FollowedFile {
   }
 
   /**
-   * The whole lines that were appended since the last call. `restarted` says that the file is shorter than what was read
-   * of it, as after a recovery, and that these are all its lines.
+   * The complete lines appended since the last call. `restarted` says that the file has become shorter, as after a
+   * recovery, and that these are all its lines.
    */
   read(): { lines: string[]; restarted: boolean } {
     if (!existsSync(this.#path)) return { lines: [], restarted: false };

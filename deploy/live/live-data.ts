@@ -1,4 +1,4 @@
-/** What the live page is told of a run: from the coordinator's thread to the page's own. */
+/** Messages about a run from the coordinator's thread to the live page's thread. */
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
 import type { EpisodeShape } from '../../shared/episodes.js';
 
@@ -8,11 +8,11 @@ export interface LiveWorker {
   threads: number;
   /** Shards that it advances. */
   shards: number;
-  /** `late` where it has fewer shards than its threads deserve, because it was late. */
+  /** `late`: it has fewer shards than its threads could handle, because it was late. */
   state: 'computing' | 'idle' | 'late';
 }
 
-/** Something that happened. */
+/** An event of the run. */
 export interface LiveEvent {
   /** Milliseconds since 1970. */
   at: number;
@@ -28,13 +28,13 @@ export interface LiveStatus {
   state: LiveState;
   term: number;
   round: number;
-  /** Null before they are planned. */
+  /** Null until they are planned. */
   plannedRounds: number | null;
-  /** Over the last seconds; null where nothing is known yet. */
+  /** Over the last seconds; null if not known yet. */
   roundsPerSecond: number | null;
   /** Of the last whole episode. */
   metaLoss: number | null;
-  /** The newest held-out evaluation: means. */
+  /** Means of the newest held-out evaluation. */
   heldOut: { round: number; sum: number | null; final: number | null } | null;
   shards: number;
   workers: readonly LiveWorker[];
@@ -43,15 +43,15 @@ export interface LiveStatus {
   events: readonly LiveEvent[];
 }
 
-/** What went wrong and was healed, since this process leads the run. */
+/** Faults that were repaired since this process began to lead the run. */
 export interface LiveFaults {
-  /** Times that a worker's shards went to others. */
+  /** How often a worker's shards went to others. */
   reassignments: number;
   /** Windows that were computed again. */
   replayed: number;
-  /** Rounds that left φ as it was. */
+  /** Rounds that left φ unchanged. */
   skippedRounds: number;
-  /** Problems that blew up in the last round, and contributed zero. */
+  /** Problems that blew up in the last round and contributed zero. */
   badProblems: number;
 }
 
@@ -68,15 +68,15 @@ export type ToPage =
 export type FromPage =
   | { type: 'listening'; url: string }
   | { type: 'failed'; reason: string }
-  /** Somebody looks. */
+  /** Someone is watching the page. */
   | { type: 'watched' };
 
-/** What the page's thread is started with. */
+/** The data that the page's thread is started with. */
 export interface PageData {
   host: string;
-  /** 0 for a free one. */
+  /** 0 for any free port. */
   port: number;
-  /** What a browser must know; null where the page is for this machine alone. */
+  /** The token that browsers need; null if only this machine may see the page. */
   token: string | null;
   /** metrics.jsonl of the run. */
   metrics: string;

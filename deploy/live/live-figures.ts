@@ -9,7 +9,7 @@ import type { Baseline } from './live-data.js';
 
 const HELD_OUT: Readonly<Record<string, Criterion>> = { 'held-out-sum': 'sum', 'held-out-final': 'final' };
 
-/** Training as it goes; the held-out evaluations first, beside the tuned hand-designed optimizers where those are known. */
+/** The training figures. Held-out evaluations come first, with tuned hand-designed optimizers once known. */
 export async function liveFigures(history: RunHistory, baselines: readonly Baseline[]): Promise<string> {
   const whole: string[] = [];
   const halves: string[] = [];
@@ -21,7 +21,7 @@ export async function liveFigures(history: RunHistory, baselines: readonly Basel
   return `${whole.join('')}<div class="halves">${halves.join('')}</div>`;
 }
 
-/** The figure with a level for every hand-designed optimizer. */
+/** Adds a level for every hand-designed optimizer. */
 export function withBaselines(figure: Figure, criterion: Criterion, baselines: readonly Baseline[]): Figure {
   const [learned] = figure.chart.lines;
   const end = learned?.points.at(-1)?.x ?? 0;

@@ -1,4 +1,4 @@
-/** The live page before anything is known: places that its script fills. */
+/** The empty live page, with elements for its script to fill. */
 
 import { html, Markup } from '../../coordinator/report/markup.js';
 import { scrolling } from '../../coordinator/report/picture.js';
@@ -15,11 +15,11 @@ button[aria-pressed="true"] { font-weight: bold; }
 #table-events td, #table-events th { text-align: left; white-space: normal; }
 `;
 
-/** What a live page is made of, beside its figures: the script fills what it finds by these names. */
+/** The parts of a live page besides its figures; the script finds them by name. */
 export interface LiveLayout {
   /** The heading of the figures. */
   heading: string;
-  /** Texts, by name, with what they are called. */
+  /** Labels of fields by name. */
   fields: Readonly<Record<string, string>>;
   tables: readonly { name: string; title: string; columns: readonly string[] }[];
 }
@@ -45,7 +45,7 @@ const TABLES: readonly (LiveLayout['tables'][number] & { name: keyof StatusTable
 /** The page of a run. */
 export const RUN_LAYOUT: LiveLayout = { heading: 'Training', fields: FIELDS, tables: TABLES };
 
-/** The page as text, and the script in it. */
+/** The page as text, with its script. */
 export function livePage(title: string, layout: LiveLayout): { html: string; script: string } {
   const fields = Object.entries(layout.fields).map(
     ([name, text]) => html`<dt>${text}</dt><dd id="field-${name}">-</dd>\n`,

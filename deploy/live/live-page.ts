@@ -1,4 +1,4 @@
-/** The live page of a run: `--ui`. A thread of its own serves and draws it; this side says how the run is doing. */
+/** The live page of a run: `--ui`. Its own thread serves and draws it; this side sends the run's status. */
 import type { Worker } from 'node:worker_threads';
 import type { Reassignment } from '../../coordinator/actions.js';
 import type { Scores } from '../../coordinator/evaluation.js';
@@ -28,7 +28,7 @@ export interface LivePageOptions extends LiveAddress {
   config: RunConfig;
   /** metrics.jsonl of the run. */
   metrics: string;
-  /** Measures hand-designed optimizers for the page; asked once, when somebody looks. */
+  /** Measures hand-designed optimizers for the page; called once, when someone first watches it. */
   baselines?: (signal: AbortSignal) => Promise<readonly Baseline[]>;
   onError: (sentence: string) => void;
 }
@@ -37,7 +37,7 @@ const STATUS_MS = 500;
 const MOST_EVENTS = 30;
 
 export class LivePage implements RunObserver {
-  /** Where to look, with the token where one is needed. */
+  /** The address, with the token if one is needed. */
   readonly url: string;
   readonly #thread: Worker;
   readonly #metaLoss: EpisodeLoss;
@@ -68,13 +68,14 @@ export class LivePage implements RunObserver {
       baselines(this.#stop.signal).then(
         (found) => this.#post({ type: 'baselines', baselines: found }),
         (error: Error) => {
-          if (!this.#stop.signal.aborted) onError(`The live page has no hand-designed optimizers: ${error.message}`);
+          if (!this.#stop.signal.aborted)
+            onError(`Cannot show hand-designed optimizers on the live page: ${error.message}`);
         },
       );
     });
   }
 
-  /** Serves the page. Throws LoptError where the address cannot be had. */
+  /** Serves the page. Throws LoptError if it cannot listen at the address. */
   static async start(options: LivePageOptions): Promise<LivePage> {
     const { host, port, run, config, metrics } = options;
     const token = tokenOf(options);
@@ -85,7 +86,7 @@ export class LivePage implements RunObserver {
     return new LivePage(thread, url, status, options);
   }
 
-  /** Where the workers of the run are found from now on. */
+  /** Takes the workers of the run from this coordinator from now on. */
   watch(coordinator: { readonly members: readonly Member[] }): void {
     this.#members = () => coordinator.members;
   }
@@ -94,7 +95,7 @@ export class LivePage implements RunObserver {
     this.#become('standing by');
   }
 
-  /** How the run ended. */
+  /** Says how the run ended. */
   ended(state: Extract<LiveState, 'finished' | 'interrupted' | 'failed'>): void {
     this.#members = () => [];
     this.#become(state);
@@ -103,7 +104,7 @@ export class LivePage implements RunObserver {
   started(round: number, term: number): void {
     Object.assign(this.#status, { round, term });
     this.#become('running');
-    if (round > 0) this.#note(`The run goes on after round ${round}, term ${term}`);
+    if (round > 0) this.#note(`The run resumed after round ${round}, term ${term}`);
   }
 
   planned(rounds: number): void {
@@ -139,10 +140,10 @@ export class LivePage implements RunObserver {
   }
 
   banned(worker: string, round: number): void {
-    this.#note(`${worker} computed other bits than others in round ${round}, and is out of the run`);
+    this.#note(`${worker} computed different bits from the others in round ${round} and was banned`);
   }
 
-  /** Shows the last state, and ends the page; idempotent. */
+  /** Shows the final state and closes the page; idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#end();
     return this.#closing;
@@ -174,15 +175,15 @@ export class LivePage implements RunObserver {
     this.#thread.postMessage(message);
   }
 
-  /** Notes who came and who went since the last time. */
+  /** Notes workers that have joined or left since the last time. */
   #lookAtWorkers(): void {
     const workers = this.#members().map(workerOf);
     const known = new Set(this.#status.workers.map(({ id }) => id));
-    const there = new Set(workers.map(({ id }) => id));
+    const present = new Set(workers.map(({ id }) => id));
     if (this.#status.state === 'running' || this.#status.state === 'waiting') {
       for (const { id, threads } of workers)
         if (!known.has(id)) this.#note(`${id} joined, with ${counted(threads, 'thread')}`);
-      for (const id of known) if (!there.has(id)) this.#note(`${id} is gone`);
+      for (const id of known) if (!present.has(id)) this.#note(`${id} is gone`);
     }
     this.#status.workers = workers;
   }

@@ -1,4 +1,4 @@
-/** The live page's own script: it puts what the server sends into the page, and decides nothing. */
+/** The live page's script: it displays what the server sends and decides nothing. */
 export const LIVE_SCRIPT = `
 'use strict';
 const byId = (id) => document.getElementById(id);
@@ -22,7 +22,7 @@ function fillTable(body, rows) {
 function showStatus({ title, state, over: ended, fields, tables }) {
   over = ended;
   document.title = title;
-  // read out when it changes, and only then
+  // screen readers announce it on every change, so only real changes are written
   if (byId('state').textContent !== state) byId('state').textContent = state;
   for (const [name, text] of Object.entries(fields)) byId('field-' + name).textContent = text;
   for (const [name, rows] of Object.entries(tables)) {

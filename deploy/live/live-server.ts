@@ -1,25 +1,25 @@
-/** The HTTP server of a live page: the page, and a stream of events that keeps it up to date. Nothing can be written. */
+/** The HTTP server of a live page: the page, and a stream of events that keeps it up to date. It is read-only. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { admit } from './access.js';
 
-/** What is served. */
+/** What to serve. */
 export interface LiveServerOptions {
   host: string;
-  /** 0 for a free one. */
+  /** 0 for any free port. */
   port: number;
   token: string | null;
-  /** The page, and the one script in it. */
+  /** The page with its script. */
   page: { html: string; script: string };
-  /** The newest data of every event, by its name: what a browser is told when it comes. */
+  /** The newest data of every event by name, for browsers that connect. */
   newest(): ReadonlyMap<string, string>;
   onWatched(): void;
 }
 
 const REQUEST_MS = 10_000;
 const MOST_BROWSERS = 64;
-/** A browser that takes nothing is let go: its page asks again. */
+/** A browser that does not read its stream is disconnected; its page reconnects. */
 const MOST_WAITING = 4 << 20;
 
 export class LiveServer {
@@ -35,7 +35,7 @@ export class LiveServer {
     });
   }
 
-  /** Listens; rejects with the system's error where it cannot. */
+  /** Starts to listen; rejects with the system's error if it cannot. */
   static start(options: LiveServerOptions): Promise<LiveServer> {
     const live = new LiveServer(options);
     return new Promise((resolve, reject) => {
@@ -44,7 +44,7 @@ export class LiveServer {
     });
   }
 
-  /** Where it listens, as in `http://127.0.0.1:8080/`. */
+  /** The address, as in `http://127.0.0.1:8080/`. */
   get url(): string {
     const { address, family, port } = this.#server.address() as AddressInfo;
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`;
@@ -54,7 +54,7 @@ export class LiveServer {
     return this.#streams.size > 0;
   }
 
-  /** Tells all browsers; `data` is one line. */
+  /** Sends an event to all browsers; `data` is one line. */
   send(event: string, data: string): void {
     for (const stream of this.#streams) {
       if (stream.writableLength > MOST_WAITING) stream.destroy();
@@ -62,13 +62,13 @@ export class LiveServer {
     }
   }
 
-  /** Ends it, with the connections that are open. */
+  /** Closes the server with its open connections. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       for (const stream of this.#streams) stream.end();
       this.#server.closeIdleConnections();
-      // a browser that does not take the end of its stream is not waited for
+      // does not wait for browsers that do not close their streams
       setTimeout(() => this.#server.closeAllConnections(), 500).unref();
     });
   }
@@ -82,13 +82,13 @@ export class LiveServer {
     const [path = '/'] = (request.url ?? '/').split('?');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
-      plain(response, 405, 'This page can only be looked at.');
+      plain(response, 405, 'This page is read-only.');
     } else if (admission === 'elsewhere') {
-      plain(response, 403, 'This page must be asked for as 127.0.0.1 or localhost.');
+      plain(response, 403, 'This page must be requested as 127.0.0.1 or localhost.');
     } else if (admission === 'refused') {
       plain(response, 401, 'This page needs ?token=TOKEN, as lopt printed it.');
     } else if (typeof admission === 'object') {
-      // the token leaves the address, which browsers remember
+      // removes the token from the address, which browsers remember
       response.writeHead(303, { location: path, 'set-cookie': admission.cookie }).end();
     } else {
       this.#show(path, request, response);
@@ -99,7 +99,7 @@ export class LiveServer {
     if (path === '/') this.#sendPage(response);
     else if (path === '/events') this.#stream(request, response);
     else if (path === '/status.json') json(response, this.#options.newest().get('status') ?? '{}');
-    else plain(response, 404, 'There are /, /events and /status.json.');
+    else plain(response, 404, 'The paths are /, /events and /status.json.');
   }
 
   #sendPage(response: ServerResponse): void {
@@ -114,7 +114,7 @@ export class LiveServer {
 
   #stream(request: IncomingMessage, response: ServerResponse): void {
     if (this.#streams.size >= MOST_BROWSERS) {
-      plain(response, 503, 'Too many browsers look at this page.');
+      plain(response, 503, 'Too many browsers are watching this page.');
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });

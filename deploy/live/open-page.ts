@@ -1,4 +1,4 @@
-/** The live page around a run: opened before it, told how it ended, closed after it. */
+/** The live page around a run: opened before it and closed after it. */
 
 import type { PreparedRun } from '../run/prepare-run.js';
 import { measureBaselines } from './baselines.js';
@@ -6,7 +6,7 @@ import { conductWithPage } from './conduct-page.js';
 import { LivePage } from './live-page.js';
 import type { LiveAddress } from './start-thread.js';
 
-/** What the page is of, and where it says so. */
+/** The page's subject, and where to print its address. */
 export interface LivePageOf {
   address: LiveAddress | undefined;
   run: string;
@@ -15,8 +15,8 @@ export interface LivePageOf {
 }
 
 /**
- * Conducts a run with a live page where one was asked for; gives the run's exit code. Throws LoptError where the page cannot
- * be served.
+ * Conducts a run, with a live page if one was asked for, and returns the run's exit code. Throws LoptError if the
+ * page cannot be served.
  */
 export async function withLivePage(
   { address, run, prepared, say }: LivePageOf,

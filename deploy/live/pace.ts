@@ -1,12 +1,12 @@
-/** The pace of the last seconds. */
+/** The pace over the last seconds. */
 
-/** Seconds of rounds that it is taken over. */
+/** Seconds that the pace is averaged over. */
 const SECONDS = 10;
 
 export class Pace {
   #marks: { at: number; rounds: number }[] = [];
 
-  /** Rounds a second, now that so many are done; null where nothing is known yet. */
+  /** Rounds per second, given the rounds done by now; null if not known yet. */
   after(rounds: number): number | null {
     const at = performance.now() / 1000;
     this.#marks = [...this.#marks.filter((mark) => at - mark.at < SECONDS), { at, rounds }];

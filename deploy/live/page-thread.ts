@@ -1,4 +1,4 @@
-/** The live page's own thread: reads the run's metrics, draws, and serves. It has no way to act on the run. */
+/** The live page's thread: reads the run's metrics, draws and serves. It cannot act on the run. */
 import { workerData } from 'node:worker_threads';
 import { HistoryReader } from '../../coordinator/report/history.js';
 import { FollowedFile } from './followed-file.js';

@@ -1,13 +1,13 @@
-/** What the threads of live pages have in common: they serve, draw while somebody looks, and end when they are told to. */
+/** Shared by the threads of live pages: they serve, draw while someone is watching, and close when told to. */
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../../shared/errors.js';
 import type { FromPage } from './live-data.js';
 import { LiveServer, type LiveServerOptions } from './live-server.js';
 
-/** Between two drawings: each takes a part of a second of this thread. */
+/** Interval between drawings; each takes this thread a fraction of a second. */
 const DRAW_MS = 2000;
 
-/** Tells browsers the newest content of an event, where it is another one. */
+/** Sends an event's content to browsers if it has changed. */
 export type Publish = (event: string, content: unknown) => void;
 
 export interface ServedPage<Message extends { type: string }>
@@ -15,11 +15,11 @@ export interface ServedPage<Message extends { type: string }>
   /** The content of the event `status`. */
   status(): unknown;
   draw(publish: Publish): Promise<void>;
-  /** Takes what the other side says; the status is then told again. */
+  /** Handles a message from the main thread; the status is sent again afterwards. */
   receive(message: Exclude<Message, { type: 'close' }>): void;
 }
 
-/** Serves until it is told to close, after a last drawing. Says to the thread's parent where, or why it cannot. */
+/** Serves until told to close, and draws a last time then. Tells the parent thread the address, or why it failed. */
 export function servePage<Message extends { type: string }>(served: ServedPage<Message>): void {
   serve(served).catch((error: NodeJS.ErrnoException) => {
     tell({ type: 'failed', reason: error.code ?? messageOf(error) });
@@ -44,7 +44,7 @@ async function serve<Message extends { type: string }>(served: ServedPage<Messag
   publish('status', served.status());
   let drawing = served.draw(publish);
   const timer = setInterval(() => {
-    // nobody looks: nothing is drawn
+    // draws only if someone is watching
     if (server.watched) drawing = drawing.then(() => served.draw(publish));
   }, DRAW_MS);
   parentPort!.on('message', (message: Message) => {

@@ -1,24 +1,24 @@
-/** A live page's thread: its start, where it listens, and its end. */
+/** Starts and ends the thread of a live page. */
 import { randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { LoptError } from '../../shared/errors.js';
 import { isLoopback } from './access.js';
 import type { FromPage } from './live-data.js';
 
-/** Where a page is served. */
+/** The address of a page. */
 export interface LiveAddress {
   port: number;
   host: string;
-  /** What browsers must show where the address is not this machine's alone. @default a random one */
+  /** The token that browsers need unless the address is local. @default a random one */
   token?: string | undefined;
 }
 
-/** What a browser must know; null where the page is for this machine alone. */
+/** The token that browsers need; null if only this machine may see the page. */
 export function tokenOf({ host, token }: LiveAddress): string | null {
   return isLoopback(host) ? null : (token ?? randomBytes(24).toString('base64url'));
 }
 
-/** Starts the thread; resolves once it listens, to where, with the token. Throws LoptError where the address cannot be had. */
+/** Starts the thread; resolves to its URL, with the token, once it listens. Throws LoptError if it cannot listen. */
 export async function startPageThread(
   script: URL,
   data: { host: string; port: number; token: string | null },
@@ -36,7 +36,7 @@ export async function startPageThread(
   return { thread, url: token === null ? url : `${url}?token=${token}` };
 }
 
-/** Has the thread show what it knows a last time, and waits until it is gone. */
+/** Lets the thread draw a last time, and waits for its exit. */
 export async function endPageThread(thread: Worker): Promise<void> {
   thread.ref();
   const gone = new Promise<void>((resolve) => {
@@ -48,7 +48,7 @@ export async function endPageThread(thread: Worker): Promise<void> {
 
 function listenError(host: string, port: number, reason: string): LoptError {
   const why: Readonly<Record<string, string>> = {
-    EADDRINUSE: '"ui" must be a free port, and another process listens there',
+    EADDRINUSE: '"ui" must be a free port, but another process is listening on it',
     EACCES: '"ui" must be a port that this user may listen on',
     EADDRNOTAVAIL: '"ui-host" must be an address of this machine',
     ENOTFOUND: '"ui-host" must be an address of this machine',

@@ -1,4 +1,4 @@
-/** A run's status as texts: what the live page shows, word for word. */
+/** A run's status as the texts that the live page shows. */
 import { counted, grouped, short } from '../../coordinator/report/numbers.js';
 import type { Baseline, LiveState, LiveStatus } from './live-data.js';
 
@@ -11,7 +11,7 @@ export interface StatusFields {
   faults: string;
 }
 
-/** Rows of the page's tables; one without rows is not shown. */
+/** Rows of the page's tables; empty tables are hidden. */
 export interface StatusTables {
   workers: string[][];
   baselines: string[][];
@@ -29,7 +29,7 @@ export interface StatusView {
   tables: StatusTables;
 }
 
-/** States in sentences. */
+/** The states as sentences. */
 export const SENTENCES: Readonly<Record<LiveState, string>> = {
   starting: 'Starting.',
   'standing by': 'Standing by while another coordinator leads the run.',
@@ -37,7 +37,7 @@ export const SENTENCES: Readonly<Record<LiveState, string>> = {
   waiting: 'Waiting for a worker.',
   finished: 'Finished.',
   interrupted: 'Interrupted, and saved.',
-  failed: 'Failed; lopt says why where it was started.',
+  failed: 'Failed; the output of lopt says why.',
 };
 
 /** Whether nothing more will come. */
@@ -74,7 +74,7 @@ export function statusView(status: LiveStatus, baselines: readonly Baseline[]): 
   };
 }
 
-/** The newest first. */
+/** The newest event first. */
 export function eventRows(events: LiveStatus['events']): string[][] {
   return events.toReversed().map(({ at, text }) => [`${new Date(at).toISOString().slice(11, 19)} UTC`, text]);
 }

@@ -10,7 +10,7 @@ import { EpisodeLoss } from '../run/episode-loss.js';
 import { BuildInfo, createRegistry, ROUND_SECONDS } from './registry.js';
 import type { Check } from './server.js';
 
-/** The run that is measured. */
+/** The run to measure. */
 export interface MeasuredRun {
   run: string;
   config: RunConfig;
@@ -19,10 +19,10 @@ export interface MeasuredRun {
 const WORKER_STATES = ['computing', 'idle', 'late'] as const;
 const REASSIGNMENT_REASONS = ['left', 'silent', 'late', 'banned'] as const;
 
-/** What a coordinator does: not yet anything, waits for the leader to end, leads, or has ended. */
+/** The state of a coordinator; `standing by` waits for another one that leads. */
 type Role = 'starting' | 'standing by' | 'leading' | 'ended';
 
-/** Observes a run. Whoever makes it also says `standBy`, `watch` and `ended`, which the run itself cannot. */
+/** Observes a run. Its owner also calls `standBy`, `watch` and `ended`, which the run itself cannot. */
 export class CoordinatorMetrics implements RunObserver {
   readonly registry: Registry = createRegistry();
   readonly #labels: { run: string };
@@ -31,19 +31,19 @@ export class CoordinatorMetrics implements RunObserver {
   #members: () => readonly Member[] = () => [];
   #role: Role = 'starting';
 
-  readonly #leader = this.#gauge('lopt_leader', 'Whether this coordinator leads its run: 1, or 0 where it stands by.');
-  readonly #term = this.#gauge('lopt_term', 'Which coordinator of the run this is, counted up at every take-over.');
+  readonly #leader = this.#gauge('lopt_leader', '1 if this coordinator leads its run, 0 if it stands by.');
+  readonly #term = this.#gauge('lopt_term', 'Term of the coordinator, counted up at every take-over.');
   readonly #round = this.#gauge('lopt_round', 'The newest round.');
-  readonly #planned = this.#gauge('lopt_planned_rounds', 'Rounds after which the run is done, once that is planned.');
+  readonly #planned = this.#gauge('lopt_planned_rounds', 'Planned number of rounds, once it is fixed.');
   readonly #savedRound = this.#gauge('lopt_checkpoint_round', 'Round of the newest checkpoint.');
   readonly #rounds = this.#counter('lopt_rounds_total', 'Rounds completed by this process.');
   readonly #skipped = this.#counter(
     'lopt_skipped_rounds_total',
-    'Rounds that left φ as it was: no healthy problem, or a sum that was not finite.',
+    'Rounds that left φ unchanged, for lack of a healthy problem or a finite sum.',
   );
   readonly #seconds = new Histogram({
     name: 'lopt_round_duration_seconds',
-    help: "A round: from φ's broadcast to the complete sum.",
+    help: "Duration of a round, from φ's broadcast to the complete sum.",
     labelNames: ['run'],
     buckets: ROUND_SECONDS,
     registers: [this.registry],
@@ -52,21 +52,24 @@ export class CoordinatorMetrics implements RunObserver {
     'lopt_coordinator_work_seconds_total',
     "Seconds of the coordinator's own work in the rounds.",
   );
-  readonly #runShards = this.#gauge('lopt_shards', 'Shards of the run that is led here; 0 where none is.');
+  readonly #runShards = this.#gauge(
+    'lopt_shards',
+    'Shards of the run that this coordinator leads; 0 if it leads none.',
+  );
   readonly #reassignments = new Counter({
     name: 'lopt_reassignments_total',
-    help: "Times that a worker's shards went to others, by reason.",
+    help: "How often a worker's shards went to others, by reason.",
     labelNames: ['run', 'reason'],
     registers: [this.registry],
   });
   readonly #replayed = this.#counter('lopt_replayed_windows_total', 'Windows that workers computed again.');
   readonly #duplicates = this.#counter(
     'lopt_duplicates_checked_total',
-    'Sums that two workers computed, equal to the last bit.',
+    'Sums that two workers computed, with equal bits.',
   );
   readonly #banned = this.#counter(
     'lopt_banned_workers_total',
-    'Workers that computed other bits than others did, and are out of the run.',
+    'Workers banned for computing different bits from the others.',
   );
   readonly #loss = this.#gauge('lopt_meta_loss', 'Mean over problems of the losses summed through the last episode.');
   readonly #rate = this.#gauge('lopt_learning_rate', 'Learning rate of the last outer step.');
@@ -95,7 +98,7 @@ export class CoordinatorMetrics implements RunObserver {
     this.#become('starting');
   }
 
-  /** The condition of readiness: it leads the run, or stands by to do so. */
+  /** Readiness check: it leads the run or stands by to do so. */
   readonly inCharge: Check = () =>
     this.#role === 'leading' || this.#role === 'standing by' ? undefined : `it is ${this.#role}`;
 
@@ -104,12 +107,12 @@ export class CoordinatorMetrics implements RunObserver {
     this.#become('standing by');
   }
 
-  /** Where the workers of the run are found from now on. */
+  /** Takes the workers of the run from this coordinator from now on. */
   watch(coordinator: { readonly members: readonly Member[] }): void {
     this.#members = () => coordinator.members;
   }
 
-  /** The run is led here no more. */
+  /** The run is no longer led here. */
   ended(): void {
     this.#members = () => [];
     this.#become('ended');
@@ -149,7 +152,7 @@ export class CoordinatorMetrics implements RunObserver {
 
   saved({ round, plannedRounds }: LearnerState): void {
     this.#savedRound.set(this.#labels, round);
-    // a run that goes on was planned before
+    // a resumed run was planned before
     if (plannedRounds !== null) this.#planned.set(this.#labels, plannedRounds);
   }
 
@@ -170,20 +173,20 @@ export class CoordinatorMetrics implements RunObserver {
   #runInfo(run: string, problem: string): void {
     const info = new Gauge({
       name: 'lopt_run_info',
-      help: 'What the run trains on: always 1.',
+      help: 'Always 1; the labels say what the run trains on.',
       labelNames: ['run', 'problem'],
       registers: [this.registry],
     });
     info.set({ run, problem }, 1);
   }
 
-  /** The members of the run, counted at every scrape. */
+  /** Gauges of the run's members, counted at every scrape. */
   #workerGauges(): void {
     const { run } = this.#labels;
     const membersOf = () => this.#members();
     new Gauge({
       name: 'lopt_workers',
-      help: 'Workers of the run: "computing", "idle" without a shard, or "late" of late and so given fewer.',
+      help: 'Workers of the run: "computing", "idle" without shards, or "late" and so given fewer.',
       labelNames: ['run', 'state'],
       registers: [this.registry],
       collect() {
@@ -214,7 +217,7 @@ export class CoordinatorMetrics implements RunObserver {
   }
 }
 
-/** What a worker does, as its coordinator sees it. */
+/** The state of a worker as its coordinator sees it. */
 export function workerState({ ranges, weight, threads }: Member): (typeof WORKER_STATES)[number] {
   if (weight < threads) return 'late';
   return ranges.length === 0 ? 'idle' : 'computing';

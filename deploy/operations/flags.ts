@@ -1,18 +1,18 @@
-/** The flags of a role's metrics and logs. */
+/** The flags for a role's metrics and logs. */
 import { checkChoice, checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { LOG_FORMATS, type LogFormat } from '../../shared/logger.js';
 import type { Flags } from '../run/train-flags.js';
 import type { OperationsOptions } from './server.js';
 
-/** For the commands that run a role. */
+/** For commands that run a role. */
 export const OPERATIONS_FLAGS = {
-  'metrics-port': 'serve /livez, /readyz and /metrics on this port (default: do not)',
+  'metrics-port': 'serve /livez, /readyz and /metrics on this port (default: off)',
   'metrics-host': 'address to serve them on (default: 127.0.0.1)',
-  'log-format': 'text, or json: an object a line (default: text)',
+  'log-format': 'text, or json with one object per line (default: text)',
 } as const;
 
-/** Where a role serves its metrics; undefined where it does not. Throws UsageError. */
+/** The address for a role's metrics; undefined if it serves none. Throws UsageError. */
 export function metricsAddress(task: string, flags: Flags): Pick<OperationsOptions, 'port' | 'host'> | undefined {
   const { 'metrics-port': port, 'metrics-host': host } = flags;
   if (port === undefined) {
@@ -25,7 +25,7 @@ export function metricsAddress(task: string, flags: Flags): Pick<OperationsOptio
   };
 }
 
-/** How a role writes its log. Throws UsageError. */
+/** The format of a role's log. Throws UsageError. */
 export function logFormat(task: string, flags: Flags): LogFormat {
   return checkChoice(task, 'log-format', flags['log-format'] ?? 'text', LOG_FORMATS);
 }

@@ -1,14 +1,14 @@
-/** What the metrics of both roles have in common. */
+/** Metrics shared by both roles. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { VERSION } from '../../shared/config.js';
 
-/** Gauges that prom-client names like counters; `nodejs_active_resources` says the same by type. */
+/** Gauges that prom-client names like counters; `nodejs_active_resources` gives the same by type. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
-/** Seconds of a round: from the millisecond of a few quadratics to the minutes of a large network. */
+/** Histogram buckets for rounds: from a millisecond for a few quadratics to minutes for a large network. */
 export const ROUND_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150, 300];
 
-/** A registry of its own, with the metrics of the process: `process_…` and `nodejs_…`. */
+/** A new registry with the metrics of the process: `process_…` and `nodejs_…`. */
 export function createRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -16,14 +16,14 @@ export function createRegistry(): Registry {
   return registry;
 }
 
-/** `lopt_build_info`, whose value is 1; the engine is told where it is known. */
+/** `lopt_build_info`, whose value is 1; the engine is set once it is known. */
 export class BuildInfo {
   readonly #gauge: Gauge<'version' | 'engine' | 'node'>;
 
   constructor(registry: Registry) {
     this.#gauge = new Gauge({
       name: 'lopt_build_info',
-      help: 'What runs here: always 1. The engine is "none" until a run is known.',
+      help: 'Always 1; the labels say what runs here. The engine is "none" until a run is known.',
       labelNames: ['version', 'engine', 'node'],
       registers: [registry],
     });
@@ -36,13 +36,13 @@ export class BuildInfo {
   }
 }
 
-/** What a bus has carried since its start. */
+/** Totals of a bus since its start. */
 export interface BusFigures {
   receivedBytes: number;
   sentBytes: number;
   receivedMessages: number;
   sentMessages: number;
-  /** Messages that were not as they must be. */
+  /** Invalid messages. */
   droppedMessages: number;
 }
 
@@ -68,7 +68,7 @@ export function watchBus(registry: Registry, read: () => BusFigures): void {
   }));
   new Counter({
     name: 'lopt_bus_dropped_messages_total',
-    help: 'Messages that came in and were not as they must be.',
+    help: 'Received messages that were invalid.',
     registers: [registry],
     collect() {
       this.reset();

@@ -1,36 +1,36 @@
-/** The HTTP server of a role: is it alive, is it ready, and its metrics. */
+/** The HTTP server of a role: liveness, readiness and metrics. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { LoptError, messageOf } from '../../shared/errors.js';
 
-/** A condition of readiness: what is missing, or undefined where nothing is. */
+/** A readiness check: says what is missing, or undefined if nothing is. */
 export type Check = () => string | undefined;
 
 export interface OperationsOptions {
   registry: Registry;
-  /** What must hold for the process to be ready, by name. */
+  /** Readiness checks by name. */
   checks: Readonly<Record<string, Check>>;
-  /** 0 for a free one. */
+  /** 0 for any free port. */
   port: number;
   /** The address to listen on. @default 127.0.0.1 */
   host?: string;
 }
 
-/** What a request is answered with. */
+/** The response to a request. */
 interface Answer {
   status: number;
   type: string;
   body: string;
 }
 
-/** Longer requests are none that these pages need. */
+/** Time limit: requests to these paths are short. */
 const REQUEST_MS = 10_000;
 const PLAIN = 'text/plain; charset=utf-8';
 
 /**
- * Serves `/livez` (200 as long as the process turns its event loop), `/readyz` (200 where every check holds, else 503, with
- * a line a check) and `/metrics` (Prometheus text format).
+ * Serves `/livez` (200 while the event loop turns), `/readyz` (200 if every check passes, otherwise 503, with a line
+ * per check) and `/metrics` (Prometheus text format).
  */
 export class OperationsServer {
   readonly #server: Server;
@@ -40,22 +40,22 @@ export class OperationsServer {
     this.#server = server;
   }
 
-  /** Listens; throws LoptError where the address cannot be had. */
+  /** Starts to listen; throws LoptError if it cannot listen at the address. */
   static start(options: OperationsOptions): Promise<OperationsServer> {
     const { host = '127.0.0.1', port } = options;
     const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, (request, response) => {
-      // what a request carries is of no use here, and an unread body would keep its connection from the next request
+      // ignores the body; left unread, it would block the next request on the connection
       request.resume();
       if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.setHeader('allow', 'GET, HEAD');
         send(response, plain(405, 'Only GET and HEAD are answered here.'));
         return;
       }
-      // not by URL, which throws at what is none
+      // not with URL, which throws on invalid ones
       const [path = '/'] = (request.url ?? '/').split('?');
       void answerTo(path, options).then((answer) => send(response, answer));
     });
-    // a process whose work is done does not stay for its metrics
+    // does not keep a finished process alive
     server.unref();
     server.on('connection', (socket) => socket.unref());
     return new Promise((resolve, reject) => {
@@ -64,13 +64,13 @@ export class OperationsServer {
     });
   }
 
-  /** Where it listens, as in `http://127.0.0.1:9464`. */
+  /** The address, as in `http://127.0.0.1:9464`. */
   get url(): string {
     const { address, family, port } = this.#server.address() as AddressInfo;
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
-  /** Ends it, with the connections that are open; idempotent. */
+  /** Closes the server with its open connections; idempotent. */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
       this.#server.close(() => resolve());
@@ -90,7 +90,7 @@ async function answerTo(path: string, { registry, checks }: OperationsOptions): 
       case '/metrics':
         return { status: 200, type: registry.contentType, body: await registry.metrics() };
       default:
-        return plain(404, 'There are /livez, /readyz and /metrics.');
+        return plain(404, 'The paths are /livez, /readyz and /metrics.');
     }
   } catch (error) {
     return plain(500, messageOf(error));
@@ -113,14 +113,14 @@ function send(response: ServerResponse, { status, type, body }: Answer): void {
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
   });
-  // Node leaves the body away where the request is HEAD
+  // Node omits the body for HEAD
   response.end(body);
 }
 
 function listenError(host: string, port: number, cause: NodeJS.ErrnoException): LoptError {
   const task = `Cannot serve metrics on ${host}:${port}`;
   const why: Readonly<Record<string, string>> = {
-    EADDRINUSE: '"metrics-port" must be free, and another process listens there',
+    EADDRINUSE: '"metrics-port" must be free, but another process is listening on it',
     EACCES: '"metrics-port" must be one that this user may listen on',
     EADDRNOTAVAIL: '"metrics-host" must be an address of this machine',
     ENOTFOUND: '"metrics-host" must be an address of this machine',

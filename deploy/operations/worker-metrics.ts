@@ -5,7 +5,7 @@ import type { ComputedMeasures, WorkerObserver } from '../../worker/observer.js'
 import { BuildInfo, createRegistry, ROUND_SECONDS } from './registry.js';
 import type { Check } from './server.js';
 
-/** What is read of a pool at every scrape. */
+/** The figures of a pool, read at every scrape. */
 export interface WatchedPool {
   readonly threads: number;
   /** Threads that died so far. */
@@ -15,16 +15,16 @@ export interface WatchedPool {
 export class WorkerMetrics implements WorkerObserver {
   readonly registry: Registry = createRegistry();
   readonly #build = new BuildInfo(this.registry);
-  readonly #windows = this.#counter('lopt_worker_windows_total', 'Windows computed, without those computed again.');
+  readonly #windows = this.#counter('lopt_worker_windows_total', 'Windows computed, excluding replays.');
   readonly #replayed = this.#counter(
     'lopt_worker_replayed_windows_total',
-    'Windows computed again, to bring shards to where another worker or a lost thread had them.',
+    'Windows replayed to take over shards from another worker or a lost thread.',
   );
   readonly #shards = this.#gauge('lopt_worker_shards', 'Shards that the worker advances.');
-  readonly #round = this.#gauge('lopt_worker_round', 'The last round that the worker computed its part of.');
+  readonly #round = this.#gauge('lopt_worker_round', 'The last round for which the worker has computed its part.');
   readonly #seconds = new Histogram({
     name: 'lopt_worker_round_duration_seconds',
-    help: "The worker's part of a round: from φ to its sums, with what was replayed.",
+    help: "Duration of the worker's part of a round, from φ to its sums, including replays.",
     labelNames: ['run'],
     buckets: ROUND_SECONDS,
     registers: [this.registry],
@@ -51,7 +51,7 @@ export class WorkerMetrics implements WorkerObserver {
     });
   }
 
-  /** The condition of readiness: it works for a run. */
+  /** Readiness check: it works for a run. */
   readonly joined: Check = () => (this.#run === undefined ? 'it works for no run' : undefined);
 
   ordered({ run, config }: AnnounceMessage, shards: number): void {
@@ -66,7 +66,7 @@ export class WorkerMetrics implements WorkerObserver {
   }
 
   computed(round: number, { windows, replayed, seconds }: ComputedMeasures): void {
-    // what was under way when the run ended
+    // a round that was under way when the run ended
     if (this.#run === undefined) return;
     const labels = { run: this.#run };
     this.#windows.inc(labels, windows);

@@ -1,9 +1,9 @@
-/** What `--engine auto` is on this machine: a name in the configuration, before its digest is made. */
+/** Resolves `--engine auto` on this machine, before the configuration's digest is computed. */
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { probeEngine } from './engine-probe.js';
 
-/** The engines of a GPU in the order in which they are tried, each with whether to try it costs nothing to deny. */
+/** GPU engines in the order of trial, each with a cheap test that can rule it out. */
 const CANDIDATES: readonly { engine: string; plausible(): boolean }[] = [
   {
     engine: 'tensorflow',
@@ -20,8 +20,8 @@ const CANDIDATES: readonly { engine: string; plausible(): boolean }[] = [
 let found: Promise<string | undefined> | undefined;
 
 /**
- * A GPU's engine where there is a real one, tried in a process of its own; `otherwise` else. Software adapters count for
- * nothing. A machine without a GPU's device files is told from the others by a look at them.
+ * The engine of a real GPU, tried in a separate process, or `otherwise`. Software adapters do not count. On a machine
+ * without a GPU's device files nothing is tried.
  */
 export async function autoEngine(otherwise: string): Promise<string> {
   found ??= findGpuEngine();
@@ -50,7 +50,7 @@ function hasDevice(pattern: RegExp): boolean {
   return existsSync('/dev') && readdirSync('/dev').some((name) => pattern.test(name));
 }
 
-/** A display adapter, of whichever vendor. */
+/** A display adapter of any vendor. */
 function hasRenderNode(): boolean {
   return existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));
 }

@@ -1,4 +1,4 @@
-/** Measures how fast windows are computed: the kernel alone, whole windows, and whole rounds. */
+/** Measures the speed of windows: the kernel alone, whole windows, and whole rounds. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import type { Gradient, Problems } from '../../worker/problems/problem.js';
 import { gradientOf, hessianOf } from '../../worker/session.js';
 import { trainEmbedded } from './embedded.js';
 
-/** The row of whole windows. */
+/** Name of the row for whole windows. */
 export const WINDOW = 'window with gradients';
 
 /** One measured rate. */
@@ -25,16 +25,16 @@ export interface BenchRow {
   gigaflopsPerSecond: number;
 }
 
-/** What is measured. */
+/** What to measure. */
 export interface BenchOptions {
   config: RunConfig;
   problems: Problems;
   threads: number;
-  /** Seconds of each measurement. */
+  /** Seconds per measurement. */
   seconds: number;
 }
 
-/** The coordinator's share of the measured rounds, beside the rates. */
+/** The rates, with the coordinator's share of the time of the rounds. */
 export interface BenchReport {
   rows: BenchRow[];
   roundsPerSecond: number;
@@ -54,13 +54,13 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
     gigaflopsPerSecond: (rate * flop) / 1e9,
   });
 
-  // the kernel alone: gradients that cost nothing, but are never zeros
+  // the kernel alone: gradients that cost nothing but are never zero
   const pattern = new Float32Array(coordinates).map((_, i) => Math.sin(i + 1));
   const idle: Gradient = (_theta, _batch, _step, gradient, losses) => {
     gradient.set(pattern);
     losses.fill(0);
   };
-  // and on tensors one operation and its gradient
+  // for tensors, one operation and its gradient
   const idleProblems: Problems = { ...problems, loss: (tf, theta) => tf.sum(theta, 1) };
   const kernel = await createEngine(config, idleProblems, idle);
   const kinds = [{ forwardOnly: true }, { forwardOnly: false }];
@@ -88,8 +88,8 @@ async function createEngine(config: RunConfig, problems: Problems, gradient: Gra
 }
 
 /**
- * Coordinate-steps a second of each kind of window, forward only or whole: medians over windows of all kinds by turns, so
- * that what else the machine does falls on all of them.
+ * Coordinate-steps per second for each kind of window: medians over windows whose kinds take turns, so that other load
+ * on the machine affects all kinds alike.
  */
 async function ratesOf(
   engine: Engine,
@@ -123,7 +123,7 @@ async function measureRounds({ config, threads, seconds }: BenchOptions, coordin
     await trainEmbedded({
       folder,
       threads,
-      // no evaluation falls into the measured rounds
+      // no evaluation within the measured rounds
       config: { ...config, evaluateEvery: 2 ** 30, evaluateFunctions: 1 },
       phi: initialPhiOf(config),
       goal: { rounds: 2 ** 30 },
@@ -142,7 +142,7 @@ async function measureRounds({ config, threads, seconds }: BenchOptions, coordin
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  // the first half warms up
+  // the first half is the warm-up
   const half = ends.length >> 1;
   const elapsed = (ends.at(-1)! - ends[half]!) / 1000;
   const rounds = ends.length - 1 - half;

@@ -1,4 +1,4 @@
-/** Holds a run's φ against hand-designed optimizers, and keeps the figures in its folder. */
+/** Compares a run's φ with hand-designed optimizers. */
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
 import { tableOf, verdictOf } from '../../coordinator/report/comparison-table.js';
 import { type EvaluationReport, writeEvaluation } from '../../coordinator/report/evaluation-report.js';
@@ -10,7 +10,7 @@ import { compareOnPool } from './compare.js';
 import type { RunFolder } from './run-folder.js';
 import type { Configured } from './train-flags.js';
 
-/** Compares the run's best φ with hand-designed optimizers, and keeps the figures in its folder. */
+/** Compares the run's best φ with hand-designed optimizers and stores the report in its folder. */
 export async function compareRun(folder: RunFolder, configured: Configured, threads: number): Promise<void> {
   const pool = new Pool(threads);
   try {
@@ -21,7 +21,7 @@ export async function compareRun(folder: RunFolder, configured: Configured, thre
   }
 }
 
-/** What is compared. */
+/** What to compare. */
 interface ComparisonRequest {
   config: RunConfig;
   problems: Problems;
@@ -31,11 +31,11 @@ interface ComparisonRequest {
   tuneFunctions?: number | undefined;
 }
 
-/** Compares and prints the table with its verdict. */
+/** Makes the comparison and prints the table with its verdict. */
 export async function compareAndPrint(request: ComparisonRequest): Promise<EvaluationReport> {
   const { config, problems, phiFile, pool } = request;
   const { version, problem, problemOptions, dataHashes, seed, horizon, engine, strict } = config;
-  // so many functions that a comparison takes a minute or so, be they of 10 parameters or of 16 000
+  // enough functions for about a minute, whether they have 10 parameters or 16 000
   const small = problems.coordinates <= 1000;
   const { functions = small ? 10_000 : 200, tuneFunctions = small ? 1000 : 32 } = request;
   process.stdout.write(

@@ -10,20 +10,20 @@ import type { Pool } from '../../worker/pool.js';
 import type { Split } from '../../worker/problems/problem.js';
 import type { EvaluateTask } from '../../worker/tasks.js';
 
-/** What is compared, on what. */
+/** What to compare, and on what. */
 export interface CompareOptions {
-  /** Problem, network and engine; the rest of it is not used. */
+  /** Problem, network and engine; other settings are ignored. */
   config: RunConfig;
   phi: Float32Array;
   pool: Pool;
-  /** Fresh functions to compare on. */
+  /** Fresh functions for the comparison. */
   functions: number;
-  /** Functions of the training distribution to tune on. */
+  /** Functions of the training distribution for tuning. */
   tuneFunctions: number;
-  /** Functions that are computed together. */
+  /** Functions per task. */
   chunk: number;
   seed: number;
-  /** The hand-designed optimizers to hold φ against. @default all */
+  /** The hand-designed optimizers to compare with. @default all */
   against?: readonly OptimizerName[];
   onRow?: (row: ComparedOptimizer) => void;
 }

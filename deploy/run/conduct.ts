@@ -1,4 +1,4 @@
-/** Conducts a run from its start to its report, whatever computes it: progress, files, signals, closing lines. */
+/** Conducts a run from its start to its report, wherever it is computed: progress, files, signals, closing lines. */
 import type { CoordinatorOptions, RunEnd } from '../../coordinator/coordinator.js';
 import type { LearnerState } from '../../coordinator/learner.js';
 import { EventFiles } from '../../coordinator/report/event-files.js';
@@ -14,24 +14,24 @@ import { RunLog } from './run-log.js';
 import { writeRunReport } from './run-report.js';
 import { untilStopped } from './stop-signal.js';
 
-/** What every way of computing a run is given. */
+/** Passed to every launcher of runs. */
 export type LaunchOptions = Required<
   Pick<CoordinatorOptions, 'config' | 'phi' | 'goal' | 'logger' | 'observer' | 'signal'>
 > &
   Pick<CoordinatorOptions, 'fromRound'>;
 
-/** How a run is computed. */
+/** How to compute a run. */
 export interface Conduct {
-  /** What the first line says of it, as in `with 2 threads`. */
+  /** Part of the first line, as in `with 2 threads`. */
   how: string;
   launch(options: LaunchOptions): Promise<RunEnd>;
-  /** The command that goes on with the run when it is interrupted. */
+  /** The command that resumes the run if it is interrupted. */
   resumeCommand: string;
-  /** Done after the run, before its report: a comparison. */
+  /** Work after the run and before its report: a comparison. */
   afterwards?(): Promise<void>;
-  /** Takes what is said instead of the screen: records for a program. */
+  /** Replaces the screen with log records for programs. */
   logger?: Logger;
-  /** Told as the run goes, beside the screen and the files. */
+  /** Further observers of the run. */
   observers?: readonly NonNullable<CoordinatorOptions['observer']>[];
 }
 
@@ -51,8 +51,8 @@ export async function conductRun(
       folder.writePhis(config, best ?? { phi: last }, last);
     },
   };
-  // asked for once: a run that is killed before it has gone back does so when it is resumed
-  const goneBack = {
+  // applies once; a run that is killed before it has gone back does so when it is resumed
+  const clearFromRound = {
     started(): void {
       if (fromRound !== undefined) folder.store({ ...stored, fromRound: undefined });
     },
@@ -69,14 +69,14 @@ export async function conductRun(
           phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
           goal,
           logger: logger ?? { info: say, warn: say, error: say },
-          observer: observeAll(progress, report, saver, goneBack, ...observers),
+          observer: observeAll(progress, report, saver, clearFromRound, ...observers),
           signal,
           ...(fromRound === undefined ? {} : { fromRound }),
         }),
     );
   } catch (error) {
-    // the command has failed, and whoever gave it was told: the next one does not try it again
-    goneBack.started();
+    // the user sees this failure, so the next resume does not try to go back again
+    clearFromRound.started();
     throw error;
   } finally {
     report.close();
@@ -84,13 +84,13 @@ export async function conductRun(
   const { state, best } = end;
   if (end.interrupted) {
     await writeRunReport(folder, stored, state, say);
-    say(`Stopped after round ${state.round}; go on with: ${resumeCommand}`);
+    say(`Stopped after round ${state.round}; resume with: ${resumeCommand}`);
     return EXIT.interrupted;
   }
   folder.writePhis(config, best, new Float32Array(state.phi));
   say(`Trained ${state.round} rounds; the best φ is that of round ${best.round}: ${folder.best}`);
   for (const line of repeatLines(stored, state, folder.path)) say(line);
-  // before the comparison, too: that may be interrupted
+  // also before the comparison, which may be interrupted
   await writeRunReport(folder, stored, state, say);
   if (afterwards) {
     await afterwards();

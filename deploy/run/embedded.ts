@@ -9,26 +9,26 @@ import { FileJournal } from '../../shared/journal/file-journal.js';
 import { Pool, type RetirablePool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
 
-/** Options of a run in this process, on threads that are there already. */
+/** Options of a run on an existing pool of threads. */
 export interface PooledOptions
   extends Pick<
     CoordinatorOptions,
     'config' | 'phi' | 'start' | 'goal' | 'fromRound' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'
   > {
-  /** The run's folder: journal and checkpoints lie in it. */
+  /** The run's folder, with its journal and checkpoints. */
   folder: string;
-  /** Told of the coordinator before the run starts. */
+  /** Called with the coordinator before the run starts. */
   onLeading?: (coordinator: Coordinator) => void;
 }
 
 /** Options of an embedded run. */
 export interface EmbeddedOptions extends PooledOptions {
   threads: number;
-  /** Told of the pool before the run starts. */
+  /** Called with the pool before the run starts. */
   onPool?: (pool: Pool) => void;
 }
 
-/** Trains until the goal, the signal or an error; nothing goes on after it. */
+/** Trains until the goal, the signal or an error, and closes the pool. */
 export async function trainEmbedded({ threads, onPool, ...options }: EmbeddedOptions): Promise<RunEnd> {
   const pool = new Pool(threads);
   onPool?.(pool);
@@ -39,7 +39,7 @@ export async function trainEmbedded({ threads, onPool, ...options }: EmbeddedOpt
   }
 }
 
-/** Trains beside other runs on the same threads, which interleave their windows. */
+/** Trains on threads that other runs share; their windows interleave. */
 export async function trainOn(pool: RetirablePool, { folder, onLeading, ...options }: PooledOptions): Promise<RunEnd> {
   const digest = digestOf(options.config);
   const bus = new MemoryBus();

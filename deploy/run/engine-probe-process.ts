@@ -19,5 +19,5 @@ async function reportOf(engine: string): Promise<EngineReport> {
 }
 
 const report = await reportOf(process.argv[2]!);
-// what a native library does at its end is no part of the answer
+// exits at once, since a native library may fail while it shuts down
 process.stdout.write(`${REPORT_MARK}${JSON.stringify(report)}\n`, () => process.exit(0));

@@ -1,20 +1,20 @@
-/** Tries an engine in a process of its own: native libraries are slow to load, and may end a process that loads them. */
+/** Probes an engine in a separate process: native libraries are slow to load and may crash their process. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../shared/errors.js';
 import type { EngineDevice } from '../../worker/engines/select.js';
 
-/** What an engine is here; or why there is none, in a sentence. */
+/** The engine's device and fingerprint, or why it cannot be used. */
 export type EngineReport =
   | { usable: true; device: EngineDevice; fingerprint: string }
   | { usable: false; reason: string };
 
-/** Marks the line of the process's output that is the report: a driver may write others. */
+/** Marks the report among the output lines, since drivers may print others. */
 export const REPORT_MARK = 'lopt-engine-report ';
 
 const PROBE_MS = 120_000;
 
-/** Computes a probe window on the engine. */
+/** Computes a probe window with the engine. */
 export function probeEngine(name: string): Promise<EngineReport> {
   const script = fileURLToPath(new URL('./engine-probe-process.js', import.meta.url));
   return new Promise((resolve) => {

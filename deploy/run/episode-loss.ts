@@ -1,17 +1,17 @@
-/** The meta-loss of a whole episode, from the losses of its rounds. */
+/** The meta-loss of whole episodes, from the losses of rounds. */
 import { type EpisodeShape, windowOf, windowsPerEpisode } from '../../shared/episodes.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
 import { type EpisodeVariety, hasEqualEpisodes } from '../../shared/timeline.js';
 
 /**
- * Adds Σ_t w_t f_t(θ_t), the mean over healthy problems, through as many rounds as an episode has windows: where shards are
- * staggered, too, each of them computes every window once in these. Where episodes differ in their windows there is no
- * such number.
+ * Sums Σ_t w_t f_t(θ_t), averaged over healthy problems, over as many rounds as an episode has windows. With staggered
+ * shards, too, each shard computes every window once in these rounds. There is no such sum if episodes differ in their
+ * windows.
  */
 export class EpisodeLoss {
   readonly #shape: EpisodeShape;
   readonly #equal: boolean;
-  /** Undefined between episodes, and in one that was joined midway: its first losses are missing. */
+  /** Undefined between episodes, and in an episode joined midway, whose first losses are missing. */
   #sum: number | undefined;
   #last: number | undefined;
 
@@ -20,7 +20,7 @@ export class EpisodeLoss {
     this.#equal = hasEqualEpisodes(shape);
   }
 
-  /** Takes the next round. */
+  /** Adds the next round. */
   add({ round, loss, healthy }: Pick<JournalRecord, 'round' | 'loss' | 'healthy'>): void {
     const { window } = windowOf(round, this.#shape);
     if (window === 0 && this.#equal) this.#sum = 0;
@@ -31,7 +31,7 @@ export class EpisodeLoss {
     this.#sum = undefined;
   }
 
-  /** That of the last whole episode; undefined where there was none yet. */
+  /** The meta-loss of the last whole episode; undefined if there was none yet. */
   get last(): number | undefined {
     return this.#last;
   }

@@ -1,49 +1,49 @@
-/** One process at a time works on a run's folder: two would write each other's journal. */
+/** Locks a run's folder for one process: two would write into each other's journal. */
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FileError, messageOf } from '../../shared/errors.js';
 
-/** What the lock file holds, as JSON. */
+/** The content of the lock file, as JSON. */
 interface Holder {
   pid: number;
-  /** When the process began, as /proc tells it, so that a number that is used again is not taken for it; '' where it does not. */
+  /** The process's start time from /proc, to recognize a reused pid; '' if unknown. */
   started: string;
   host: string;
 }
 
-/** How the lock is taken. */
+/** Options of the lock. */
 export interface LockOptions {
-  /** Begins the error. */
+  /** How the error begins. */
   task: string;
-  /** Seconds for which a living holder is waited for. @default 0 */
+  /** Seconds to wait for a living holder. @default 0 */
   patienceSeconds?: number;
-  /** Told that the waiting begins. */
+  /** Called when the waiting begins. */
   onWaiting?: (sentence: string) => void;
 }
 
 const LOOK_MS = 200;
-/** Between its making and its writing a lock file is empty; one that stays so is of a process that was killed then. */
+/** A lock file is empty until it is written; if it stays empty, its process was killed in between. */
 const WRITING_MS = 1000;
 
 /**
- * Takes the lock of a folder, until the process ends or what is returned is called. A lock whose process is gone is taken
- * over; so is that of another host, whose processes cannot be seen from here: a folder may be moved between containers.
- * Throws FileError where a living process holds it.
+ * Locks a folder until the process ends or the returned function is called. Takes over the lock of a dead process, and
+ * also that of another host, whose processes cannot be seen from here: a folder may move between containers. Throws
+ * FileError if a living process holds the lock.
  */
 export async function lockFolder(folder: string, options: LockOptions): Promise<() => void> {
   const { task, patienceSeconds = 0, onWaiting } = options;
   const path = join(folder, 'lock');
   const mine = JSON.stringify({ pid: process.pid, started: startOf(process.pid), host: hostname() } satisfies Holder);
   const until = performance.now() + 1000 * patienceSeconds;
-  for (let told = false; ; ) {
+  for (let announced = false; ; ) {
     const holder = tryLock(path, mine);
     if (!holder) break;
-    const sentence = `process ${holder.pid} works on it; wait for its end, or end it`;
+    const sentence = `process ${holder.pid} is using it; wait for it to end, or stop it`;
     if (performance.now() >= until) throw new FileError(path, `${task} ${folder}: ${sentence}`);
-    if (!told) onWaiting?.(`Waiting for process ${holder.pid}, which still works on ${folder}`);
-    told = true;
+    if (!announced) onWaiting?.(`Waiting for process ${holder.pid}, which is still using ${folder}`);
+    announced = true;
     await pause(LOOK_MS);
   }
   const release = () => {
@@ -54,7 +54,7 @@ export async function lockFolder(folder: string, options: LockOptions): Promise<
   return release;
 }
 
-/** Takes the lock; returns the living process that holds it where there is one. */
+/** Takes the lock, or returns the living process that holds it. */
 function tryLock(path: string, mine: string): Holder | undefined {
   for (;;) {
     try {
@@ -73,13 +73,13 @@ function tryLock(path: string, mine: string): Holder | undefined {
   }
 }
 
-/** Removes a lock whose process is gone, and no other: one may have been faster, and has a lock of its own there. */
+/** Removes a stale lock, but not one that a faster process has put in its place. */
 function clearAway(path: string, stale: string): void {
   const aside = `${path}.${process.pid}`;
   try {
     renameSync(path, aside);
   } catch {
-    return; // it is not there any more
+    return; // it is gone
   }
   if (contentOf(aside) === stale) rmSync(aside);
   else renameSync(aside, path);
@@ -93,11 +93,11 @@ function contentOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    return undefined; // it is not there any more
+    return undefined; // it is gone
   }
 }
 
-/** Undefined where the file holds no lock: its process was killed while it wrote it. */
+/** Undefined if the file is no lock: its process was killed while writing it. */
 function holderIn(content: string): Holder | undefined {
   try {
     const holder = JSON.parse(content) as Partial<Holder> | null;
@@ -112,19 +112,19 @@ function lives({ pid, started, host }: Holder): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // a process of another user's is there, too
+    // EPERM: the process exists, but belongs to another user
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
   return startOf(pid) === started;
 }
 
-/** Clock ticks from the machine's start to a process's; '' where there is no /proc, or the process has ended. */
+/** Start time of a process in clock ticks since boot; '' without /proc, or if the process has ended. */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // the second field is the program's name in brackets, and may hold anything
+    // the second field is the program's name in parentheses, and may contain anything
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // one whose end nobody has taken note of is still listed
+    // a zombie is still listed
     return state === 'Z' ? '' : (fields[18] ?? '');
   } catch {
     return '';

@@ -1,8 +1,8 @@
-/** The φ's that come with lopt: by name wherever a command takes a φ file. */
+/** The φ's that come with lopt, available by name wherever a command takes a φ file. */
 import { fileURLToPath } from 'node:url';
 import type { Flags } from './train-flags.js';
 
-/** A φ and the problems that it was trained on. */
+/** A φ and the problem that it was trained on. */
 export interface Pretrained {
   path: string;
   problem: string;
@@ -10,7 +10,7 @@ export interface Pretrained {
   options: Flags;
 }
 
-/** The φ of each name; how each was made stands in deploy/pretrained/README.md. */
+/** The φ's by name; deploy/pretrained/README.md says how each was made. */
 const TRAINED_ON: Readonly<Record<string, Omit<Pretrained, 'path'>>> = {
   quadratic: { problem: 'quadratic', options: {} },
   'quadratic-uniform': {
@@ -23,7 +23,7 @@ const TRAINED_ON: Readonly<Record<string, Omit<Pretrained, 'path'>>> = {
 
 export const PRETRAINED_NAMES: readonly string[] = Object.keys(TRAINED_ON);
 
-/** The φ of this name; undefined where there is none, so that it must be a file. */
+/** The φ with this name; undefined if there is none, so that the name must be a file. */
 export function pretrained(name: string): Pretrained | undefined {
   const trainedOn = Object.hasOwn(TRAINED_ON, name) ? TRAINED_ON[name] : undefined;
   if (!trainedOn) return undefined;

@@ -1,19 +1,19 @@
-/** `--problem-module`: the flag by which a command takes a family of the user's own. */
+/** `--problem-module`: a problem family of the user's own. */
 import { resolve } from 'node:path';
 import { show } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { loadProblemModule } from '../../worker/problems/modules.js';
 import type { Flags } from './train-flags.js';
 
-/** The flag, for the commands that have it. */
+/** The flag, for commands that take it. */
 export const MODULE_FLAG = {
   'problem-module': 'a JavaScript or TypeScript file whose default export is a problem family',
 } as const;
 
 /**
- * Loads the module that the flags name, if any, so that its family can be named like every other.
+ * Loads the module that the flags name, if any, so that its family is available by name like any other.
  *
- * @returns the problem that is meant: the one `named`, else the module's; undefined where there is neither
+ * @returns the problem: `named`, otherwise the module's; undefined if there is neither
  */
 export async function problemOf(task: string, flags: Flags, named: string | undefined): Promise<string | undefined> {
   const { 'problem-module': path } = withModulePath(task, flags);
@@ -22,7 +22,7 @@ export async function problemOf(task: string, flags: Flags, named: string | unde
   return named ?? family.name;
 }
 
-/** The flags with the module's path absolute, from this folder: a run keeps it, and is resumed from wherever. */
+/** Makes the module's path absolute, since a run stores it and may be resumed from another folder. */
 export function withModulePath(task: string, flags: Flags, folder = process.cwd()): Flags {
   const path = flags['problem-module'];
   if (path === undefined) return flags;

@@ -1,4 +1,4 @@
-/** What a person sees while a run goes on: one live line on a terminal, a plain line every few seconds elsewhere. */
+/** Shows a run on the screen: one live line on a terminal, otherwise a plain line every few seconds. */
 
 import type { Scores } from '../../coordinator/evaluation.js';
 import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
@@ -7,7 +7,7 @@ import type { RunConfig } from '../../shared/config.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
 import { EpisodeLoss } from './episode-loss.js';
 
-/** Where lines go. */
+/** The stream to write lines to. */
 export interface LineStream {
   isTTY?: boolean;
   columns?: number;
@@ -36,9 +36,9 @@ export class Progress implements RunObserver {
 
   started(round: number): void {
     this.#firstRound = round;
-    // before, a coordinator may have stood by for long
+    // a coordinator may have stood by for a long time before
     this.#startedAt = performance.now();
-    if (round > 0) this.say(`Going on after round ${round}.`);
+    if (round > 0) this.say(`Resuming after round ${round}.`);
   }
 
   planned(rounds: number): void {
@@ -70,7 +70,7 @@ export class Progress implements RunObserver {
     else this.#stream.write(`${line}\n`);
   }
 
-  /** A line of its own. */
+  /** Prints a line above the live one. */
   say(line: string): void {
     this.#stream.write(`${this.#stream.isTTY ? '\r\x1b[2K' : ''}${line}\n`);
   }
@@ -103,7 +103,7 @@ export function clock(seconds: number): string {
   return hours > 0 ? `${hours}:${pad(minutes)}:${pad(rest)}` : `${minutes}:${pad(rest)}`;
 }
 
-/** Tells several observers, in order. */
+/** Calls several observers, in order. */
 export function observeAll(...observers: readonly RunObserver[]): Required<RunObserver> {
   return {
     recovered: (record, norm) => observers.forEach((observer) => void observer.recovered?.(record, norm)),

@@ -1,4 +1,4 @@
-/** The folder of a run: what lies in it, under which names. */
+/** The folder of a run and the names of its files. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ScoredPhi } from '../../coordinator/learner.js';
@@ -15,9 +15,9 @@ export interface StoredRun {
   config: RunConfig;
   digest: string;
   goal: Goal;
-  /** The flags that the user gave and that configure the run. */
+  /** The flags given by the user that configure the run. */
   flags: Flags;
-  /** A round that the run is to go back to when it is resumed. */
+  /** A round to go back to on the next resume. */
   fromRound?: number | undefined;
 }
 
@@ -66,12 +66,12 @@ export class RunFolder {
     return existsSync(this.#config);
   }
 
-  /** Starts the folder of a new run. Throws UsageError where it holds something. */
+  /** Creates the folder of a new run. Throws UsageError if it is not empty. */
   create(run: StoredRun, init: PhiFile | undefined): void {
     makeFolder(this.path);
     if (readdirSync(this.path).length > 0) {
       const what = existsSync(this.#config)
-        ? 'it holds a run already; add --resume to go on with it, or'
+        ? 'it holds a run already; add --resume to continue it, or'
         : 'it must be empty;';
       throw new UsageError(`Cannot train into ${this.path}: ${what} name another folder with --out`);
     }
@@ -83,10 +83,10 @@ export class RunFolder {
     writeFileWhole(this.#config, `${JSON.stringify(run, null, 2)}\n`);
   }
 
-  /** How the run in this folder was started; throws, as `task` failed, where there is none, or its file is damaged. */
+  /** Reads how the run was started; throws, beginning with `task`, if there is no run or its file is damaged. */
   open(task = 'Cannot resume'): StoredRun {
     if (!existsSync(this.#config)) {
-      throw new UsageError(`${task} ${this.path}: it must hold a run, and there is no config.json in it`);
+      throw new UsageError(`${task} ${this.path}: it must hold a run, but has no config.json`);
     }
     const path = this.#config;
     let stored: StoredRun;
@@ -98,7 +98,7 @@ export class RunFolder {
     if (!stored?.config || !stored.goal || digestOf(stored.config) !== stored.digest) {
       throw new FileError(
         path,
-        `Cannot read the configuration from ${path}: its digest must be that of its content, so it was changed`,
+        `Cannot read the configuration from ${path}: its digest must match its content, but the file was changed`,
       );
     }
     return stored;
@@ -109,7 +109,7 @@ export class RunFolder {
     return existsSync(this.#init) ? readPhi(this.#init) : undefined;
   }
 
-  /** Writes the φ's of a round, each whole. */
+  /** Writes the φ's of a round, each file atomically. */
   writePhis(config: RunConfig, best: Pick<ScoredPhi, 'phi'>, last: Float32Array): void {
     writeFileWhole(this.best, encodePhi(config.architecture, best.phi));
     writeFileWhole(this.last, encodePhi(config.architecture, last));

@@ -1,4 +1,4 @@
-/** What a run's log says as it goes: a record now and then, with its figures as fields. */
+/** A run's log: now and then a record with figures as fields. */
 
 import type { Reassignment } from '../../coordinator/actions.js';
 import type { Scores } from '../../coordinator/evaluation.js';
@@ -11,9 +11,9 @@ import { EpisodeLoss } from './episode-loss.js';
 export interface RunLogOptions {
   logger: Logger;
   config: ConstructorParameters<typeof EpisodeLoss>[0];
-  /** Seconds between two records of rounds. @default 10 */
+  /** Seconds between records of rounds. @default 10 */
   everySeconds?: number;
-  /** Seconds of a clock that only goes forward. @default the process's */
+  /** Seconds of a monotonic clock. @default the process's */
   now?: () => number;
 }
 
@@ -23,7 +23,7 @@ export class RunLog implements RunObserver {
   readonly #everySeconds: number;
   readonly #now: () => number;
   #last: { round: number; at: number };
-  /** Nodes that two workers computed, equal to the last bit. */
+  /** Nodes that two workers computed, with equal bits. */
   #duplicates = 0;
 
   constructor({ logger, config, everySeconds = 10, now = () => performance.now() / 1000 }: RunLogOptions) {

@@ -1,4 +1,4 @@
-/** report.html of a run, made from what its folder holds. */
+/** report.html of a run, made from its folder. */
 import { existsSync } from 'node:fs';
 import type { LearnerState } from '../../coordinator/learner.js';
 import { type EvaluationReport, readEvaluation } from '../../coordinator/report/evaluation-report.js';
@@ -12,12 +12,12 @@ import { readPhi } from '../../shared/phi-file.js';
 import { command, evaluateCommand, repeatCommands } from './repeat.js';
 import type { RunFolder, StoredRun } from './run-folder.js';
 
-/** Where the run is. */
+/** The run's progress. */
 export type ReportedState = Pick<LearnerState, 'round' | 'plannedRounds' | 'fingerprint'>;
 
 /**
- * Writes the run's report.html. Throws FileError where the comparison in its folder is damaged; with `onDamaged`, which is
- * told why, it writes the report without it.
+ * Writes the run's report.html. If the stored comparison is damaged, calls `onDamaged` with the reason and leaves it
+ * out; without `onDamaged`, throws FileError.
  */
 export async function writeRunReport(
   folder: RunFolder,
@@ -44,7 +44,7 @@ export async function writeRunReport(
   writeFileWhole(folder.report, page);
 }
 
-/** Writes the learning curves of a run as SVG. Throws LoptError where it holds none. */
+/** Writes the learning curves of a run's comparison as SVG. Throws LoptError if the run has none. */
 export async function writeRunCurves(folder: RunFolder, path: string): Promise<void> {
   const evaluation = evaluationOf(folder);
   if (!evaluation) {
@@ -55,7 +55,7 @@ export async function writeRunCurves(folder: RunFolder, path: string): Promise<v
   await writeCurves(evaluation, path);
 }
 
-/** Writes the learning curves of an evaluation as SVG. Throws LoptError where it holds none. */
+/** Writes the learning curves of an evaluation as SVG. Throws LoptError if it has none. */
 export async function writeCurves(evaluation: EvaluationReport, path: string): Promise<void> {
   const curves = learningCurves(evaluation);
   if (!curves) throw new LoptError('Cannot draw the learning curves: some optimizer must have a finite loss');

@@ -1,7 +1,7 @@
-/** Ctrl-C and SIGTERM: the first one asks for an end, the next one ends the process at once. */
+/** Handles Ctrl-C and SIGTERM: the first asks for a clean end, the second exits at once. */
 import { EXIT } from './exit.js';
 
-/** Does the work with a signal that is aborted when the process is asked to end. @param say told what is going on then */
+/** Runs work with a signal that aborts when the process is asked to end. @param say called then, to tell the user */
 export async function untilStopped<Result>(
   say: () => void,
   work: (signal: AbortSignal) => Promise<Result>,

@@ -1,4 +1,4 @@
-/** The command by which a sweep's trial is trained again. */
+/** The commands that train a sweep's trial again. */
 import { repeatCommands } from '../run/repeat.js';
 import { RunFolder } from '../run/run-folder.js';
 import { SegmentFolder, type SegmentId } from './segment.js';
@@ -8,7 +8,7 @@ export function runFolderOf(out: string, id: SegmentId): RunFolder {
   return new RunFolder(new SegmentFolder(out, id).path);
 }
 
-/** What trains a segment to its end, from nothing; of one that was forked, what makes the whole sweep again. */
+/** The commands that train a segment from scratch to its end; for a forked one, that repeat the whole sweep. */
 export function againCommands(folder: RunFolder): string[] {
   const stored = folder.open();
   const plannedRounds = 'rounds' in stored.goal ? stored.goal.rounds : null;

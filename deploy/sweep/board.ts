@@ -1,4 +1,4 @@
-/** Where the trials of a sweep are: what is shown of them, and said in the list of runs. */
+/** The state of a sweep's trials, for the screen, the live page and the list of runs. */
 
 import type { Scores } from '../../coordinator/evaluation.js';
 import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
@@ -15,7 +15,7 @@ const WAITING_SECONDS = 9;
 
 export type TrialState = 'waiting' | 'running' | 'paused' | 'complete' | 'pruned';
 
-/** A trial as it is now. */
+/** The current state of a trial. */
 export interface TrialPlace {
   trial: number;
   fork: number;
@@ -23,12 +23,12 @@ export interface TrialPlace {
   /** Its parameters; undefined until it runs or has reported. */
   flags: Segment['flags'] | undefined;
   round: number;
-  /** The round that it runs to. */
+  /** The round that it is running to. */
   to: number;
-  /** The metric's last value, and its best; undefined before the first one, null where it was not finite. */
+  /** The metric's last and best value; undefined before the first one, null if it was not finite. */
   last: number | null | undefined;
   best: number | null | undefined;
-  /** Rounds a second since it began to run, 0 where it does not. */
+  /** Rounds per second since it started running; 0 if it is not running. */
   pace: number;
 }
 
@@ -38,11 +38,11 @@ export class SweepBoard implements SweepObserver {
   #workers = 0;
   #rounds = 0;
   readonly #now: () => number;
-  /** Told that no worker is there, now and then. */
+  /** Called now and then while there is no worker. */
   onWaiting: () => void = () => {};
   #waitedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param now seconds of a clock that only goes forward */
+  /** @param now seconds of a monotonic clock */
   constructor(plan: Pick<SweepPlan, 'metric' | 'trials' | 'space'>, now = () => performance.now() / 1000) {
     this.#plan = plan;
     this.#now = now;
@@ -53,22 +53,22 @@ export class SweepBoard implements SweepObserver {
     return [...this.#places.values()].sort((a, b) => a.trial - b.trial);
   }
 
-  /** Trials that the sweep is to have. */
+  /** Planned trials. */
   get trials(): number {
     return this.#plan.trials;
   }
 
-  /** Those that computed for the trial that was last heard of. */
+  /** Workers of the trial that reported a round last. */
   get workers(): number {
     return this.#workers;
   }
 
-  /** Rounds of all trials that were computed since this process began. */
+  /** Rounds of all trials that this process has computed. */
   get rounds(): number {
     return this.#rounds;
   }
 
-  /** The trial whose best value is the best. */
+  /** The trial with the best value. */
   get best(): TrialPlace | undefined {
     const valued = this.places.filter(({ best }) => typeof best === 'number');
     return valued.reduce<TrialPlace | undefined>((best, place) => {
@@ -76,7 +76,7 @@ export class SweepBoard implements SweepObserver {
     }, undefined);
   }
 
-  /** Follows a segment as it runs to a round. */
+  /** Observes a segment that runs to a round. */
   observe(segment: Segment, to: number): RunObserver {
     const place = this.#placeOf(segment.trial);
     Object.assign(place, { state: 'running', fork: segment.fork, flags: segment.flags, to });
@@ -116,17 +116,17 @@ export class SweepBoard implements SweepObserver {
     else if ('to' in decision) Object.assign(place, { state: 'waiting', to: decision.to });
   }
 
-  /** The member that a trial is now. */
+  /** The member that a trial's current segment is. */
   memberOf(place: TrialPlace): number {
     return memberOf(place);
   }
 
-  /** The parameters of a trial that are swept, by name. */
+  /** The values of a trial's swept parameters, by name. */
   parametersOf({ flags }: TrialPlace): [name: string, value: unknown][] {
     return this.#plan.space.map(({ name }) => [name, flags?.[name]]);
   }
 
-  /** Every trial that runs says so: it is said once. */
+  /** Every running trial reports it; it is passed on once. */
   #waiting(): void {
     this.#workers = 0;
     if (this.#now() - this.#waitedAt < WAITING_SECONDS) return;
@@ -165,5 +165,5 @@ export class SweepBoard implements SweepObserver {
   }
 }
 
-/** Metrics that follow from evaluations alone. */
+/** Metrics that are computed from evaluations alone. */
 const METRICS_OF_EVALUATIONS = new Set(Object.keys(METRICS).filter((name) => name !== 'meta-loss'));

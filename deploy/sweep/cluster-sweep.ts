@@ -4,10 +4,10 @@ import { Beats } from '../cluster/beats.js';
 import { Seat, type SeatOptions } from '../cluster/seat.js';
 import type { SweepContext, SweepEnd, SweepWork } from './conduct-sweep.js';
 
-/** Bytes of records that are kept in memory for all members together. */
+/** Memory for journal records, shared by all members. */
 const KEPT_BYTES = 256 * 2 ** 20;
 
-/** Takes the seat of the run and does the work. @param digest of the sweep */
+/** Leads the sweep's run on the server and does the work. @param digest of the sweep */
 export async function sweepOverNats(
   lead: SeatOptions,
   { digest, parallel }: { digest: string; parallel: number },
@@ -18,7 +18,7 @@ export async function sweepOverNats(
   const seat = await Seat.take(options, { digest, config, logger, signal });
   try {
     const stop = new AbortController();
-    /** By member: what φ is for, which a trial may have chosen. */
+    /** By member, since a trial may choose the architecture. */
     const architectures = new Map<number, ArchitectureConfig>();
     const bestOf = (trial: number, member: number, value: number) => {
       const architecture = architectures.get(member);

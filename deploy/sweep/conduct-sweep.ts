@@ -1,4 +1,4 @@
-/** Conducts a sweep from its start to its closing lines, whatever computes its trials. */
+/** Conducts a sweep from its start to its closing lines, wherever its trials are computed. */
 import type { RunEnd } from '../../coordinator/coordinator.js';
 import { runSweep, type SweepObserver, type SweepResult } from '../../coordinator/population/sweep.js';
 import { Ledger } from '../../coordinator/population/trial-log/ledger.js';
@@ -22,29 +22,29 @@ import { SweepTable } from './table.js';
 /** How a sweep ended. */
 export interface SweepEnd {
   interrupted: boolean;
-  /** Undefined where it was interrupted. */
+  /** Undefined if it was interrupted. */
   result: SweepResult | undefined;
 }
 
-/** Does a sweep's trials with what computes them, and with a signal by which it is told to end. */
+/** Runs a sweep's trials with `train`, until the signal is aborted. */
 export type SweepWork = (train: (options: PooledOptions) => Promise<RunEnd>, signal: AbortSignal) => Promise<SweepEnd>;
 
-/** What a way of computing a sweep is given. */
+/** Passed to a launcher of sweeps. */
 export interface SweepContext {
   board: SweepBoard;
-  /** Of a trial without parameters of its own. */
+  /** Configuration of a trial that sets no parameters. */
   config: RunConfig;
   logger: Logger;
   signal: AbortSignal;
 }
 
 export interface ConductSweep {
-  /** What the first line says, as in `with 2 threads`. */
+  /** Part of the first line, as in `with 2 threads`. */
   how: string;
   launch(context: SweepContext, work: SweepWork): Promise<SweepEnd>;
-  /** The command that goes on with the sweep when it is interrupted. */
+  /** The command that resumes the sweep if it is interrupted. */
   resumeCommand: string;
-  /** Shows the sweep as it goes, beside the screen. */
+  /** A live page that shows the sweep. */
   page?: SweepLivePage | undefined;
 }
 
@@ -65,7 +65,7 @@ export async function conductSweep(
   board.onWaiting = () => say('Waiting for a worker.');
   const startedAt = performance.now();
   say(`Sweeping ${stored.problem}: ${plan.trials} trials ${how}, into ${folder.path}`);
-  if (ledger.cut > 0) say(`The last line of ${folder.log} was cut short, and is written again`);
+  if (ledger.cut > 0) say(`The last line of ${folder.log} was cut short and will be rewritten`);
   const work = async (signal: AbortSignal, train: Parameters<SweepWork>[0]): Promise<SweepEnd> => {
     const fail = new AbortController();
     const trials = new TrialRunner({
@@ -103,7 +103,7 @@ export async function conductSweep(
   }
   if (end.interrupted) {
     await writeSweepReport(folder, resumeCommand);
-    say(`Stopped; go on with: ${resumeCommand}`);
+    say(`Stopped; resume with: ${resumeCommand}`);
     return EXIT.interrupted;
   }
   const seconds = (performance.now() - startedAt) / 1000;
@@ -113,7 +113,7 @@ export async function conductSweep(
   return EXIT.done;
 }
 
-/** Tells the board, then the page, which asks the board where trials are. */
+/** Notifies the board first, since the page reads the trials from it. */
 function bothOf(board: SweepBoard, page: SweepLivePage | undefined): SweepObserver {
   return {
     reported: (...report) => board.reported(...report),
@@ -124,7 +124,7 @@ function bothOf(board: SweepBoard, page: SweepLivePage | undefined): SweepObserv
   };
 }
 
-/** What is said of a sweep that is over. */
+/** The closing lines of a completed sweep. */
 function closingLines(out: string, { trials, best }: SweepResult, metric: string, seconds: number): string[] {
   const first = `Swept ${trials.length} trials in ${clock(seconds)}`;
   if (!best) return [`${first}; none that ran in full has a finite ${metric}`];
@@ -138,7 +138,7 @@ function closingLines(out: string, { trials, best }: SweepResult, metric: string
   ];
 }
 
-/** The command that goes on with a sweep. */
+/** The command that resumes a sweep. */
 export function resumeCommandOf(start: string, folder: string, ...words: readonly string[]): string {
   return command(`${start} --resume --out`, folder, ...words);
 }

@@ -1,4 +1,4 @@
-/** Runs the trials that a sweep's driver decides on. */
+/** Runs the trials that a sweep decides on. */
 import { metricValue } from '../../coordinator/population/metric.js';
 import type { SweepPlan } from '../../coordinator/population/plan.js';
 import type { Runner, TrialReport } from '../../coordinator/population/sweep.js';
@@ -8,7 +8,7 @@ import { LoptError, UsageError } from '../../shared/errors.js';
 import type { TrialRunner } from './runner.js';
 import { forkThatPaused, type Segment } from './segment.js';
 
-/** The sweep was told to end; it can be resumed. */
+/** The sweep was told to stop; it can be resumed. */
 export class InterruptedError extends LoptError {
   override readonly name = 'InterruptedError';
 }
@@ -18,20 +18,20 @@ export interface PlanRunnerOptions {
   /** The sweep's folder. */
   out: string;
   trials: TrialRunner;
-  /** Told of the first error: what else runs is to end. */
+  /** Called at the first error, to stop the other trials. */
   onFailed: () => void;
 }
 
 export class PlanRunner implements Runner {
   readonly #options: PlanRunnerOptions;
-  /** The first error of a trial that was not told to end. */
+  /** The first error that is not an interruption. */
   failure: unknown;
 
   constructor(options: PlanRunnerOptions) {
     this.#options = options;
   }
 
-  /** A trial whose flags make no configuration, each for itself being as it must, has no value. */
+  /** A trial has no value if its flags are valid one by one but make no configuration together. */
   async runTo(trial: Trial, round: number): Promise<TrialReport> {
     const { trials, plan, onFailed } = this.#options;
     const segment = segmentOf(this.#options.out, trial);
@@ -39,7 +39,7 @@ export class PlanRunner implements Runner {
       const config = await this.#configOf(segment);
       if (typeof config === 'string') return { value: null, why: config };
       const { interrupted, rows } = await trials.runTo(segment, round, config);
-      if (interrupted) throw new InterruptedError('The sweep was told to end');
+      if (interrupted) throw new InterruptedError('The sweep was interrupted');
       return { value: metricValue(plan.metric.name, rows) };
     } catch (error) {
       if (!(error instanceof InterruptedError)) {
@@ -61,7 +61,7 @@ export class PlanRunner implements Runner {
   }
 }
 
-/** The last segment of a trial, as it runs. */
+/** The current segment of a trial. */
 export function segmentOf(out: string, { number, seed, segments }: Trial): Segment {
   const { parameters, from } = segments.at(-1)!;
   return {

@@ -1,4 +1,4 @@
-/** Makes a sweep ready: new from its file, or from the folder in which it was begun. */
+/** Prepares a sweep: a new one from its file, or a resumed one from its folder. */
 import { createHash } from 'node:crypto';
 import { basename, extname } from 'node:path';
 import type { SweepPlan } from '../../coordinator/population/plan.js';
@@ -17,20 +17,20 @@ export interface PreparedSweep {
   folder: SweepFolder;
   plan: SweepPlan;
   stored: StoredSweep;
-  /** What all trials have in common. */
+  /** Flags that all trials share. */
   flags: Flags;
-  /** Lets another process work on the folder. */
+  /** Unlocks the folder. */
   release: () => void;
 }
 
-/** Whether the word that stands where a problem may stand is a sweep's file. */
+/** Whether a positional argument is a sweep's file rather than a problem. */
 export function isSweepFile(word: string | undefined): word is string {
   return word !== undefined && ['.yaml', '.yml'].includes(extname(word));
 }
 
 /**
- * The sweep that the flags start, or go on with where they say --resume; no other process works on its folder until
- * `release` or the end of this one. Throws UsageError and FileError.
+ * The sweep that the flags start or, with --resume, continue. Its folder stays locked until `release` or the end of
+ * this process. Throws UsageError and FileError.
  */
 export async function prepareSweep(
   task: string,
@@ -57,8 +57,8 @@ export async function prepareSweep(
 }
 
 /**
- * What the sweep in a folder is, whoever wrote it. Throws, as `task` failed, UsageError where there is none and FileError
- * where it is damaged.
+ * Reads the sweep in a folder. Throws UsageError, which begins with `task`, if there is none, and FileError if it is
+ * damaged.
  */
 export async function openSweep(
   task: string,
@@ -78,16 +78,16 @@ async function resumeSweep(
   patience: Omit<LockOptions, 'task'>,
 ): Promise<PreparedSweep> {
   if (flags['out'] === undefined) {
-    throw new UsageError(`${task}: --resume needs --out, the folder of the sweep to go on with`);
+    throw new UsageError(`${task}: --resume needs --out, the folder of the sweep to resume`);
   }
   const folder = new SweepFolder(String(flags['out']));
   folder.checkVersion();
   const { stored, plan } = await openSweep('Cannot resume', folder);
   if (plan.digest !== stored.digest) {
-    throw new UsageError(`Cannot resume ${folder.path}: its sweep.yaml must be the one that it was begun with`);
+    throw new UsageError(`Cannot resume ${folder.path}: its sweep.yaml must be unchanged since the sweep started`);
   }
   if (file !== undefined && readPlan(file, stored.problem).digest !== stored.digest) {
-    throw new UsageError(`Cannot resume ${folder.path}: it must be the sweep of ${file}, and is another one's`);
+    throw new UsageError(`Cannot resume ${folder.path}: it must hold the sweep of ${file}, but holds another`);
   }
   for (const name of ['seed', 'parallel'] as const) {
     const given = numberOf(task, flags, name, 0);
@@ -103,7 +103,7 @@ function preparedOf(folder: SweepFolder, plan: SweepPlan, stored: StoredSweep, r
   return { folder, stored, plan: { ...plan, seed, parallel }, flags: { ...plan.fixed, ...module }, release };
 }
 
-/** What the numbers of a whole sweep depend on: 64 hexadecimal digits. */
+/** Digest of everything that determines a sweep's numbers: 64 hexadecimal digits. */
 export function sweepDigest(stored: StoredSweep): string {
   const { problemModule: _path, ...numeric } = stored;
   return createHash('sha256').update(canonicalJson(numeric)).digest('hex');

@@ -19,12 +19,12 @@ import { RunFolder, type StoredRun } from '../run/run-folder.js';
 import { configure, type Flags } from '../run/train-flags.js';
 import { memberOf, nameOf, type Segment, SegmentFolder } from './segment.js';
 
-/** What a segment has to show after a round. */
+/** A segment's result after a round. */
 export interface SegmentReport {
-  /** Less than what was asked for where the sweep was told to end. */
+  /** Less than requested if the sweep was interrupted. */
   round: number;
   interrupted: boolean;
-  /** The rows of metrics.jsonl up to the round, in their order; the last evaluation is of that round, unless interrupted. */
+  /** The rows of metrics.jsonl up to the round, in order; unless interrupted, the last evaluation is of that round. */
   rows: readonly (RoundRow | EvaluationRow)[];
 }
 
@@ -32,28 +32,28 @@ export interface TrialRunnerOptions {
   /** The sweep's folder. */
   out: string;
   problem: string;
-  /** What all trials have in common, the seed among it. */
+  /** Flags that all trials share, including the seed. */
   flags: Flags;
-  /** Rounds of a trial that runs to the end: its learning rates are planned for them. */
+  /** Rounds of a trial that runs in full: its learning rate is scheduled for them. */
   rounds: number;
-  /** Whether the state of every pause is kept, for forks. */
+  /** Whether the state at every pause is kept, for forks. */
   forks: boolean;
-  /** Segments that run at the same time. */
+  /** Segments that run concurrently. */
   parallel: number;
   /** Computes a run. */
   train(options: PooledOptions): Promise<RunEnd>;
   logger: Logger;
-  /** Ends what runs after its open round. */
+  /** Stops running segments after their open round. */
   signal: AbortSignal;
-  /** What is told of a segment as it runs to a round. */
+  /** Makes an observer for a segment that runs to a round. */
   observe?: (segment: Segment, to: number) => RunObserver;
-  /** Told who leads a segment as it begins to run, and null when it does no more. */
+  /** Called with the coordinator when a segment starts to run, and with null when it stops. */
   onLed?: (segment: Segment, leader: Pick<Coordinator, 'members'> | null) => void;
 }
 
 const TASK = 'Cannot sweep';
 
-/** Seconds between two checkpoints of all segments together: each is written as often as it is its turn. */
+/** Seconds between checkpoints over all segments; each segment is saved when its turn comes. */
 const CHECKPOINT_SECONDS = 5;
 
 export class TrialRunner {
@@ -61,11 +61,11 @@ export class TrialRunner {
 
   constructor(options: TrialRunnerOptions) {
     this.#options = options;
-    // one for every segment that runs
+    // every running segment adds a listener
     setMaxListeners(0, options.signal);
   }
 
-  /** The configuration of a segment. Throws UsageError where its flags make none. */
+  /** The configuration of a segment. Throws UsageError if its flags make none. */
   async configOf(segment: Segment): Promise<RunConfig> {
     const { problem } = this.#options;
     const { config } = await configure(`${TASK}, trial ${segment.trial}`, problem, this.#flagsOf(segment));
@@ -74,8 +74,8 @@ export class TrialRunner {
   }
 
   /**
-   * Runs a segment until a round, from wherever it is, and evaluates φ there. What it did so far, in this process or another
-   * one, is not computed again. The bits depend on the segment alone: not on where it paused, nor on other trials.
+   * Runs a segment from wherever it is to a round, and evaluates φ there. Rounds computed earlier, by this process or
+   * another, are not repeated. The bits depend on the segment alone, not on its pauses or on other trials.
    */
   async runTo(segment: Segment, round: number, known?: RunConfig): Promise<SegmentReport> {
     const { out, rounds, forks, parallel, train, logger, signal, observe, onLed } = this.#options;
@@ -127,7 +127,7 @@ export class TrialRunner {
     return { round: end.state.round, interrupted: end.interrupted, rows: rowsUpTo(round, folder) };
   }
 
-  /** The flags of `lopt train` for a segment that is no fork. */
+  /** The flags of `lopt train` for a segment, if it were not a fork. */
   #flagsOf(segment: Segment): Flags {
     const member = memberOf(segment);
     return { ...this.#options.flags, ...segment.flags, ...(member === 0 ? {} : { member }) };
@@ -141,19 +141,19 @@ export class TrialRunner {
     return readRunState(new SegmentFolder(this.#options.out, id).stateAt(round));
   }
 
-  /** Begins the segment's folder, or finds it as it was begun. Throws UsageError where it holds another run. */
+  /** Creates or opens the segment's folder. Throws UsageError if it holds another run. */
   #store(segment: Segment, folder: RunFolder, config: RunConfig): StoredRun {
     const digest = digestOf(config);
     const stored: StoredRun = { config, digest, goal: { rounds: this.#options.rounds }, flags: this.#flagsOf(segment) };
     if (!existsSync(folder.path)) folder.create(stored, undefined);
-    else if (folder.begun && folder.open('Cannot go on with').digest !== digest) {
-      throw new UsageError(`Cannot go on with ${folder.path}: it must hold trial ${segment.trial} of this sweep`);
+    else if (folder.begun && folder.open('Cannot continue').digest !== digest) {
+      throw new UsageError(`Cannot continue ${folder.path}: it must hold trial ${segment.trial} of this sweep`);
     } else folder.store(stored);
     return stored;
   }
 }
 
-/** The rows of a segment's metrics that are of rounds up to this one. */
+/** The rows of a segment's metrics up to a round. */
 function rowsUpTo(round: number, { path }: SegmentFolder): (RoundRow | EvaluationRow)[] {
   const { metrics } = new RunFolder(path);
   if (!existsSync(metrics)) return [];
@@ -161,7 +161,7 @@ function rowsUpTo(round: number, { path }: SegmentFolder): (RoundRow | Evaluatio
   return rows.filter((row) => ('evaluation' in row ? row.evaluation : row.round) <= round);
 }
 
-/** A line's row; none where it is torn, as the last one of a process that was killed. */
+/** A line's row; empty for a torn line, which a killed process may leave. */
 function rowOf(line: string): (RoundRow | EvaluationRow)[] {
   try {
     return [JSON.parse(line) as RoundRow | EvaluationRow];
@@ -170,7 +170,7 @@ function rowOf(line: string): (RoundRow | EvaluationRow)[] {
   }
 }
 
-/** What is said of one trial among many. */
+/** Prefixes log lines with the trial. */
 function prefixed(logger: Logger, prefix: string): Logger {
   return {
     info: (text, fields) => logger.info(`${prefix}: ${text}`, fields),

@@ -1,38 +1,38 @@
-/** A segment of a trial: from its beginning, or from a fork, to the next fork or its end. Each is a run of its own. */
+/** A segment is the part of a trial between forks, its start and its end. Each is a run of its own. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileError } from '../../shared/errors.js';
 import { readFileNamed, writeFileWhole } from '../../shared/files.js';
 import type { Flags } from '../run/train-flags.js';
 
-/** Which segment of which trial. */
+/** Identifies a segment of a trial. */
 export interface SegmentId {
   trial: number;
-  /** 0 for the trial's beginning; counts its forks. */
+  /** 0 for the trial's first segment, then counts forks. */
   fork: number;
 }
 
 export interface Segment extends SegmentId {
-  /** The trial's own flags, as parameters of the search space. */
+  /** The trial's flags: its parameters. */
   flags: Flags;
-  /** Whose state it begins with, as that was after a round. */
+  /** The segment and round whose state it starts from. */
   from?: SegmentId & { round: number };
 }
 
-/** Forks of a trial are members of the population too: they draw what neither the trial nor another fork draws. */
+/** Forks count as further members of the population, so that every fork has its own draws. */
 const FORK_MEMBERS = 1_000_000;
 
-/** The member of the population that a segment is: a function of its place alone. */
+/** The member that a segment is, which depends on its id alone. */
 export function memberOf({ trial, fork }: SegmentId): number {
   return trial + FORK_MEMBERS * fork;
 }
 
-/** As in `0003`, and `0003-2` after its second fork. */
+/** As in `0003`, or `0003-2` after the second fork. */
 export function nameOf({ trial, fork }: SegmentId): string {
   return `${String(trial).padStart(4, '0')}${fork === 0 ? '' : `-${fork}`}`;
 }
 
-/** Which fork of a trial it was that paused after a round with its state kept; 0 where none did. */
+/** The fork of a trial that paused after a round and kept its state; 0 if none did. */
 export function forkThatPaused(sweep: string, { trial, round }: { trial: number; round: number }): number {
   for (let fork = 0; ; fork++) {
     const folder = new SegmentFolder(sweep, { trial, fork });
@@ -41,7 +41,7 @@ export function forkThatPaused(sweep: string, { trial, round }: { trial: number;
   }
 }
 
-/** The folder of a segment in that of the sweep: that of a run, and what follows. */
+/** The folder of a segment: a run's folder with a few more files. */
 export class SegmentFolder {
   readonly path: string;
 
@@ -49,12 +49,12 @@ export class SegmentFolder {
     this.path = join(sweep, 'trials', nameOf(id));
   }
 
-  /** The state after a round, where it was kept for forks. */
+  /** The file of the state after a round, if it was kept for forks. */
   stateAt(round: number): string {
     return join(this.path, `state-${String(round).padStart(12, '0')}.bin`);
   }
 
-  /** The rounds after which the segment has paused, with all that its folder holds of them. */
+  /** The rounds after which the segment paused, with everything up to there on disk. */
   get pauses(): number[] {
     const path = this.#pauses;
     if (!existsSync(path)) return [];
@@ -63,12 +63,12 @@ export class SegmentFolder {
       const rounds: unknown = JSON.parse(text);
       if (Array.isArray(rounds) && rounds.every((round) => Number.isSafeInteger(round))) return rounds as number[];
     } catch {
-      // said below
+      // reported below
     }
     throw new FileError(path, `Cannot read the pauses of a trial from ${path}: it must be a list of rounds in JSON`);
   }
 
-  /** Written last: what a pause leaves is whole. */
+  /** Called last, once everything up to the pause is on disk. */
   paused(round: number): void {
     const rounds = [...this.pauses.filter((earlier) => earlier !== round), round];
     writeFileWhole(this.#pauses, `${JSON.stringify(rounds)}\n`);

@@ -1,4 +1,4 @@
-/** The flags of `lopt train` that a sweep may set, and how their values are checked before it begins. */
+/** The flags of `lopt train` that a sweep may set, and checks of their values before the sweep begins. */
 
 import type { ParameterValue } from '../../coordinator/population/domain.js';
 import type { SweepFlag, SweepFlags } from '../../coordinator/population/file/sweep-file.js';
@@ -7,21 +7,21 @@ import { messageOf, UsageError } from '../../shared/errors.js';
 import { checkOption, familyNamed } from '../../worker/problems/registry.js';
 import { checkWordFlag, NUMBER_FLAGS, SWITCH_FLAGS, WORD_FLAGS } from '../run/train-flags.js';
 
-/** Set by the sweep: it is the trial's number. */
+/** Flags that the sweep sets itself: the trial's number. */
 const OWN = new Set(['member']);
 
-/** Flags that another state of φ and of the outer optimizer goes with: a fork may have other values than what it copies. */
+/** Flags that a fork may change: the copied state of φ and outer optimizer fits any of their values. */
 const MUTABLE = new Set(['learning-rate', 'final-rate', 'flat', 'clip', 'unroll', 'problems', 'shards']);
 
 const TASK = 'Cannot sweep';
 
-/** The flags for a problem, with the options of its family. @param defaultProblem what no name stands for */
+/** The flags for a problem, including its family's options. @param defaultProblem used if the problem is null */
 export function sweepFlags(defaultProblem: string): SweepFlags {
   return (problem) => {
     const flags = new Map<string, SweepFlag>();
     const add = (name: string, check: (value: ParameterValue) => unknown) => {
       if (OWN.has(name)) return;
-      flags.set(name, { mutable: MUTABLE.has(name), check: (value) => void plainly(() => check(value)) });
+      flags.set(name, { mutable: MUTABLE.has(name), check: (value) => void withoutTask(() => check(value)) });
     };
     for (const [name, { rule }] of Object.entries(NUMBER_FLAGS)) {
       add(name, (value) => checkNumber(TASK, name, value, rule));
@@ -42,8 +42,8 @@ export function sweepFlags(defaultProblem: string): SweepFlags {
   };
 }
 
-/** Throws what is wrong without the beginning of its sentence: the place in the file stands before it. */
-function plainly(check: () => unknown): void {
+/** Rethrows errors without their beginning, since the position in the file is put before them. */
+function withoutTask(check: () => unknown): void {
   try {
     check();
   } catch (error) {

@@ -1,4 +1,4 @@
-/** The folder of a sweep: its file, what was chosen beside it, the trial log, and a run's folder for every trial. */
+/** The folder of a sweep: its file, the settings it was started with, the trial log, and a folder for every segment. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSweepFile } from '../../coordinator/population/file/sweep-file.js';
@@ -9,16 +9,16 @@ import { makeFolder, readFileNamed, writeFileWhole } from '../../shared/files.js
 import { integer, nullable, object, text } from '../../shared/shape.js';
 import { sweepFlags } from './sweep-flags.js';
 
-/** sweep.json: what a sweep depends on beside its file. */
+/** sweep.json: what a sweep depends on besides its file. */
 export interface StoredSweep {
   /** lopt's version. */
   version: string;
-  /** Digest of the file's content. */
+  /** Digest of the sweep file's content. */
   digest: string;
   problem: string;
   seed: number;
   parallel: number;
-  /** Absolute path of the user's problem family; null where there is none. */
+  /** Absolute path of the user's problem module; null if there is none. */
   problemModule: string | null;
 }
 
@@ -61,12 +61,12 @@ export class SweepFolder {
     return existsSync(this.#stored);
   }
 
-  /** Starts the folder of a new sweep. Throws UsageError where it holds something. */
+  /** Creates the folder of a new sweep. Throws UsageError if it is not empty. */
   create(file: string, stored: StoredSweep): void {
     makeFolder(this.path);
     if (readdirSync(this.path).length > 0) {
       const what = existsSync(this.#stored)
-        ? 'it holds a sweep already; add --resume to go on with it, or'
+        ? 'it holds a sweep already; add --resume to continue it, or'
         : 'it must be empty;';
       throw new UsageError(`Cannot sweep into ${this.path}: ${what} name another folder with --out`);
     }
@@ -75,13 +75,13 @@ export class SweepFolder {
   }
 
   /**
-   * How the sweep in this folder was started. Throws, as `task` failed, UsageError where there is none, and FileError where
-   * that is damaged.
+   * Reads how the sweep in this folder was started. Throws UsageError, which begins with `task`, if there is none, and
+   * FileError if it is damaged.
    */
   open(task = 'Cannot resume'): StoredSweep {
     const path = this.#stored;
     if (!existsSync(path)) {
-      throw new UsageError(`${task} ${this.path}: it must hold a sweep, and there is no sweep.json in it`);
+      throw new UsageError(`${task} ${this.path}: it must hold a sweep, but has no sweep.json`);
     }
     try {
       return storedShape(JSON.parse(readFileNamed(path, 'how a sweep was started').toString('utf8')), 'sweep');
@@ -92,17 +92,17 @@ export class SweepFolder {
     }
   }
 
-  /** Throws UsageError where the sweep was begun by another version of lopt, which this one cannot go on with. */
+  /** Throws UsageError if the sweep was begun by another version of lopt, which this one cannot continue. */
   checkVersion(): void {
     const { version } = this.open();
     if (version === VERSION) return;
     throw new UsageError(
-      `Cannot resume ${this.path}: it was begun by lopt ${version}, and this is ${VERSION}, whose numbers may be others`,
+      `Cannot resume ${this.path}: it was started by lopt ${version}, but this is ${VERSION}, whose numbers may differ`,
     );
   }
 }
 
-/** Reads a sweep's file. @param problem what the file means where it names no problem */
+/** Reads a sweep's file. @param problem the default problem */
 export function readPlan(file: string, problem: string): SweepPlan {
   return readSweepFile(file, readFileNamed(file, 'a sweep').toString('utf8'), sweepFlags(problem));
 }

@@ -1,4 +1,4 @@
-/** report.html of a sweep, made from what its folder holds: also while it goes on. */
+/** report.html of a sweep, made from its folder, also while the sweep is running. */
 import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type CurvePoint, CurveReader } from '../../coordinator/population/curve.js';
@@ -13,9 +13,9 @@ import { openSweep } from './prepare-sweep.js';
 import type { SweepFolder } from './sweep-folder.js';
 
 /**
- * Writes the sweep's report.html. Throws UsageError where the folder holds none, FileError where what it holds is damaged.
+ * Writes the sweep's report.html. Throws UsageError if the folder holds no sweep, FileError if its files are damaged.
  *
- * @param resume the command that goes on with the sweep
+ * @param resume the command that resumes the sweep
  */
 export async function writeSweepReport(folder: SweepFolder, resume: string): Promise<void> {
   const { stored, plan } = await openSweep('Cannot report on', folder);
@@ -42,7 +42,7 @@ export async function writeSweepReport(folder: SweepFolder, resume: string): Pro
   writeFileWhole(folder.report, page);
 }
 
-/** The curve of a trial: of every segment, what it computed between its fork and the next one. */
+/** The curve of a trial: for every segment, the part that it computed between its fork and the next one. */
 async function curveOf(out: string, { number, segments }: TrialHistory, metric: MetricName): Promise<CurvePoint[]> {
   const curve: CurvePoint[] = [];
   for (const [fork, { from }] of segments.entries()) {

@@ -1,8 +1,8 @@
-/** What a person sees of a sweep: a live table of its trials on a terminal, a plain line every few seconds elsewhere. */
+/** Shows a sweep on the screen: a live table of its trials on a terminal, otherwise a plain line every few seconds. */
 import { clock, type LineStream } from '../run/progress.js';
 import type { SweepBoard, TrialPlace } from './board.js';
 
-/** Where a table goes. */
+/** The stream to write a table to. */
 export interface TableStream extends LineStream {
   rows?: number;
 }
@@ -16,7 +16,7 @@ export class SweepTable {
   readonly #board: SweepBoard;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt = performance.now();
-  /** Lines of the table that stand on the terminal, to be written over. */
+  /** Lines of the table that are on the terminal, to be overwritten. */
   #shown = 0;
 
   constructor(stream: TableStream, board: SweepBoard) {
@@ -25,12 +25,12 @@ export class SweepTable {
     this.#timer = setInterval(() => this.#show(), stream.isTTY ? LIVE_MS : PLAIN_MS);
   }
 
-  /** A line of its own. */
+  /** Prints a line above the table. */
   say(line: string): void {
     this.#stream.write(`${this.#erased()}${line}\n`);
   }
 
-  /** Shows how things are a last time, and no more; idempotent. */
+  /** Shows the final state; idempotent. */
   close(): void {
     clearInterval(this.#timer);
     if (this.#stream.isTTY && this.#shown > 0) this.#show();
@@ -53,7 +53,7 @@ export class SweepTable {
     return (performance.now() - this.#startedAt) / 1000;
   }
 
-  /** What takes the table off the terminal. */
+  /** The escape codes that erase the table. */
   #erased(): string {
     const lines = this.#shown;
     this.#shown = 0;
@@ -61,7 +61,7 @@ export class SweepTable {
   }
 }
 
-/** The table's lines, the head first; at most so many, of which the trials that run and the best come before others. */
+/** The table's lines, with the head: at most `most`, preferring running trials and the best one. */
 export function tableOf(board: SweepBoard, most: number): string[] {
   const shown = chosen(board, Math.max(1, most - 1));
   const names = board.places[0] ? board.parametersOf(board.places[0]).map(([name]) => name) : [];
@@ -81,7 +81,7 @@ export function tableOf(board: SweepBoard, most: number): string[] {
   );
 }
 
-/** The trials that there is room for, by number. */
+/** The trials that fit, by number. */
 function chosen(board: SweepBoard, most: number): TrialPlace[] {
   const { places, best } = board;
   const rank = (place: TrialPlace) =>
@@ -90,7 +90,7 @@ function chosen(board: SweepBoard, most: number): TrialPlace[] {
   return ranked.slice(0, most).sort((a, b) => a.trial - b.trial);
 }
 
-/** All of a sweep in a line. @param seconds since it began, or went on */
+/** A summary of the sweep in one line. @param seconds since it was started or resumed */
 export function summaryOf(board: SweepBoard, seconds: number): string {
   const { places, trials, best, workers, rounds } = board;
   const count = (...states: TrialPlace['state'][]) => places.filter(({ state }) => states.includes(state)).length;

@@ -204,7 +204,7 @@ describe('runPage()', () => {
   it('without an evaluation says how to get one', async () => {
     const page = await runPage(runReport());
     const text = textOf(page);
-    assert.ok(text.includes('Not compared yet: lopt train --compare holds φ against'), text);
+    assert.ok(text.includes('Not compared yet: lopt train --compare compares φ with'), text);
     for (const id of ['meta-loss', 'held-out-sum', 'held-out-final', 'learning-rate']) {
       assert.ok(page.includes(`<figure id="${id}">`), id);
     }
@@ -238,7 +238,7 @@ describe('runPage()', () => {
     const page = await runPage(runReport({ history, state }));
     assert.ok(!page.includes('<figure'));
     const text = textOf(page);
-    for (const shown of ['Rounds 0 (not planned yet)', 'To go on', 'Best held-out sum none yet']) {
+    for (const shown of ['Rounds 0 (not planned yet)', 'To resume', 'Best held-out sum none yet']) {
       assert.ok(text.includes(shown), shown);
     }
   });

@@ -213,7 +213,10 @@ describe('importanceFigure()', () => {
   });
 
   it('says that few trials are a hint, and is none of one trial', () => {
-    assert.match(importanceFigure(sweep())!.caption, /of 3 trials after round 10\. Of so few trials it is a hint/);
+    assert.match(
+      importanceFigure(sweep())!.caption,
+      /of 3 trials after round 10\. With so few trials this is only a hint/,
+    );
     assert.equal(importanceFigure({ plan: reportedPlan(), trials: sweep().trials.slice(0, 1) }), undefined);
   });
 });

@@ -262,9 +262,9 @@ describe('readSweepFile() of a wrong file', () => {
     [
       'a flag twice',
       good.replace('  clip', '  learning-rate: {values: [1, 2]}\n  learning_rate'),
-      'line 7, column 3: "learning-rate" must stand there once, and is given above too',
+      'line 7, column 3: "learning-rate" must be given once, but is also given above',
     ],
-    ['a swept flag that is fixed too', `${good}flags: {clip: 2}`, 'line 7, column 9: "clip" must stand there once'],
+    ['a swept flag that is fixed too', `${good}flags: {clip: 2}`, 'line 7, column 9: "clip" must be given once'],
     [
       'a value that the flag cannot have',
       good.replace('clip: {min: 1', 'unroll: {min: 0'),
@@ -283,7 +283,7 @@ describe('readSweepFile() of a wrong file', () => {
     [
       'a key of another distribution',
       good.replace('min: 1', 'mu: 1, distribution: uniform, min: 1'),
-      'line 6, column 10: "mu" means nothing to the distribution uniform; it has min, max',
+      'line 6, column 10: "mu" does not apply to the distribution uniform; it takes min, max',
     ],
     [
       'an unknown distribution',
@@ -308,12 +308,12 @@ describe('readSweepFile() of a wrong file', () => {
     [
       'a value twice',
       good.replace('{min: 1, max: 2}', '{values: [1, 2, 1]}'),
-      'line 6, column 25: the value 1 of "clip" must stand there once',
+      'line 6, column 25: the value 1 of "clip" must be listed once',
     ],
     [
       'a value of nothing',
       good.replace('{min: 1, max: 2}', '{values: [1, null]}'),
-      'line 6, column 22: a value must be a number, a text, true, false or a list of numbers, got null',
+      'line 6, column 22: a value must be a number, text, true, false or a list of numbers, got null',
     ],
     [
       'nested parameters with more',

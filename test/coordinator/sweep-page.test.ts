@@ -68,7 +68,7 @@ describe('sweepPage()', () => {
     );
     const short = textOf(await sweepPage(report({ trials: [trialWith(0, 'pruned', { 10: 5 })] })));
     assert.match(short, /The best of 1 trial is trial 0: score 5 after 10 rounds \(none ran in full\), with/);
-    assert.match(text, /Goes on with the sweep: lopt sweep --resume/);
+    assert.match(text, /To resume the sweep: lopt sweep --resume/);
     assert.match(text, /Trials 2 of 4 begun: 2 not over/);
   });
 
@@ -100,7 +100,7 @@ describe('sweepPage()', () => {
     const page = await sweepPage(report({ plan: reportedPlan({ space }), trials }));
     assert.equal(page.match(/<figure id="slice-p\d+">/g)!.length, 12);
     assert.match(page, /<summary>The other 6 parameters<\/summary>/);
-    assert.match(textOf(page), /Of 12 parameters, the 8 that mattered most\./);
+    assert.match(textOf(page), /Of the 12 parameters, the 8 that mattered most are shown\./);
   });
 });
 

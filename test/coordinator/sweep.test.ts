@@ -226,7 +226,7 @@ describe('the log of a sweep', () => {
     // of trial 2, whose turn it is not
     const others = lines.filter((line, i) => i < without || (i > without && line.includes('"step"')));
     writeFileSync(path, `${others.join('\n')}\n`);
-    await assert.rejects(resume(path), /holds a report of trial 1 after round 27, which was not to come/);
+    await assert.rejects(resume(path), /holds a report of trial 1 after round 27, which the sweep does not expect/);
   });
 
   it('of another file, or version, is refused, and left as it is', async (test) => {
@@ -239,7 +239,7 @@ describe('the log of a sweep', () => {
     );
     assert.deepEqual(readFileSync(path), before);
     writeFileSync(path, before.toString('utf8').replace('"version":"', '"version":"9'));
-    await assert.rejects(resume(path), /it was begun by lopt 9\S+, and this is lopt \d/);
+    await assert.rejects(resume(path), /it was started by lopt 9\S+, but this is lopt \d/);
   });
 
   it('may hold what other programs add: notes and attributes', async (test) => {

@@ -31,14 +31,14 @@ describe('lockFolder()', { skip: WITHOUT_PROC }, () => {
     writeFileSync(path, held);
     await assert.rejects(lockFolder(folder, { task }), (error: unknown) => {
       assert.ok(error instanceof FileError);
-      assert.equal(error.message, `${task} ${folder}: process ${pid} works on it; wait for its end, or end it`);
+      assert.equal(error.message, `${task} ${folder}: process ${pid} is using it; wait for it to end, or stop it`);
       return true;
     });
     assert.equal(readFileSync(path, 'utf8'), held);
     const said: string[] = [];
     const waiting = lockFolder(folder, { task, patienceSeconds: 10 ** 6, onWaiting: (line) => said.push(line) });
     await until(() => said.length > 0);
-    assert.deepEqual(said, [`Waiting for process ${pid}, which still works on ${folder}`]);
+    assert.deepEqual(said, [`Waiting for process ${pid}, which is still using ${folder}`]);
     other.kill('SIGKILL');
     await once(other, 'close');
     const release = await waiting;

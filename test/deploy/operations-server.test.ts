@@ -110,7 +110,7 @@ describe('OperationsServer', () => {
     const port = Number(new URL(url).port);
     await assert.rejects(OperationsServer.start({ registry: new Registry(), checks: {}, port }), {
       name: 'LoptError',
-      message: `Cannot serve metrics on 127.0.0.1:${port}: "metrics-port" must be free, and another process listens there`,
+      message: `Cannot serve metrics on 127.0.0.1:${port}: "metrics-port" must be free, but another process is listening on it`,
     });
   });
 

@@ -109,7 +109,7 @@ const CASES: readonly Case[] = [
     'Cannot measure: "problem" must be one family, since the families of a mix differ in what they compute, got "mix"',
   ],
   ['train --resume', 2, 'Cannot train: --resume needs --out, the folder of the run to go on with'],
-  ['train --resume --out nowhere', 2, 'Cannot resume nowhere: it must hold a run, and there is no config.json in it'],
+  ['train --resume --out nowhere', 2, 'Cannot resume nowhere: it must hold a run, but has no config.json'],
   ['train --init nowhere', 1, 'Cannot read φ from nowhere: there is no such file'],
   ['train --config nowhere', 1, 'Cannot read flags from nowhere: there is no such file'],
   ['problems --problem.dimension 3', 2, 'Cannot run lopt problems: it takes no options of a problem'],
@@ -119,7 +119,7 @@ const CASES: readonly Case[] = [
   ['export nowhere --to npz', 1, 'Cannot read φ from nowhere: there is no such file'],
   ['export x --to npz --out ./x', 2, 'Cannot export: "out" must be another file than that of φ, got "./x"'],
   ['report', 2, 'Cannot run lopt: an argument is missing; lopt COMMAND --help says which'],
-  ['report nowhere', 2, 'Cannot report on nowhere: it must hold a run, and there is no config.json in it'],
+  ['report nowhere', 2, 'Cannot report on nowhere: it must hold a run, but has no config.json'],
   ['bench --seconds x', 2, 'Cannot measure: "seconds" must be a number greater than 0, got "x"'],
 ];
 
@@ -242,7 +242,7 @@ describe('lopt train --resume answers a damaged or different run with one senten
   it('a new run into its folder', async (context) => {
     const out = await shortRun(temporaryFolder(context));
     const ended = await lopt(['train', '--out', out]);
-    const expected = `Cannot train into ${out}: it holds a run already; add --resume to go on with it, or name another folder with --out\n`;
+    const expected = `Cannot train into ${out}: it holds a run already; add --resume to continue it, or name another folder with --out\n`;
     assert.deepEqual([ended.stderr, ended.code], [expected, 2]);
   });
 
@@ -258,7 +258,7 @@ describe('lopt train --resume answers a damaged or different run with one senten
     const path = join(out, 'config.json');
     writeFileSync(path, readFileSync(path, 'utf8').replace('"shards": 2', '"shards": 3'));
     const ended = await lopt(['train', '--resume', '--out', out]);
-    const expected = `Cannot read the configuration from ${path}: its digest must be that of its content, so it was changed\n`;
+    const expected = `Cannot read the configuration from ${path}: its digest must match its content, but the file was changed\n`;
     assert.deepEqual([ended.stderr, ended.code], [expected, 1]);
   });
 
@@ -270,7 +270,7 @@ describe('lopt train --resume answers a damaged or different run with one senten
     const ended = await lopt(['train', '--resume', '--rounds', '10', '--out', out]);
     assert.equal(ended.code, 0, ended.stderr);
     assert.ok(ended.stdout.includes(`Cannot read the checkpoint ${join(folder, newest)}: it is damaged`), ended.stdout);
-    assert.ok(ended.stdout.includes('Going on after round 9.'), ended.stdout);
+    assert.ok(ended.stdout.includes('Resuming after round 9.'), ended.stdout);
   });
 
   it('a journal without its beginning and no readable checkpoint', async (context) => {
@@ -314,7 +314,7 @@ describe('one process at a time works on a folder', () => {
     const other = await lopt(['train', '--resume', '--rounds', '7', '--out', out]);
     assert.deepEqual(
       [other.stdout, other.stderr, other.code],
-      ['', `Cannot resume ${out}: process ${child.pid} works on it; wait for its end, or end it\n`, 1],
+      ['', `Cannot resume ${out}: process ${child.pid} is using it; wait for it to end, or stop it\n`, 1],
     );
     assert.equal(readFileSync(join(out, 'config.json'), 'utf8'), config);
     child.kill('SIGINT');

@@ -113,7 +113,7 @@ describe('lopt on a cluster', { skip: WITHOUT_NATS, timeout: 300_000 }, () => {
     assertSentence(full, /^Cannot append round \d+ to the journal: its stream .* is full at 1 MiB; allow it more, or/);
     const resumed = await lopt(['coordinator', '--resume', '--run', 'r', ...where]);
     assert.equal(resumed.code, 0, resumed.stdout + resumed.stderr);
-    assert.match(resumed.stdout, /Going on after round \d+\./);
+    assert.match(resumed.stdout, /Resuming after round \d+\./);
   });
 
   it('refuses the name of another run, and a stream that is not lopt’s', async (test) => {
@@ -145,7 +145,7 @@ describe('lopt on a cluster', { skip: WITHOUT_NATS, timeout: 300_000 }, () => {
     const { port } = other.address() as AddressInfo;
     const words = ['--metrics-port', String(port)];
     for (const ended of await bothRoles(test, 'nats://127.0.0.1:1', {}, words)) {
-      const sentence = `Cannot serve metrics on 127.0.0.1:${port}: "metrics-port" must be free, and another process listens there\n`;
+      const sentence = `Cannot serve metrics on 127.0.0.1:${port}: "metrics-port" must be free, but another process is listening on it\n`;
       assert.deepEqual([ended.code, ended.stderr], [1, sentence]);
     }
   });

@@ -156,7 +156,7 @@ describe('a run of 13 shards gives the same φ to the last bit', () => {
     child.kill('SIGINT');
     const { code, stdout } = await ended;
     assert.equal(code, 130, stdout);
-    assert.match(stdout, /go on with: lopt train --resume --out /);
+    assert.match(stdout, /resume with: lopt train --resume --out /);
   });
 });
 

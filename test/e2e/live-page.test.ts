@@ -151,7 +151,7 @@ test('a run whose live page cannot be served does not start', async (context) =>
   assert.equal(code, 1);
   assert.equal(
     stderr,
-    `Cannot serve the live page on 127.0.0.1:${port}: "ui" must be a free port, and another process listens there\n`,
+    `Cannot serve the live page on 127.0.0.1:${port}: "ui" must be a free port, but another process is listening on it\n`,
   );
   assert.equal(existsSync(join(out, 'metrics.jsonl')), false);
 });

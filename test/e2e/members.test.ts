@@ -102,7 +102,7 @@ describe('the members of a sweep', () => {
     await withRunner(out, 1, (runner) => runner.runTo(trialOf(0), 3));
     await assert.rejects(
       withRunner(out, 1, (runner) => runner.runTo({ ...trialOf(0), flags: { clip: 2 } }, 3)),
-      { name: 'UsageError', message: /^Cannot go on with .*0000: it must hold trial 0 of this sweep$/ },
+      { name: 'UsageError', message: /^Cannot continue .*0000: it must hold trial 0 of this sweep$/ },
     );
   });
 });

@@ -132,7 +132,7 @@ test('a run that is interrupted has a page that says how to go on', async (conte
   const { code, stderr } = await ended;
   assert.equal(code, 130, stderr);
   const page = readFileSync(join(out, 'report.html'), 'utf8');
-  assert.match(page, /<h2 id="again">To go on<\/h2>\s*<pre><code>lopt train --resume --out /);
+  assert.match(page, /<h2 id="again">To resume<\/h2>\s*<pre><code>lopt train --resume --out /);
   assert.match(page, /\(1,000,000 planned\)/);
   assert.match(page, /<figure id="meta-loss">/);
 });

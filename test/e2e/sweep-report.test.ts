@@ -87,7 +87,7 @@ test('report.html of a sweep with ASHA is whole on a phone and on a desk, and lo
   assert.equal((await lopt(['report', out])).code, 0);
   assert.match(readFileSync(path, 'utf8'), /<th scope="row">version<\/th><td>0\.0\.1<\/td>/);
   const resumed = await lopt(['sweep', '--resume', '--out', out]);
-  assert.match(resumed.stderr, /it was begun by lopt 0\.0\.1, and this is/);
+  assert.match(resumed.stderr, /it was started by lopt 0\.0\.1, but this is/);
 });
 
 test('report.html of population-based training shows who became a copy of whom', async (context) => {

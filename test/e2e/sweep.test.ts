@@ -32,7 +32,7 @@ async function sweepDisturbed(file: string, out: string, signal: NodeJS.Signals,
     const { code, stderr, stdout } = await ended;
     if (code === 0) return disturbances;
     assert.ok(signal === 'SIGKILL' ? code === null : code === 130, `${code} ${stderr}`);
-    if (signal === 'SIGINT') assert.ok(stdout.includes(`go on with: lopt sweep --resume --out ${out}`), stdout);
+    if (signal === 'SIGINT') assert.ok(stdout.includes(`resume with: lopt sweep --resume --out ${out}`), stdout);
   }
 }
 
@@ -135,8 +135,8 @@ test('lopt sweep says what is wrong in a sentence', async (context) => {
     assert.equal(ended.stderr.trim().split('\n').length, 1);
   };
   await says([], 2, /^Cannot sweep: a sweep's file must be named, or --resume with --out/);
-  await says([file, '--out', out], 2, /it holds a sweep already; add --resume to go on with it, or name another/);
-  await says(['--resume', '--out', folder], 2, /it must hold a sweep, and there is no sweep.json in it/);
+  await says([file, '--out', out], 2, /it holds a sweep already; add --resume to continue it, or name another/);
+  await says(['--resume', '--out', folder], 2, /it must hold a sweep, but has no sweep.json/);
   await says(['--resume', '--out', out, '--seed', '9'], 2, /"seed" must stay 5, got 9/);
   await says([other], 1, /there is no such file/);
 });

@@ -139,7 +139,7 @@ describe('lopt up', { skip: WITHOUT_NATS || WITHOUT_PROC, timeout: 300_000 }, ()
     const { code, stdout, stderr } = await up.ended;
     assert.equal(code, 130, stdout + stderr);
     assert.deepEqual(up.left(), []);
-    const command = /Stopped after round \d+; go on with: lopt (.*)\n/.exec(stdout)?.[1];
+    const command = /Stopped after round \d+; resume with: lopt (.*)\n/.exec(stdout)?.[1];
     assert.equal(command, `up --resume --out ${out}`, stdout);
     const resumed = await startUp(test, out, command!.split(' ').slice(0, -2)).ended;
     assert.equal(resumed.code, 0, resumed.stdout + resumed.stderr);

@@ -1,19 +1,19 @@
-/** A YAML file whose every complaint names line and column. */
+/** A YAML file that reports errors with line and column. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, Scalar } from 'yaml';
 import { checkNumber, type NumberRule, show, suggestion } from '../../../shared/check.js';
 import { FileError } from '../../../shared/errors.js';
 
-/** A key with its value, each with its place. */
+/** A key with its value, both with their positions. */
 export interface Entry {
   key: Node;
   name: string;
   value: Node;
 }
 
-/** The entries of a map by their key. */
+/** The entries of a map by key. */
 export type Entries = ReadonlyMap<string, Entry>;
 
-/** What stands for the value that a key has not. */
+/** Stands in for the value of a key that has none. */
 function missing(key: Node): Node {
   const nothing = new Scalar(null);
   nothing.range = key.range ?? null;
@@ -26,7 +26,7 @@ export class LocatedYaml {
   readonly #lines = new LineCounter();
   readonly #document: ReturnType<typeof parseDocument>;
 
-  /** Throws FileError where the text is no YAML, or holds more than one document. */
+  /** Throws FileError if the text is not YAML or has more than one document. */
   constructor(path: string, text: string) {
     this.path = path;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
@@ -38,7 +38,7 @@ export class LocatedYaml {
     this.root = this.#document.contents as Node | null;
   }
 
-  /** All of it as a plain value. */
+  /** The content as a plain value. */
   get content(): unknown {
     return this.#document.toJS();
   }
@@ -52,12 +52,12 @@ export class LocatedYaml {
     return new FileError(this.path, `Cannot read a sweep from ${this.path}, line ${line}, column ${column}: ${why}`);
   }
 
-  /** The node itself, or what it is an alias of. */
+  /** The node, or the node that it is an alias of. */
   resolve(node: Node): Node {
     return isAlias(node) ? (node.resolve(this.#document) ?? this.fail(node, 'the alias has no anchor')) : node;
   }
 
-  /** The entries of a map that may have these keys; of any keys where none are given. */
+  /** The entries of a map. @param known the allowed keys; any if omitted */
   entries(node: Node, what: string, known?: readonly string[]): Entries {
     const map = this.resolve(node);
     if (!isMap(map)) return this.fail(node, `${what} must be keys and values, got ${show(this.plain(node))}`);
@@ -87,7 +87,7 @@ export class LocatedYaml {
     const plain = this.plain(value);
     return typeof plain === 'string' && plain !== ''
       ? plain
-      : this.fail(value, `"${name}" must be a text, got ${show(plain)}`);
+      : this.fail(value, `"${name}" must be text, got ${show(plain)}`);
   }
 
   /** One of a few words. */
@@ -99,7 +99,7 @@ export class LocatedYaml {
     return this.fail(value, `"${name}" must be one of ${choices.join(', ')}, got ${show(plain)}${hint}`);
   }
 
-  /** A number, written as one. */
+  /** A number; text that looks like one is refused. */
   number({ name, value }: Entry, rule: NumberRule = {}): number {
     const plain = this.plain(value);
     try {
@@ -115,7 +115,7 @@ export class LocatedYaml {
     return typeof plain === 'boolean' ? plain : this.fail(value, `"${name}" must be true or false, got ${show(plain)}`);
   }
 
-  /** Whether a number is written as a whole one: 2, and not 2.0 or 2e3. */
+  /** Whether a number is written as an integer: 2, but not 2.0 or 2e3. */
   isWrittenWhole(node: Node): boolean {
     const scalar = this.resolve(node);
     return isScalar(scalar) && /^[+-]?\d+$/.test(scalar.source ?? '');

@@ -1,4 +1,4 @@
-/** Reads one parameter of a sweep's file, as W&B describes them (docs.wandb.ai, "Sweep configuration options"). */
+/** Reads a parameter of a sweep's file, in W&B's format (docs.wandb.ai, "Sweep configuration options"). */
 import type { Node } from 'yaml';
 import { show } from '../../../shared/check.js';
 import { exp } from '../../../shared/elementary.js';
@@ -38,13 +38,13 @@ export const DISTRIBUTIONS = [
 
 export type Distribution = (typeof DISTRIBUTIONS)[number];
 
-/** A parameter as it stands in the file. */
+/** A parameter as written in the file. */
 export type ParameterEntry =
   | { type: 'constant'; value: ParameterValue; at: Node }
   | { type: 'swept'; domain: Domain; at: Node }
   | { type: 'nested'; entries: Entries };
 
-/** Reads what stands under a parameter's name. Throws FileError with line and column. */
+/** Reads a parameter's entry. Throws FileError with line and column. */
 export function readParameter(file: LocatedYaml, { name, key, value }: Entry): ParameterEntry {
   const entries = file.entries(value, `the parameter "${name}"`, KEYS);
   const nested = entries.get('parameters');
@@ -63,7 +63,7 @@ export function readParameter(file: LocatedYaml, { name, key, value }: Entry): P
   return { type: 'swept', domain: numeric(file, name, key, entries, distribution), at: key };
 }
 
-/** The distribution that is named, or that the keys make plain. */
+/** The distribution that is named, or implied by the keys. */
 function distributionOf(file: LocatedYaml, name: string, key: Node, entries: Entries): Distribution {
   const named = entries.get('distribution');
   if (named) return file.choice(named, DISTRIBUTIONS);
@@ -75,7 +75,7 @@ function distributionOf(file: LocatedYaml, name: string, key: Node, entries: Ent
   return file.isWrittenWhole(min.value) && file.isWrittenWhole(max.value) ? 'int_uniform' : 'uniform';
 }
 
-/** Refuses keys that mean nothing to the distribution. */
+/** Refuses keys that do not apply to the distribution. */
 function allow(file: LocatedYaml, entries: Entries, distribution: Distribution): void {
   const range = distribution.endsWith('normal') ? ['mu', 'sigma'] : ['min', 'max'];
   const allowed: readonly string[] =
@@ -88,7 +88,7 @@ function allow(file: LocatedYaml, entries: Entries, distribution: Distribution):
   if (extra)
     file.fail(
       extra.key,
-      `"${extra.name}" means nothing to the distribution ${distribution}; it has ${allowed.join(', ')}`,
+      `"${extra.name}" does not apply to the distribution ${distribution}; it takes ${allowed.join(', ')}`,
     );
 }
 
@@ -96,14 +96,14 @@ function required(file: LocatedYaml, name: string, key: Node, entries: Entries, 
   return entries.get(wanted) ?? file.fail(key, `the parameter "${name}" must have "${wanted}"`);
 }
 
-/** A number, text, true or false; a list of numbers is its text, as in "20,20". */
+/** A number, text, true or false; a list of numbers becomes text, as in "20,20". */
 export function valueFrom(file: LocatedYaml, node: Node): ParameterValue {
   const plain = file.plain(node);
   if (Array.isArray(plain) && plain.length > 0 && plain.every((part) => typeof part === 'number'))
     return plain.join(',');
   if (typeof plain === 'number' && Number.isFinite(plain)) return plain;
   if (typeof plain === 'string' || typeof plain === 'boolean') return plain;
-  return file.fail(node, `a value must be a number, a text, true, false or a list of numbers, got ${show(plain)}`);
+  return file.fail(node, `a value must be a number, text, true, false or a list of numbers, got ${show(plain)}`);
 }
 
 function categorical(file: LocatedYaml, name: string, key: Node, entries: Entries): Domain {
@@ -112,7 +112,7 @@ function categorical(file: LocatedYaml, name: string, key: Node, entries: Entrie
   if (nodes.length === 0) file.fail(value, `the space is empty: "${name}" must have at least one value`);
   const choices = nodes.map((node) => valueFrom(file, node));
   const twice = choices.findIndex((choice, i) => choices.indexOf(choice) < i);
-  if (twice >= 0) file.fail(nodes[twice]!, `the value ${show(choices[twice])} of "${name}" must stand there once`);
+  if (twice >= 0) file.fail(nodes[twice]!, `the value ${show(choices[twice])} of "${name}" must be listed once`);
   return {
     type: 'categorical',
     choices,
@@ -152,7 +152,7 @@ function numeric(file: LocatedYaml, name: string, key: Node, entries: Entries, d
   ) as [number, number];
   if (least >= most)
     file.fail(max.value, `the space is empty: "max" of "${name}" must be above "min" ${least}, got ${most}`);
-  // without _values the ends of a logarithmic range are exponents; inverted, those of 1/X
+  // without _values the ends of a logarithmic range are exponents; with inv_ they are those of 1/X
   const ends: [number, number] =
     !log || ofValues
       ? [least, most]
@@ -165,9 +165,9 @@ function numeric(file: LocatedYaml, name: string, key: Node, entries: Entries, d
   return { type: 'uniform', log, low, high, step };
 }
 
-/** The least and greatest multiple of the step within the ends, above 0 on a logarithmic axis. */
+/** The least and greatest multiple of the step between the ends; above 0 on a logarithmic axis. */
 function inSteps([low, high]: [number, number], step: number, log: boolean): [number, number] {
-  // an end that is a multiple of the step but for rounding is one
+  // an end that equals a multiple of the step up to rounding counts as one
   const first = Math.ceil(Number((low / step).toPrecision(14)));
   const last = Math.floor(Number((high / step).toPrecision(14)));
   return [multiple(log ? Math.max(first, 1) : first, step), multiple(last, step)];

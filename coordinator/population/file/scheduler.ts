@@ -12,7 +12,7 @@ const HALVING = {
   eta: 'one trial in eta goes on at a rung, to eta times the rounds (default 3)',
 } as const;
 
-/** The types of `scheduler`, each with the keys it has beside its type, and what they say. */
+/** The types of `scheduler`, each with its own keys and what they mean. */
 export const SCHEDULERS = {
   none: {},
   'successive-halving': HALVING,
@@ -25,8 +25,8 @@ export const SCHEDULERS = {
   },
   pbt: {
     every: 'rounds between two selections (default: a tenth of the rounds)',
-    truncation: 'share of the population that is replaced by copies of the best (default 0.2)',
-    resample: 'chance that a parameter of a copy is drawn anew and not multiplied by 0.8 or 1.2 (default 0.25)',
+    truncation: 'share of the population to replace by copies of the best (default 0.2)',
+    resample: 'probability that a parameter of a copy is redrawn instead of multiplied by 0.8 or 1.2 (default 0.25)',
   },
 } as const satisfies Record<string, Readonly<Record<string, string>>>;
 
@@ -73,9 +73,9 @@ export function readScheduler(file: LocatedYaml, entry: Entry, rounds: number): 
 const EARLY_KEYS = ['type', 'min_iter', 'max_iter', 's', 'eta', 'strict'] as const;
 
 /**
- * Reads W&B's `early_terminate`, whose iterations are rounds: `min_iter` puts brackets at min_iter, min_iter·eta, …, and
- * `max_iter` with `s` at max_iter/eta, …, max_iter/eta^s. A trial stops at a bracket where it is not among the best 1/eta;
- * `strict` makes it ASHA: a trial goes on only once it is.
+ * Reads W&B's `early_terminate`, with iterations as rounds: `min_iter` puts brackets at min_iter, min_iter·eta, …, and
+ * `max_iter` with `s` at max_iter/eta, …, max_iter/eta^s. A trial stops at a bracket if it is not among the best 1/eta;
+ * with `strict`, which is ASHA, it pauses there until it is.
  */
 export function readEarlyTerminate(file: LocatedYaml, entry: Entry, rounds: number): SchedulerPlan {
   const entries = file.entries(entry.value, '"early_terminate"', EARLY_KEYS);

@@ -1,4 +1,4 @@
-/** Reads the file of a sweep: W&B's sweep configuration, and a few keys of lopt's own. */
+/** Reads a sweep's file: W&B's sweep configuration with a few keys of lopt's own. */
 import { createHash } from 'node:crypto';
 import type { Node } from 'yaml';
 import { show, suggestion } from '../../../shared/check.js';
@@ -15,33 +15,33 @@ import { readEarlyTerminate, readScheduler } from './scheduler.js';
 
 /** A flag of `lopt train` that a sweep may set. */
 export interface SweepFlag {
-  /** Whether it may change while a member trains, as a learning rate and unlike the layers. */
+  /** Whether it may change while a member trains, like a learning rate but unlike the layers. */
   mutable?: boolean;
-  /** Throws an error that says why a value cannot be. */
+  /** Throws an error that says why a value is not allowed. */
   check?: (value: ParameterValue) => void;
 }
 
-/** The flags that can be swept for a problem; null stands for the default problem. */
+/** The flags that can be swept for a problem; null means the default problem. */
 export type SweepFlags = (problem: string | null) => ReadonlyMap<string, SweepFlag>;
 
-/** The keys of the file, with what they say. */
+/** The keys of the file and what they mean. */
 export const SWEEP_KEYS = {
   // of W&B
   program: 'what the trials run: train',
   name: 'name of the sweep',
-  description: 'what it is about',
+  description: 'what the sweep is about',
   method: 'how parameters are proposed: grid, random, sobol, tpe; bayes is tpe',
-  metric: 'what is to be minimized or maximized: {name, goal}',
+  metric: 'what to minimize or maximize: {name, goal}',
   parameters: 'flags of lopt train, each with a value, values or a distribution; nested ones are joined by dots',
   early_terminate: 'when trials stop: {type: hyperband, min_iter or max_iter with s, eta, strict}, in rounds',
-  run_cap: 'how many trials there are; of pbt, the size of the population',
+  run_cap: 'number of trials; for pbt, the size of the population',
   // lopt's own
   problem: 'the problem family that is trained on',
   rounds: 'rounds of a trial that runs in full',
-  seed: 'what all randomness of the sweep is drawn from (default 0)',
-  parallel: 'trials that run at the same time (default 4); tpe proposes trial n once trial n − parallel is over',
+  seed: 'seed of all randomness in the sweep (default 0)',
+  parallel: 'trials that run concurrently (default 4); tpe proposes trial n once trial n − parallel is over',
   scheduler: 'how long trials run: {type, …}; types and their keys: SCHEDULERS',
-  flags: 'flags of lopt train that all trials have in common, by name',
+  flags: 'flags of lopt train that all trials share, by name',
 } as const;
 
 type SweepKey = keyof typeof SWEEP_KEYS;
@@ -53,7 +53,7 @@ const DEFAULT_PARALLEL = 4;
 
 const MOST_TRIALS = 10_000;
 
-/** Reads a sweep's file. Throws FileError that names line and column. @param path for the errors */
+/** Reads a sweep's file. Throws FileError with line and column. @param path for the errors */
 export function readSweepFile(path: string, text: string, flags: SweepFlags): SweepPlan {
   const file = new LocatedYaml(path, text);
   const { root } = file;
@@ -112,7 +112,7 @@ class ParameterReader {
     this.#flags = flags;
   }
 
-  /** @param prefix of the names: those of nested parameters are joined by dots, as in problem.dimension */
+  /** @param prefix of the names: nested names are joined by dots, as in problem.dimension */
   read(entries: Entries, prefix: string): void {
     for (const entry of entries.values()) {
       const read = readParameter(this.#file, entry);
@@ -137,7 +137,7 @@ class ParameterReader {
     }
   }
 
-  /** Reads `flags`, which all trials have in common. */
+  /** Reads `flags`, which all trials share. */
   readFlags({ value }: Entry): void {
     for (const entry of this.#file.entries(value, '"flags"').values()) {
       const name = this.#flagNamed(entry.name, entry.key);
@@ -147,7 +147,7 @@ class ParameterReader {
     }
   }
 
-  /** The flag that a name stands for: its own, or with dashes for underscores. Each may stand there once. */
+  /** The flag of a name, with underscores for dashes allowed. Each flag may be given once. */
   #flagNamed(written: string, at: Node): string {
     const dashed = written.replaceAll('_', '-');
     const name = [written, dashed].find((candidate) => this.#flags.has(candidate));
@@ -156,7 +156,7 @@ class ParameterReader {
       const hint = suggestion(dashed, known) || `; there are ${known.join(', ')}`;
       return this.#file.fail(at, `there is no flag "${written}" of lopt train that can be swept${hint}`);
     }
-    if (this.places.has(name)) this.#file.fail(at, `"${name}" must stand there once, and is given above too`);
+    if (this.places.has(name)) this.#file.fail(at, `"${name}" must be given once, but is also given above`);
     this.places.set(name, at);
     return name;
   }
@@ -203,7 +203,7 @@ function checkMethod(file: LocatedYaml, { value }: Entry, method: Method, { spac
   }
 }
 
-/** How many trials there are: `run_cap`, or as many as the grid or one turn of hyperband has. */
+/** The number of trials: `run_cap`, or the size of the grid or of one cycle of hyperband. */
 function trialsFrom(
   file: LocatedYaml,
   root: Node,

@@ -1,13 +1,13 @@
-/** Every combination of the values of finite domains; the last parameter changes first. */
+/** Grid search: all combinations of values of finite domains; the last parameter varies fastest. */
 import { nthValue, type Space, sizeOf } from '../domain.js';
 import type { Sampler } from './sampler.js';
 
-/** How many combinations there are; Infinity where a domain is not finite. */
+/** How many combinations there are; Infinity if a domain is not finite. */
 export function gridSize(space: Space): number {
   return space.reduce((product, { domain }) => product * sizeOf(domain), 1);
 }
 
-/** @param space whose domains are all finite; trial numbers are below `gridSize` */
+/** @param space of finite domains; trial numbers must be below `gridSize` */
 export function gridSampler(space: Space): Sampler {
   return {
     adaptive: false,

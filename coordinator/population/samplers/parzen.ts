@@ -1,6 +1,6 @@
 /**
- * Parzen estimators of where good, or other, trials lie (Bergstra et al. 2011, "Algorithms for hyper-parameter
- * optimization"; bandwidths and weights as in Optuna): a kernel a trial, and one for what was expected before.
+ * Parzen estimators of where good trials, or the others, lie (Bergstra et al. 2011, "Algorithms for hyper-parameter
+ * optimization"; bandwidths and weights as in Optuna): a kernel per trial, and one for the prior.
  */
 import { exp, log } from '../../../shared/elementary.js';
 import {
@@ -21,22 +21,22 @@ import { LOG_SQRT_TAU, normalCdf, normalMass, normalQuantile } from '../normal.j
 interface Kernels {
   /** A value drawn from kernel k by a uniform draw. */
   draw(k: number, u: number): ParameterValue;
-  /** ln of kernel k's density or, of discrete values, mass at every value of a list; added to `sums`[k]. */
+  /** Adds to `sums`[k] ln of kernel k's density at the value, or ln of its mass for a discrete domain. */
   addLogs(value: ParameterValue, sums: Float64Array): void;
 }
 
 /** A mixture of products of kernels over parameters. */
 export interface ParzenEstimator {
-  /** Values of all parameters, in their order, by draws from `counter` on: one for the kernel, one a parameter. */
+  /** Values of all parameters, in order. Uses draws from `counter` on: one for the kernel, then one per parameter. */
   draw(draws: Draws, counter: number): ParameterValue[];
   /** ln of the density at the parameters' values. */
   logDensity(values: readonly ParameterValue[]): number;
 }
 
-// the latest trials that count in full
+// the latest trials, which have full weight
 const RECENT = 25;
 
-/** Weights of n trials from the oldest: 1, but for those before the latest 25, which fade to 1/n (Bergstra et al. 2013). */
+/** Weights of n trials from the oldest: 1 for the latest 25, fading to 1/n before those (Bergstra et al. 2013). */
 function weightsOf(n: number): number[] {
   const old = Math.max(n - RECENT, 0);
   const ramp = (i: number) => (old === 1 ? 1 / n : 1 / n + ((1 - 1 / n) * i) / (old - 1));
@@ -45,7 +45,7 @@ function weightsOf(n: number): number[] {
 
 /**
  * @param domains of the parameters
- * @param trials the parameters' values of every trial, in the order of `domains`, from the oldest
+ * @param trials the values of every trial, in the order of `domains`, from the oldest
  */
 export function parzenEstimator(
   domains: readonly Domain[],
@@ -78,11 +78,11 @@ export function parzenEstimator(
 function logSumExp(values: Float64Array): number {
   const most = values.reduce((a, b) => Math.max(a, b));
   if (most === Number.NEGATIVE_INFINITY) return most;
-  // what is below e^−40 of the greatest changes no digit
+  // terms below e^−40 of the greatest do not change the sum
   return most + log(values.reduce((sum, value) => (value < most - 40 ? sum : sum + exp(value - most)), 0));
 }
 
-/** Kernel k puts 1 on its trial's choice and 1/n, spread as the prior is, over all of the choices. */
+/** Kernel k puts 1 on its trial's choice and 1/n, distributed like the prior, over all choices. */
 function categoricalKernels(
   { choices, probabilities }: CategoricalDomain,
   observed: readonly ParameterValue[],
@@ -102,7 +102,7 @@ function categoricalKernels(
   };
 }
 
-/** Kernel k is a normal distribution about its trial's place on the axis, cut off at the axis' ends. */
+/** Kernel k is a normal distribution around its trial's position on the axis, cut off at the ends of the axis. */
 function normalKernels(domain: NumericDomain, observed: readonly number[]): Kernels {
   const axis = axisOf(domain);
   const { low, high } = axis;
@@ -139,8 +139,8 @@ function normalKernels(domain: NumericDomain, observed: readonly number[]): Kern
 }
 
 /**
- * The bandwidth of a place is the larger distance to its neighbours, of the ends of the axis only where it is the only
- * place; not below the prior's over 100 or over the number of kernels + 1, nor above the prior's.
+ * The bandwidth at a position is the larger distance to its neighbours, or to the axis' ends if it is the only one.
+ * It is at least the prior's over min(100, number of kernels + 1), and at most the prior's.
  */
 function deviationsOf(places: readonly number[], { low, high, deviation }: Axis): number[] {
   const sorted = places

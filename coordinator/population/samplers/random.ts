@@ -1,4 +1,4 @@
-/** Random search (Bergstra and Bengio 2012): every parameter by itself, from its own distribution. */
+/** Random search (Bergstra and Bengio 2012): every parameter is drawn independently from its distribution. */
 import { fromUniform, type Space } from '../domain.js';
 import { drawsOf } from '../draws.js';
 import type { Sampler } from './sampler.js';

@@ -1,4 +1,4 @@
-/** The samplers by the name of their method. */
+/** The samplers by method. */
 import type { Method, SweepPlan } from '../plan.js';
 import { gridSampler } from './grid.js';
 import { randomSampler } from './random.js';

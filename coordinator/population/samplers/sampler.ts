@@ -1,19 +1,19 @@
-/** What proposes the parameters of trials. */
+/** Samplers propose the parameters of trials. */
 import type { Parameters } from '../domain.js';
 
-/** What is known of a trial. */
+/** What a sampler knows about a trial. */
 export interface Observation {
   number: number;
   parameters: Parameters;
-  /** The rounds after which it last reported; 0 where it has not. */
+  /** The round of its last report; 0 if it has not reported. */
   rounds: number;
-  /** What it reported then: lower is better, +∞ where it had no finite value. Null where it has not reported. */
+  /** Its last report: lower is better, +∞ for a value that was not finite. Null if it has not reported. */
   cost: number | null;
 }
 
 /**
- * A sampler is a pure function: the parameters of trial n depend on the sweep's seed, on n and, of an adaptive one, on what
- * is known of the other trials.
+ * A sampler is a pure function: the parameters of trial n depend on the sweep's seed, on n and, if adaptive, on the
+ * history of the other trials.
  */
 export interface Sampler {
   /** Whether proposals depend on the history. */

@@ -5,8 +5,8 @@
  */
 
 /**
- * A line a dimension, from the second on: a, the polynomial's inner coefficients as a number, then m_1 … m_s, as many as its
- * degree.
+ * A line per dimension, from the second on: a, the polynomial's inner coefficients as a number, then m_1 … m_s, where s
+ * is its degree.
  */
 export const DIRECTIONS = `0 1
 1 1 3

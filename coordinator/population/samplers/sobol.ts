@@ -1,4 +1,4 @@
-/** Quasi-random search: Sobol's sequence, scrambled by the sweep's seed. */
+/** Quasi-random search: Sobol's sequence, scrambled with the sweep's seed. */
 import { fromUniform, type Space } from '../domain.js';
 import { sweepKey } from '../draws.js';
 import type { Sampler } from './sampler.js';
@@ -6,14 +6,14 @@ import { DIRECTIONS } from './sobol-directions.js';
 
 const BITS = 32;
 
-/** The most parameters that the sequence has dimensions for. */
+/** The largest number of parameters: the dimensions of the sequence. */
 export const SOBOL_DIMENSIONS = DIRECTIONS.split('\n').length + 1;
 
 const directions = new Map<number, Uint32Array>();
 
 /**
- * The direction numbers v_1 … v_32 of a dimension from 0, as binary fractions: of the first m_k = 1, of others
- * m_k = 2a_1·m_{k−1} ⊕ 4a_2·m_{k−2} ⊕ … ⊕ 2^s·m_{k−s} ⊕ m_{k−s} (Joe and Kuo 2008, equation 2); v_k = m_k/2^k.
+ * The direction numbers v_1 … v_32 of a dimension, from 0, as binary fractions v_k = m_k/2^k: m_k = 1 in dimension 0,
+ * otherwise m_k = 2a_1·m_{k−1} ⊕ 4a_2·m_{k−2} ⊕ … ⊕ 2^s·m_{k−s} ⊕ m_{k−s} (Joe and Kuo 2008, equation 2).
  */
 function directionsOf(dimension: number): Uint32Array {
   const known = directions.get(dimension);
@@ -38,7 +38,7 @@ function directionsOf(dimension: number): Uint32Array {
   return v;
 }
 
-/** Coordinate `dimension` of point n, an unsigned 32-bit fraction, in the order of the Gray code (Antonov and Saleev 1979). */
+/** Coordinate `dimension` of point n, an unsigned 32-bit fraction, in Gray code order (Antonov and Saleev 1979). */
 export function sobolBits(n: number, dimension: number): number {
   const v = directionsOf(dimension);
   let bits = 0;
@@ -56,8 +56,8 @@ function reverse(bits: number): number {
 }
 
 /**
- * Owen's nested uniform scrambling by a hash: every bit is flipped or not by those above it, so that what is even stays
- * even (B. Burley 2020, "Practical hash-based Owen scrambling", JCGT 9(4), with the constants of Laine and Karras 2011).
+ * Owen's nested uniform scrambling by a hash: the bits above decide whether a bit is flipped, which keeps points evenly
+ * spread (B. Burley 2020, "Practical hash-based Owen scrambling", JCGT 9(4); constants of Laine and Karras 2011).
  */
 export function owenScramble(bits: number, seed: number): number {
   let x = (reverse(bits) + seed) | 0;
@@ -70,7 +70,7 @@ export function owenScramble(bits: number, seed: number): number {
 
 /** @param space of at most SOBOL_DIMENSIONS parameters */
 export function sobolSampler(space: Space, seed: number): Sampler {
-  // every dimension has a scrambling of its own
+  // every dimension is scrambled independently
   const scrambles = space.map(({ name }) => sweepKey(seed, 0, `sobol ${name}`)[0]);
   return {
     adaptive: false,

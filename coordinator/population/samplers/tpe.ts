@@ -1,4 +1,4 @@
-/** The tree-structured Parzen estimator (Bergstra et al. 2011), with the numbers of Optuna. */
+/** The tree-structured Parzen estimator (Bergstra et al. 2011), with Optuna's constants. */
 import type { ParameterValue, Space } from '../domain.js';
 import { drawsOf } from '../draws.js';
 import { parzenEstimator } from './parzen.js';
@@ -6,18 +6,18 @@ import { randomSampler } from './random.js';
 import type { Observation, Sampler } from './sampler.js';
 
 export interface TpeOptions {
-  /** Trials that must have reported before the estimator is used; until then search is random. @default 10 */
+  /** Trials that must have reported before the estimator is used; before that, search is random. @default 10 */
   startup?: number;
-  /** Values drawn from the good ones' estimator, of which the most promising is taken. @default 24 */
+  /** Candidates drawn from the estimator of the good trials, of which the most promising is taken. @default 24 */
   candidates?: number;
-  /** Whether kernels span all parameters together; else each parameter is proposed by itself. @default true */
+  /** Whether kernels span all parameters together; otherwise each parameter is proposed on its own. @default true */
   multivariate?: boolean;
 }
 
 /**
- * Takes the candidate, drawn from the density l of the best trials, that is the likeliest under l against the density g of
- * the others: expected improvement grows with l/g. The best are a tenth of those that have reported, at most 25. Trials
- * that have not reported count with the others, so that what runs at the same time is not proposed twice (the constant
+ * Draws candidates from the density l of the best trials and takes the one with the greatest l/g, with g the density of
+ * the others: expected improvement grows with l/g. The best are a tenth of the trials that have reported, at most 25.
+ * Trials that have not reported count among the others, so that concurrent trials are not proposed twice (the constant
  * liar of Ginsbourger et al. 2010).
  */
 export function tpeSampler(
@@ -63,7 +63,7 @@ export function tpeSampler(
   }
 }
 
-/** Orders trials from the best: a finite cost first, then more rounds, then the lower cost. */
+/** Orders trials from the best: finite costs first, then more rounds, then lower costs. */
 function compare(a: Observation, b: Observation): number {
   const finite = Number(Number.isFinite(b.cost)) - Number(Number.isFinite(a.cost));
   if (finite !== 0) return finite;

@@ -6,13 +6,13 @@ export interface AshaOptions {
   /** Rounds of the rungs, ascending. */
   rungs: readonly number[];
   eta: number;
-  /** Trials that run at the same time. */
+  /** Trials that run concurrently. */
   parallel: number;
 }
 
 interface Rung {
   reports: readonly Report[];
-  /** Trials that went on from here. */
+  /** Trials promoted from here. */
   promoted: readonly number[];
 }
 
@@ -23,8 +23,9 @@ export interface AshaState {
 }
 
 /**
- * Whenever a place is free: of the highest rung that has one, the best trial goes on that is among the best 1/eta of the
- * rung and has not gone on yet; else a new trial begins. Trials that pause may go on later; they are pruned at the end.
+ * When a slot is free, promotes the best trial that is among the best 1/eta of its rung and not promoted yet, from the
+ * highest rung that has one; if none has, a new trial begins. Paused trials may be promoted later; at the end the rest
+ * count as pruned.
  */
 export function asha({ trials, rungs, eta, parallel }: AshaOptions): Scheduler<AshaState> {
   const top = rungs.length - 1;

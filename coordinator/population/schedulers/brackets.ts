@@ -1,6 +1,6 @@
 /**
- * Brackets of synchronous successive halving (Jamieson and Talwalkar 2016): all trials of a bracket run to a rung; the best
- * of them go on to the next.
+ * Brackets of synchronous successive halving (Jamieson and Talwalkar 2016): all trials of a bracket run to a rung, and
+ * the best go on to the next.
  */
 import { byCost, createTrials, type Decision, type Report, type Scheduler } from './scheduler.js';
 
@@ -12,7 +12,7 @@ export interface Bracket {
 }
 
 interface BracketState {
-  /** Of its trials, which are numbered on. */
+  /** Number of its first trial; the others follow. */
   first: number;
   rung: number;
   alive: readonly number[];
@@ -23,8 +23,8 @@ interface BracketState {
 export type BracketStates = readonly BracketState[];
 
 /**
- * @param oneByOne whether a bracket begins when the one before is over, so that its trials can be proposed from the results
- * of those before
+ * @param oneByOne whether a bracket begins only when the previous one is over, so that its trials can be proposed from
+ * earlier results
  */
 export function synchronousBrackets(brackets: readonly Bracket[], oneByOne: boolean): Scheduler<BracketStates> {
   const firsts: number[] = [];
@@ -70,7 +70,7 @@ export function synchronousBrackets(brackets: readonly Bracket[], oneByOne: bool
   };
 }
 
-/** The best trials, by number; none that has no finite cost. */
+/** The best trials with a finite cost, by number. */
 function survivors(reports: readonly Report[], count: number): number[] {
   const finite = reports.filter(({ cost }) => Number.isFinite(cost)).sort(byCost);
   return finite
@@ -79,7 +79,7 @@ function survivors(reports: readonly Report[], count: number): number[] {
     .sort((a, b) => a - b);
 }
 
-/** One bracket of so many trials, of which one in eta, at least one, goes on at every rung. */
+/** A bracket that starts with `trials` trials and keeps one in eta, at least one, at every rung. */
 export function halvingBracket(trials: number, rungs: readonly number[], eta: number): Bracket {
   const sizes = [trials];
   while (sizes.length < rungs.length) sizes.push(Math.max(1, Math.floor(sizes.at(-1)! / eta)));

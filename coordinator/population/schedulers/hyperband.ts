@@ -1,18 +1,18 @@
-/** Hyperband (Li et al. 2018): brackets of successive halving, from many trials that begin short to few that run in full. */
+/** Hyperband (Li et al. 2018): brackets of successive halving, from many short trials to few that run in full. */
 import { type Bracket, halvingBracket } from './brackets.js';
 import { geometricRungs } from './scheduler.js';
 
 export interface HyperbandOptions {
   /** R: rounds of a trial that runs in full. */
   rounds: number;
-  /** Rounds of the shortest first rung. */
+  /** Rounds of the shortest first rung: r. */
   leastRounds: number;
   eta: number;
 }
 
 /**
- * The brackets s = s_max … 0, s_max = ⌊log_η(R/r)⌋ with r the least rounds: ⌈(s_max + 1)/(s + 1)·η^s⌉ trials begin with
- * R·η^−s rounds (algorithm 1).
+ * The brackets s = s_max … 0 with s_max = ⌊log_η(R/r)⌋: ⌈(s_max + 1)/(s + 1)·η^s⌉ trials begin with R·η^−s rounds
+ * (algorithm 1).
  */
 export function hyperbandBrackets({ rounds, leastRounds, eta }: HyperbandOptions): Bracket[] {
   let most = 0;
@@ -25,7 +25,7 @@ export function hyperbandBrackets({ rounds, leastRounds, eta }: HyperbandOptions
   return brackets;
 }
 
-/** Brackets, over and over, until they hold so many trials; the last one is smaller then. */
+/** Repeats the brackets until they hold `trials` trials; the last one may be smaller. */
 export function repeatBrackets(brackets: readonly Bracket[], trials: number, eta: number): Bracket[] {
   const result: Bracket[] = [];
   for (let left = trials, i = 0; left > 0; i++) {

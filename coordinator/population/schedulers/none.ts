@@ -4,11 +4,11 @@ import { createTrials, type Scheduler } from './scheduler.js';
 export interface NoneOptions {
   trials: number;
   rounds: number;
-  /** How many trials are created ahead: where proposals depend on results, trial n is proposed once trial n − ahead is over. */
+  /** Trials created in advance: with an adaptive sampler, trial n is proposed once trial n − ahead is over. */
   ahead: number;
 }
 
-/** The state is how many trials were created. */
+/** The state is the number of trials created. */
 export function runAll({ trials, rounds, ahead }: NoneOptions): Scheduler<number> {
   return {
     synchronous: true,

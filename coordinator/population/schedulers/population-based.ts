@@ -3,20 +3,20 @@ import type { Draws } from '../draws.js';
 import { byCost, createTrials, type Decision, type Report, type Scheduler } from './scheduler.js';
 
 export interface PopulationOptions {
-  /** Trials of the population. */
+  /** Size of the population. */
   trials: number;
   rounds: number;
   /** Rounds between two selections. */
   every: number;
-  /** The share of the population that is replaced by copies of the same share of the best; below 1/2. */
+  /** The share of the population that is replaced by copies of an equal share of the best; below 1/2. */
   truncation: number;
-  /** Draws for a trial at a round. */
+  /** Random draws for a trial at a round. */
   draws: (trial: number, round: number) => Draws;
 }
 
 /**
- * All trials run to the next selection; there each of the worst goes on from the state of one of the best, picked at random,
- * with its parameters varied. A trial without a finite cost is always replaced while there is one that has it.
+ * All trials run to the next selection. There, each of the worst continues from the state of one of the best, picked at
+ * random, with varied parameters. A trial without a finite cost is replaced whenever some trial has one.
  */
 export function populationBased({
   trials,

@@ -1,4 +1,4 @@
-/** The schedulers by their type. */
+/** The schedulers by type. */
 import { drawsOf } from '../draws.js';
 import type { SweepPlan } from '../plan.js';
 import { asha } from './asha.js';
@@ -9,7 +9,7 @@ import { populationBased } from './population-based.js';
 import { geometricRungs, type SchedulerSession, sessionOf } from './scheduler.js';
 import { medianRule, shareRule, stoppingScheduler } from './stopping.js';
 
-/** The scheduler of a sweep, at its beginning; `adaptive` says whether proposals depend on results. */
+/** The scheduler of a sweep, in its initial state. @param adaptive whether proposals depend on results */
 export function schedulerOf(plan: SweepPlan, adaptive: boolean): SchedulerSession {
   const { scheduler, trials, rounds, parallel, seed } = plan;
   switch (scheduler.type) {

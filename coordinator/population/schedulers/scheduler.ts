@@ -1,27 +1,27 @@
 /**
- * What decides how long trials run. Events go in, decisions come out, and a decision depends on the events before it
- * alone: the same events in the same order give the same decisions, which is how a sweep is resumed.
+ * Schedulers decide how long trials run. Events go in and decisions come out. Decisions depend only on earlier events:
+ * the same events in the same order give the same decisions, so that a sweep can be resumed.
  */
 
 /** What a trial reported after a round. */
 export interface Report {
   trial: number;
   round: number;
-  /** Lower is better; +∞ where the trial had no finite value, as after it diverged. */
+  /** Lower is better; +∞ for a value that was not finite, for example after a divergence. */
   cost: number;
 }
 
 export type Decision =
-  /** A new trial, numbered on from the last; it runs to a round. */
+  /** A new trial with the next number runs to a round. */
   | { action: 'create'; trial: number; to: number }
-  /** A trial goes on from where it paused. It costs nothing to have paused. */
+  /** A paused trial continues. Pausing costs nothing. */
   | { action: 'run'; trial: number; to: number }
   /**
-   * A trial goes on from the state of another, φ and outer optimizer, as it was after round `at`, with varied parameters.
-   * Comes before the decision by which that other one goes on.
+   * A trial continues from the state of another, φ and outer optimizer, after round `at`, with varied parameters. This
+   * decision precedes the one by which the other trial continues.
    */
   | { action: 'fork'; trial: number; from: number; at: number; to: number }
-  /** A trial has run to the end, or goes no further. */
+  /** A trial has run in full, or is stopped early. */
   | { action: 'stop'; trial: number; outcome: Outcome };
 
 export type Outcome = 'complete' | 'pruned';
@@ -31,11 +31,11 @@ export interface Step<State> {
   decisions: readonly Decision[];
 }
 
-/** An algorithm as pure functions; its state is a value. */
+/** A scheduling algorithm as pure functions; its state is a value. */
 export interface Scheduler<State> {
   /**
-   * Whether decisions are to depend on results alone. Reports then come in the order in which the runs were decided on, and
-   * the whole sweep has the same bits whenever they arrived; else reports come as they arrive.
+   * Whether decisions may depend on results only, not on their timing. If so, reports are delivered in the order of the
+   * decisions to run, and the sweep has the same bits whenever they arrive; if not, they are delivered as they arrive.
    */
   readonly synchronous: boolean;
   init(): Step<State>;
@@ -62,7 +62,7 @@ export function sessionOf<State>(scheduler: Scheduler<State>): SchedulerSession 
   };
 }
 
-/** Orders reports from the best; equal ones by trial. */
+/** Orders reports from the best; ties by trial. */
 export function byCost(a: Pick<Report, 'trial' | 'cost'>, b: Pick<Report, 'trial' | 'cost'>): number {
   // the difference of two infinities is NaN
   return a.cost === b.cost ? a.trial - b.trial : a.cost - b.cost;

@@ -1,15 +1,15 @@
-/** Schedulers by a rule that stops a trial for good when it reports; another one takes its place. */
+/** Schedulers that stop a trial for good, by a rule that is applied at its reports; another trial replaces it. */
 import { ascending, quantile } from '../../quantiles.js';
 import { createTrials, type Scheduler } from './scheduler.js';
 
-/** Whether to stop a trial by its costs at the checks so far and those of all others, each a list from the first check. */
+/** Whether to stop a trial, by its costs and all others' costs at the checks so far, from the first check on. */
 export type StoppingRule = (own: readonly number[], others: readonly (readonly number[])[]) => boolean;
 
 export interface StoppingOptions {
   trials: number;
-  /** Rounds after which trials report, ascending; the last ends them. */
+  /** Rounds at which trials report, ascending; trials end at the last one. */
   checks: readonly number[];
-  /** Trials that run at the same time. */
+  /** Trials that run concurrently. */
   parallel: number;
   rule: StoppingRule;
 }
@@ -43,16 +43,16 @@ export function stoppingScheduler({ trials, checks, parallel, rule }: StoppingOp
 }
 
 export interface MedianOptions {
-  /** Checks before which no trial stops. */
+  /** Checks at which no trial is stopped yet. */
   grace: number;
-  /** Others that must have got as far. */
+  /** How many other trials must have got as far. */
   leastTrials: number;
 }
 
 /**
- * Stops a trial whose best cost so far is above the median of the means of the others' costs so far (Golovin et al. 2017,
- * "Google Vizier", section 3.2.2). The paper compares with trials that are complete; here it is all that got as far, or
- * nothing could stop among trials that begin together.
+ * Stops a trial whose best cost so far is above the median of the others' mean costs so far (Golovin et al. 2017,
+ * "Google Vizier", section 3.2.2). The paper compares with completed trials; here all that got as far count, since
+ * otherwise trials that begin together could never be stopped.
  */
 export function medianRule({ grace, leastTrials }: MedianOptions): StoppingRule {
   return (own, others) => {
@@ -65,8 +65,8 @@ export function medianRule({ grace, leastTrials }: MedianOptions): StoppingRule 
 }
 
 /**
- * Stops a trial that is not among the best 1/eta of those that have got as far: W&B's `early_terminate` of type hyperband,
- * and successive halving that never pauses.
+ * Stops a trial that is not among the best 1/eta of those that got as far. This is W&B's `early_terminate` of type
+ * hyperband: successive halving without pauses.
  */
 export function shareRule(eta: number): StoppingRule {
   return (own, others) => {

@@ -1,7 +1,7 @@
-/** Domains as Optuna's distributions. */
+/** Domains in the form of Optuna's distributions. */
 import { axisOf, type Domain, type ParameterValue, valueAt } from '../domain.js';
 
-/** The JSON text of a domain as Optuna knows it: without the probabilities of choices, and with a normal domain's ends. */
+/** Optuna's JSON for a domain. It omits the probabilities of choices, and bounds a normal domain. */
 export function distributionJson(domain: Domain): string {
   if (domain.type === 'categorical') {
     return JSON.stringify({ name: 'CategoricalDistribution', attributes: { choices: domain.choices } });
@@ -11,7 +11,7 @@ export function distributionJson(domain: Domain): string {
   const high = domain.type === 'uniform' ? domain.high : valueAt(domain, axis.high);
   const { log, step } = domain;
   const whole = step !== null && [step, low, high].every(Number.isInteger);
-  // Optuna has steps on linear axes alone
+  // Optuna supports steps on linear axes only
   if (whole && (!log || step === 1)) {
     return JSON.stringify({ name: 'IntDistribution', attributes: { log, step, low, high } });
   }
@@ -23,7 +23,7 @@ export function internalValue(domain: Domain, value: ParameterValue): number {
   return domain.type === 'categorical' ? domain.choices.indexOf(value) : (value as number);
 }
 
-/** The value of a parameter from Optuna's internal one. */
+/** The value of a parameter, from Optuna's internal value. */
 export function externalValue(domain: Domain, internal: number): ParameterValue {
   return domain.type === 'categorical' ? domain.choices[internal]! : internal;
 }

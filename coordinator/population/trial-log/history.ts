@@ -1,4 +1,4 @@
-/** Reads from a trial log what happened in a sweep: the log alone is enough. */
+/** Reads a sweep's history from its trial log alone. */
 import type { Parameters, ParameterValue } from '../domain.js';
 import type { Segment } from '../trial.js';
 import { damaged, readLog, type StoredLine } from './log-file.js';
@@ -10,13 +10,13 @@ export interface TrialHistory {
   number: number;
   state: TrialState;
   segments: readonly Segment[];
-  /** The round to which it was last told to run. */
+  /** The round that it was last told to run to. */
   to: number;
-  /** What it reported, by ascending round; null where it had no finite value. */
+  /** Its reports, by ascending round; null for a value that was not finite. */
   reports: readonly { round: number; value: number | null }[];
-  /** Why it had no value, if that is known. */
+  /** Why it had no value, if known. */
   why: string | null;
-  /** The last value of a trial that has ended with one. */
+  /** The final value of a trial that ended with one. */
   value: number | null;
   /** ISO 8601. */
   started: string;
@@ -25,21 +25,21 @@ export interface TrialHistory {
 
 export interface SweepHistory {
   name: string;
-  /** Of the file with which the sweep was begun; null where the log was cut before it. */
+  /** Digest of the file that the sweep was begun with; null if the log was cut before it. */
   digest: string | null;
   version: string | null;
   metric: string | null;
   goal: 'minimize' | 'maximize';
   trials: readonly TrialHistory[];
   finished: boolean;
-  /** Bytes of a line at the end that was cut short, and is no part of this. */
+  /** Bytes of an incomplete last line, which is ignored. */
   torn: number;
 }
 
 type Content = Readonly<Record<string, unknown>>;
 type Draft<Value> = { -readonly [Key in keyof Value]: Value[Key] };
 
-/** Reads a trial log; null where it holds no line. Throws FileError with the number of a line that is damaged. */
+/** Reads a trial log; null if it has no lines. Throws FileError with the number of a damaged line. */
 export function readHistory(path: string): SweepHistory | null {
   const { lines, torn } = readLog(path);
   if (lines.length === 0) return null;
@@ -92,7 +92,7 @@ class HistoryReader {
       case OPERATION.setTrialSystemAttribute:
         this.#trialAttribute(this.#trial(content), mapOf(content['system_attr']));
         return;
-      case OPERATION.setTrialParameter: // a fork's own line says it
+      case OPERATION.setTrialParameter: // repeats a fork's own line
       case OPERATION.setStudyUserAttribute:
         return;
       default:

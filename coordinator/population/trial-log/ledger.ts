@@ -1,6 +1,6 @@
 /**
- * The trial log as a sweep writes it. A sweep that is resumed goes through all of it again from the beginning: what it
- * writes is held against the lines that are there, and reports are taken from them, until it comes to their end.
+ * The trial log as a sweep writes it. A resumed sweep starts over: until the stored lines end, it takes reports from them
+ * and compares with them what it writes.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { show } from '../../../shared/check.js';
@@ -8,24 +8,24 @@ import { FileError } from '../../../shared/errors.js';
 import { LogFile, readLog, type StoredLine } from './log-file.js';
 import { ATTRIBUTE, type Line, OPERATION, WRITER, withoutTime } from './operations.js';
 
-/** What a line says that a trial reported. */
+/** A report of a trial, read from a line. */
 export interface StoredReport {
   trial: number;
   round: number;
-  /** Null where it had no finite value. */
+  /** Null if it had no finite value. */
   value: number | null;
   why?: string;
 }
 
 export class Ledger {
   readonly path: string;
-  /** Bytes of a torn last line, which are cut off when the next one is written. */
+  /** Bytes of a torn last line, which are cut off before the next line is written. */
   readonly cut: number;
   readonly #file: LogFile;
   readonly #stored: readonly StoredLine[];
   #next = 0;
 
-  /** Opens the log; a missing one is begun. Throws FileError where it is damaged. */
+  /** Opens or begins the log. Throws FileError if it is damaged. */
   constructor(path: string) {
     const log = readLog(path);
     this.path = path;
@@ -34,7 +34,7 @@ export class Ledger {
     this.#file = new LogFile(path, log);
   }
 
-  /** Of which file, and by which version of lopt, the log was begun; null where it is new or was cut before it says so. */
+  /** The sweep file's digest and lopt's version; null if the log is new or was cut before it says so. */
   get origin(): { digest: string; version: string } | null {
     for (const { content } of this.#stored) {
       const sweep = (content['system_attr'] as Record<string, Record<string, unknown> | undefined> | undefined)?.[
@@ -45,12 +45,12 @@ export class Ledger {
     return null;
   }
 
-  /** Whether what comes next is there already. */
+  /** Whether the next line is stored already. */
   get replaying(): boolean {
     return this.#next < this.#stored.length;
   }
 
-  /** Writes a line, or finds it where it was written. Throws FileError where another one stands there. */
+  /** Writes a line or, when replaying, checks it against the stored one. Throws FileError if they differ. */
   write(line: Line): void {
     const full = { ...line, worker_id: WRITER };
     const stored = this.#stored[this.#next];
@@ -69,7 +69,7 @@ export class Ledger {
     this.#next += 1;
   }
 
-  /** The report that was written next, for which `write` is still to come. Throws FileError where another line stands there. */
+  /** The next stored report, which is yet to be written. Throws FileError if the next line is not a report. */
   peekReport(): StoredReport {
     const stored = this.#stored[this.#next]!;
     const { content } = stored;
@@ -86,7 +86,7 @@ export class Ledger {
     throw this.#mismatch(stored, 'the report of a trial');
   }
 
-  /** Nothing more is to come. Throws FileError where there are more lines. */
+  /** Ends the log. Throws FileError if there are more lines. */
   end(): void {
     const stored = this.#stored[this.#next];
     if (stored) throw this.#mismatch(stored, 'nothing');

@@ -1,4 +1,4 @@
-/** The trial log as a file: lines that are only ever appended. */
+/** The trial log as an append-only file. */
 import { existsSync, truncateSync } from 'node:fs';
 import { FileError, messageOf } from '../../../shared/errors.js';
 import { GrowingFile, readFileNamed } from '../../../shared/files.js';
@@ -6,14 +6,14 @@ import { OPERATION, WRITER } from './operations.js';
 
 const NEWLINE = 0x0a;
 
-/** A line of the file that lopt wrote. */
+/** A line that lopt wrote. */
 export interface StoredLine {
   /** From 1. */
   number: number;
   content: Readonly<Record<string, unknown>>;
 }
 
-// what other programs may add: none of it changes what lopt reads
+// operations that other programs may add: none changes what lopt reads
 const FOREIGN: readonly unknown[] = [
   OPERATION.setStudyUserAttribute,
   OPERATION.setStudySystemAttribute,
@@ -23,15 +23,15 @@ const FOREIGN: readonly unknown[] = [
 
 /** What a trial log holds. */
 export interface StoredLog {
-  /** Those of lopt. */
+  /** Lines of lopt. */
   lines: readonly StoredLine[];
-  /** Bytes of whole lines. */
+  /** Bytes of complete lines. */
   length: number;
-  /** Bytes after the last whole line: of a line whose writing was cut short. */
+  /** Bytes after the last complete line: of a line that was not fully written. */
   torn: number;
 }
 
-/** Reads the lines of a trial log; none where there is no file. Throws FileError where a whole line is damaged. */
+/** Reads a trial log; no lines if there is no file. Throws FileError if a complete line is damaged. */
 export function readLog(path: string): StoredLog {
   if (!existsSync(path)) return { lines: [], length: 0, torn: 0 };
   const bytes = readFileNamed(path, 'the trial log');
@@ -62,12 +62,12 @@ function parseLine(path: string, number: number, text: string): Record<string, u
   throw damaged(path, number, 'it must be an object with an "op_code"');
 }
 
-/** The error about a line that cannot be what it should be. */
+/** The error for an invalid line. */
 export function damaged(path: string, number: number, why: string): FileError {
   return new FileError(path, `Cannot read the trial log ${path}, line ${number}: ${why}`);
 }
 
-/** Appends lines, each by one write, so that a process that is killed leaves whole lines and at most a torn last one. */
+/** Appends each line with a single write, so that a killed process leaves at most one torn line, the last. */
 export class LogFile {
   readonly path: string;
   readonly #stored: Pick<StoredLog, 'torn' | 'length'>;
@@ -78,7 +78,7 @@ export class LogFile {
     this.#stored = stored;
   }
 
-  /** Appends a line. Before the first one a torn tail is cut off: a log that is only looked at stays as it is. */
+  /** Appends a line. The first call cuts off a torn tail; a log that is only read stays as it is. */
   append(line: Readonly<Record<string, unknown>>): void {
     if (!this.#file) {
       const { torn, length } = this.#stored;

@@ -1,4 +1,4 @@
-/** Which parameters mattered, as bars. */
+/** A bar chart of how much each parameter mattered. */
 import type { EChartsOption } from 'echarts';
 import { type Importance, importances } from '../../population/importance.js';
 import { FONT } from '../end-labels.js';
@@ -8,12 +8,12 @@ import { type Picture, scrolling } from '../picture.js';
 import { type Drawing, renderSvg } from '../svg.js';
 import { compared, type ReportedSweep } from './reported-sweep.js';
 
-/** Below so many trials the shares are a hint and no more: a tenth of them counts as the best. */
+/** With fewer trials the shares are only a hint: a tenth of the trials counts as the best. */
 const ENOUGH = 30;
 const MOST_BARS = 12;
 const ROW = 44;
 
-/** The parameters' importances, the greatest first, by the trials' values after the same round. */
+/** The parameters' importances, the greatest first, from the trials' values after the same round. */
 export function sweepImportances(sweep: ReportedSweep): Importance[] {
   const { space, metric } = sweep.plan;
   const values = compared(sweep)?.values ?? [];
@@ -24,14 +24,14 @@ export function sweepImportances(sweep: ReportedSweep): Importance[] {
   );
 }
 
-/** Undefined where nothing can be said: of fewer than two trials, or where all parameters' values are alike. */
+/** Undefined with fewer than two trials, or if no parameter mattered. */
 export function importanceFigure(sweep: ReportedSweep): Picture | undefined {
   const found = sweepImportances(sweep);
   const basis = compared(sweep);
   if (!basis || found.every(({ share }) => share === 0)) return undefined;
   const bars = found.slice(0, MOST_BARS);
   const height = 8 + ROW * bars.length;
-  const few = basis.values.length < ENOUGH ? ' Of so few trials it is a hint, and no proof.' : '';
+  const few = basis.values.length < ENOUGH ? ' With so few trials this is only a hint.' : '';
   return {
     id: 'importance',
     title: 'What mattered',

@@ -1,4 +1,4 @@
-/** Lineage of a population: who became a copy of whom, and when. */
+/** Lineage of a population: which trial became a copy of which, and when. */
 import type { EChartsOption, LineSeriesOption } from 'echarts';
 import { chartAxis } from '../axes.js';
 import { FONT, LETTER } from '../end-labels.js';
@@ -10,19 +10,19 @@ import { type Drawing, renderSvg } from '../svg.js';
 import { parametersText } from './parameter-axis.js';
 import { bestTrial, type ReportedSweep, type ReportedTrial } from './reported-sweep.js';
 
-/** A stretch of a trial between forks. */
+/** A trial between two forks. */
 export interface Stretch {
   trial: number;
   segment: number;
   from: number;
   to: number;
-  /** Of whom it began as a copy; null for φ_0. */
+  /** The segment that it copied; null if it began with φ_0. */
   parent: { trial: number; segment: number } | null;
-  /** How far the best trial descends from it: to which round; null where it does not. */
+  /** The round up to which the best trial descends from it; null if it does not. */
   ancestorUntil: number | null;
 }
 
-/** The stretches of all trials, by trial; those that the best one descends from are marked. */
+/** The stretches of all trials, by trial; the ancestors of the best trial are marked. */
 export function stretchesOf(trials: readonly ReportedTrial[], best: ReportedTrial | undefined): Stretch[] {
   const ancestors = new Map<string, number>();
   for (let at = best && { trial: best.number, segment: best.history.segments.length - 1, round: best.round }; at; ) {
@@ -45,7 +45,7 @@ export function stretchesOf(trials: readonly ReportedTrial[], best: ReportedTria
   );
 }
 
-/** Undefined where no trial was forked. */
+/** Undefined if no trial was forked. */
 export function lineage(sweep: ReportedSweep): Picture | undefined {
   const { trials, plan } = sweep;
   const best = bestTrial(sweep);
@@ -64,14 +64,14 @@ export function lineage(sweep: ReportedSweep): Picture | undefined {
     id: 'lineage',
     title: 'Who became a copy of whom',
     caption:
-      'Every row is a trial. Where its line ends in a cross it was given up, and went on as a copy of the trial that the ' +
-      'slanted line comes from, with varied parameters. The thick line is where the best φ comes from.',
+      'Every row is a trial. At a cross it was given up and continued as a copy of the trial that the slanted line ' +
+      'comes from, with varied parameters. The thick line shows where the best φ comes from.',
     description: descriptionOf(sweep, best, stretches),
     heights: { wide: height, narrow: height },
     draw: (drawing) => renderSvg(optionOf(trials.length, stretches, plan.rounds, drawing), drawing),
     numbers: scrolling(
       'Copies, by round',
-      html`<table><thead><tr><th scope="col">after round</th><th scope="col">trial</th><th scope="col">copy of</th><th scope="col">went on with</th></tr></thead><tbody>${rows}</tbody></table>`,
+      html`<table><thead><tr><th scope="col">after round</th><th scope="col">trial</th><th scope="col">copy of</th><th scope="col">continued with</th></tr></thead><tbody>${rows}</tbody></table>`,
     ),
   };
 }
@@ -102,7 +102,7 @@ function optionOf(
   { size: [, height], palette }: Drawing,
 ): EChartsOption {
   const x = linearScale(0, Math.max(rounds, ...stretches.map(({ to }) => to)), true);
-  // every trial is named where there is room
+  // labels every trial if there is room
   const every = Math.ceil((1.3 * FONT.size * count) / (height - 60));
   const y: Scale = {
     kind: 'linear',
@@ -114,7 +114,7 @@ function optionOf(
     place: (value) => value,
   };
   const forkRounds = [...new Set(stretches.map(({ from }) => from))].sort((a, b) => a - b);
-  // a copy begins a little after its round, so that lines to several copies are told apart
+  // a copy starts slightly after its round, so that the lines to several copies do not overlap
   const gaps = forkRounds.map((round, index) => (forkRounds[index + 1] ?? rounds) - round).filter((gap) => gap > 0);
   const slant = 0.3 * Math.min(...gaps, x.max / 4);
   const lines = stretches.flatMap((stretch) => linesOf(stretch, slant, stretches, palette));
@@ -135,7 +135,7 @@ function optionOf(
   };
 }
 
-/** The stretch itself, and the slanted line by which it comes from its parent. */
+/** The stretch itself, and the slanted line from its parent. */
 function linesOf(
   { trial, segment, from, to, parent, ancestorUntil }: Stretch,
   slant: number,

@@ -10,18 +10,18 @@ import type { Scale } from '../scale.js';
 import { bestTrial, type ReportedSweep, type ReportedTrial, ranked, type Standing } from './reported-sweep.js';
 import { type Look, lineLegend, lookStyle, STANDING_WORDS } from './standing.js';
 
-/** Points of all curves together: more make a page that is slow on a phone. */
+/** Points of all curves together: more would make the page slow on a phone. */
 const MOST_POINTS = 6000;
 const FEWEST_OF_A_CURVE = 24;
-/** Share of the trials whose last values are seen whatever they are. */
+/** Quantile of the trials' last values that the chart always shows. */
 const MOST_OF_ALL = 0.9;
 
-/** Undefined where no trial has a value yet. @param best is drawn as such */
+/** Undefined if no trial has a value yet. @param best is highlighted */
 export function memberCurves(sweep: ReportedSweep, best = bestTrial(sweep)): Picture | undefined {
   const { plan, trials } = sweep;
   const drawn = trials.filter(({ curve }) => curve.some(({ value }) => value !== null));
   if (drawn.length === 0) return undefined;
-  // the first one lies above the others, and those that got further above those that did not
+  // the first line is drawn on top; among the others, trials that got further are drawn above those that did not
   const others = drawn.filter((trial) => trial !== best).sort((a, b) => a.round - b.round);
   const order = best && drawn.includes(best) ? [best, ...others] : others;
   const most = Math.max(FEWEST_OF_A_CURVE, Math.floor(MOST_POINTS / drawn.length));
@@ -46,10 +46,10 @@ export function memberCurves(sweep: ReportedSweep, best = bestTrial(sweep)): Pic
   };
 }
 
-/** Above the others' last values lie those of untrained φ's, and of trials that diverge: they would flatten all else. */
+/** Headroom over the cap: untrained φ's and diverging trials have higher values, which would flatten the curves. */
 const MARGIN = 1.5;
 
-/** What lies above need not be seen. */
+/** Values above it may be off the chart. */
 function capOf({ plan, trials }: ReportedSweep, best: ReportedTrial | undefined): number {
   const values = trials.flatMap(({ value }) => value ?? []).filter((value) => value > 0);
   if (plan.metric.goal === 'maximize' || values.length === 0) return Number.POSITIVE_INFINITY;
@@ -58,10 +58,10 @@ function capOf({ plan, trials }: ReportedSweep, best: ReportedTrial | undefined)
   return MARGIN * Math.max(worst, begun);
 }
 
-/** Share of a trial's rounds from which on the best one's curve is seen, whatever its values. */
+/** Share of the rounds after which the best trial's curve is always shown. */
 const BEGUN = 0.1;
 
-/** Of many points equally many apart, with the first and the last one. */
+/** At most `most` evenly spaced points, including the first and the last. */
 export function sampled(points: readonly CurvePoint[], most: number): CurvePoint[] {
   if (points.length <= most) return [...points];
   const step = (points.length - 1) / (most - 1);
@@ -72,14 +72,14 @@ function captionOf({ plan, trials }: ReportedSweep, { kind, max }: Scale): strin
   const { name, goal } = plan.metric;
   const top = kind === 'log' ? 10 ** max : max;
   const beyond = trials.some(({ curve }) => curve.some(({ value }) => value !== null && value > top));
-  const high = beyond ? ` What lies above ${short(top)} is not seen.` : '';
+  const high = beyond ? ` Values above ${short(top)} are not shown.` : '';
   const better = goal === 'minimize' ? 'Lower is better' : 'Higher is better';
   const forked = trials.some(({ history }) => history.segments.length > 1);
-  const jumps = forked ? ' Where a trial became a copy of another one its line jumps to that one’s.' : '';
+  const jumps = forked ? ' When a trial becomes a copy of another, its line jumps to the other’s.' : '';
   return `${name} is ${METRICS[name].describe}. ${better}.${kind === 'log' ? ' The scale is logarithmic.' : ''}${high}${jumps}`;
 }
 
-/** How many trials ended how, as in `2 complete, 8 stopped early`. */
+/** Counts of trials by standing, as in `2 complete, 8 stopped early`. */
 export function standingsOf(trials: readonly Pick<ReportedTrial, 'standing'>[]): string {
   return (Object.keys(STANDING_WORDS) as Standing[])
     .map((standing) => ({ standing, count: trials.filter((trial) => trial.standing === standing).length }))
@@ -103,7 +103,7 @@ function descriptionOf(sweep: ReportedSweep, best: ReportedTrial | undefined): s
 const MOST_ROWS = 11;
 const MOST_COLUMNS = 6;
 
-/** The best trials' values, at places of the best one. */
+/** The values of the best trials at points of the best one's curve. */
 function numbersOf(sweep: ReportedSweep, best: ReportedTrial | undefined): Markup {
   const others = ranked(sweep).filter((trial) => trial !== best && trial.curve.length > 0);
   const shown = [...(best ? [best] : []), ...others].slice(0, MOST_COLUMNS);

@@ -1,4 +1,4 @@
-/** Parallel coordinates: every trial a line through its parameters to its value. */
+/** Parallel coordinates: every trial is a line through its parameters to its value. */
 import type { EChartsOption, ParallelSeriesOption } from 'echarts';
 import { chartAxis, legible } from '../axes.js';
 import { FONT, LETTER } from '../end-labels.js';
@@ -7,24 +7,31 @@ import type { Palette } from '../palette.js';
 import { type Picture, scrolling } from '../picture.js';
 import { valueScale } from '../scale.js';
 import { type Drawing, renderSvg } from '../svg.js';
-import { asideOf, type ParameterAxis, parameterAxis, parametersText, valuesText, valueText } from './parameter-axis.js';
+import {
+  jitterOf,
+  type ParameterAxis,
+  parameterAxis,
+  parametersText,
+  valuesText,
+  valueText,
+} from './parameter-axis.js';
 import { bestTrial, type ReportedSweep, type ReportedTrial, ranked } from './reported-sweep.js';
 import { type Look, lineLegend, lookStyle } from './standing.js';
 
-/** Axes of parameters that there is room for. */
+/** Parameters that fit side by side. */
 const MOST_AXES = 8;
-/** Between two axes where they lie one above the other, as on a phone. */
+/** Distance between axes that are stacked, as on a phone. */
 const AXIS_HEIGHT = 74;
-/** Narrower charts have their axes one above the other. */
+/** Narrower charts have stacked axes. */
 const WIDE = 600;
 
-/** Of the lines that cross each other, where they are few; many are fainter, those of trials in full less so. */
+/** Opacity of crossing lines if there are few; more lines are fainter, complete trials less so. */
 const OPACITY = 0.65;
 const FEW = 30;
 
 interface ParallelLine {
   look: Look;
-  /** A coordinate of every axis. */
+  /** A coordinate on every axis. */
   places: number[];
 }
 
@@ -34,7 +41,7 @@ interface ParallelChart {
   lines: readonly ParallelLine[];
 }
 
-/** @param names of the parameters, the ones that matter first. Undefined where no trial has a value. */
+/** @param names of the parameters, the most important first. Undefined if no trial has a value. */
 export function parallelCoordinates(sweep: ReportedSweep, names: readonly string[]): Picture | undefined {
   const { plan, trials } = sweep;
   const best = bestTrial(sweep);
@@ -47,11 +54,11 @@ export function parallelCoordinates(sweep: ReportedSweep, names: readonly string
     id: 'parallel-coordinates',
     title: `Parameters and ${plan.metric.name}`,
     caption:
-      `Every line is a trial: it meets each axis at the trial's value. Trials without a finite ${plan.metric.name} have none on the last axis.` +
+      `Every line is a trial, and meets each axis at the trial's value. Trials without a finite ${plan.metric.name} do not reach the last axis.` +
       (trials.length > FEW && chart.axes.some(({ kind }) => kind === 'choices')
-        ? ' Those of the same choice lie side by side.'
+        ? ' Trials with the same choice lie side by side.'
         : '') +
-      (left > 0 ? ` Of ${names.length} parameters, the ${MOST_AXES} that mattered most.` : ''),
+      (left > 0 ? ` Of the ${names.length} parameters, the ${MOST_AXES} that mattered most are shown.` : ''),
     description: descriptionOf(sweep, best),
     legend: lineLegend(chart.lines.map(({ look }) => look)),
     heights: { wide: 440, narrow: stacked },
@@ -93,7 +100,7 @@ function chartOf({ plan, trials }: ReportedSweep, names: readonly string[], best
     ({ number, parameters, value, standing }, index): ParallelLine => ({
       look: index === 0 ? 'best' : standing,
       places: [
-        ...axes.map((axis) => axis.place(parameters[axis.name]!) + (many ? asideOf(axis, number) : 0)),
+        ...axes.map((axis) => axis.place(parameters[axis.name]!) + (many ? jitterOf(axis, number) : 0)),
         value === null ? Number.NaN : metric.place(value),
       ],
     }),
@@ -109,7 +116,7 @@ function optionOf({ axes, lines }: ParallelChart, { size: [width, height], palet
     ? { left: 18, right: 22, top: 34, bottom: 30 }
     : { left: Math.max(24, letters([axes[0]!.name]) / 2), right: Math.max(lastLabels + 14, 30), top: 58, bottom: 20 };
   const looks = [...new Set(lines.map(({ look }) => look))];
-  // the best trial's series comes last, and lies above the others
+  // the best trial's series comes last and is drawn on top
   const series = looks.toReversed().map((look): ParallelSeriesOption => {
     const style = lookStyle(look, palette, lines.length);
     return {
@@ -147,7 +154,7 @@ function opacityOf(look: Look, count: number): number {
   return OPACITY * (look === 'stopped' ? share : share ** 0.25);
 }
 
-/** The axes' names, in two rows where they would not fit beside each other. */
+/** The axes' names, staggered in two rows so that they do not overlap. */
 function namesOf(
   axes: readonly ParameterAxis[],
   vertical: boolean,
@@ -184,7 +191,7 @@ function namesOf(
   });
 }
 
-/** Trials that count as the best ones in words. */
+/** How many trials the description counts as the best. */
 const BEST = 3;
 
 function descriptionOf(sweep: ReportedSweep, best: ReportedTrial): string {

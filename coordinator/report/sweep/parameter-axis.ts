@@ -1,4 +1,4 @@
-/** Axes for swept parameters, and their values as texts. */
+/** Axes for swept parameters, and parameter values as text. */
 import type { Domain, Parameters, ParameterValue, Space } from '../../population/domain.js';
 import { short } from '../numbers.js';
 import { linearScale, logScale, type Scale } from '../scale.js';
@@ -11,7 +11,7 @@ export interface ParameterAxis {
   place(value: ParameterValue): number;
 }
 
-/** The axis of a parameter: over its domain, or over the values that it had where that has no ends. */
+/** A parameter's axis: over its domain or, if that is unbounded, over the values that occurred. */
 export function parameterAxis(name: string, domain: Domain, values: readonly ParameterValue[]): ParameterAxis {
   if (domain.type === 'categorical') return choicesAxis(name, domain.choices);
   const numbers = values.filter((value) => typeof value === 'number');
@@ -23,30 +23,30 @@ export function parameterAxis(name: string, domain: Domain, values: readonly Par
   return { name, kind: scale.kind, scale: { ...scale, ticks }, place: (value) => scale.place(Number(value)) };
 }
 
-/** Choices stand beside each other, as far apart. */
+/** Choices are evenly spaced. */
 function choicesAxis(name: string, choices: readonly ParameterValue[]): ParameterAxis {
   const ticks = choices.map((choice, at) => ({ at, label: valueText(choice) }));
   const scale: Scale = { kind: 'linear', min: -0.5, max: choices.length - 0.5, ticks, place: (value) => value };
   return { name, kind: 'choices', scale, place: (value) => choices.indexOf(value) };
 }
 
-/** Trials of the same choice lie beside each other: the golden ratio spreads any count of them. 0 on other axes. */
-export function asideOf({ kind }: ParameterAxis, trial: number): number {
+/** Jitter for trials with the same choice: the golden ratio spreads any number of them. 0 on other axes. */
+export function jitterOf({ kind }: ParameterAxis, trial: number): number {
   return kind === 'choices' ? (((trial * 0.618034) % 1) - 0.5) * 0.5 : 0;
 }
 
-/** A parameter's value as a person reads it. */
+/** A parameter's value formatted for people. */
 export function valueText(value: ParameterValue | undefined): string {
   if (value === undefined) return '-';
   return typeof value === 'number' ? short(value) : String(value);
 }
 
-/** The parameters in a sentence, as in `unroll 5, clip 0.3`. */
+/** Parameters within a sentence, as in `unroll 5, clip 0.3`. */
 export function parametersText(space: Space, parameters: Parameters): string {
   return space.map(({ name }) => `${name} ${valueText(parameters[name])}`).join(', ');
 }
 
-/** Which values trials have: the ends of a numeric parameter's, the choices of another. */
+/** The values that trials have: the range of a numeric parameter, the choices of a categorical one. */
 export function valuesText({ name, domain }: Space[number], all: readonly Parameters[]): string {
   const values = all.map((parameters) => parameters[name]!);
   if (domain.type === 'categorical') {

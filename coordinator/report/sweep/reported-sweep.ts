@@ -1,24 +1,24 @@
-/** A sweep as its report shows it: its trials with their curves, and which of them is the best. */
+/** A sweep as reported: its trials with their curves, and the best of them. */
 import type { CurvePoint } from '../../population/curve.js';
 import type { Parameters } from '../../population/domain.js';
 import type { SweepPlan } from '../../population/plan.js';
 import type { TrialHistory } from '../../population/trial-log/history.js';
 
-/** `failed` ended without a finite value; `open` has not ended. */
+/** `failed`: ended without a finite value; `open`: has not ended. */
 export type Standing = 'complete' | 'stopped' | 'failed' | 'open';
 
 export interface ReportedTrial {
   number: number;
   standing: Standing;
-  /** The round of its last report; 0 before it. */
+  /** The round of its last report; 0 if it has not reported. */
   round: number;
-  /** The metric at its last report; null where that is not finite, or there is none. */
+  /** The metric at its last report; null if it is not finite or missing. */
   value: number | null;
-  /** Why it has no value, where that is known. */
+  /** Why it has no value, if that is known. */
   why: string | null;
-  /** What it has now. */
+  /** Its current parameters. */
   parameters: Parameters;
-  /** By ascending round; of a trial that was forked, the parts of all its segments, one after the other. */
+  /** By ascending round; for a forked trial, the parts computed by each of its segments. */
   curve: readonly CurvePoint[];
   history: Pick<TrialHistory, 'segments' | 'reports'>;
 }
@@ -31,7 +31,7 @@ export interface ReportedSweep {
   trials: readonly ReportedTrial[];
 }
 
-/** Puts a trial of the log and its curve together. */
+/** Combines a trial's history from the log with its curve. */
 export function reportedTrial(history: TrialHistory, curve: readonly CurvePoint[]): ReportedTrial {
   const { number, state, segments, reports, why } = history;
   const last = reports.at(-1);
@@ -53,7 +53,7 @@ export function reportedTrial(history: TrialHistory, curve: readonly CurvePoint[
   };
 }
 
-/** Orders values from the best; those that are not there come last. */
+/** Orders values from the best; null comes last. */
 export function byValue(goal: SweepPlan['metric']['goal']): (a: number | null, b: number | null) => number {
   return (a, b) => {
     if (a === null || b === null) return Number(a === null) - Number(b === null);
@@ -61,13 +61,13 @@ export function byValue(goal: SweepPlan['metric']['goal']): (a: number | null, b
   };
 }
 
-/** The trials by value, the best first; equal ones by number. */
+/** The trials from the best to the worst value; ties by number. */
 export function ranked({ plan, trials }: ReportedSweep): ReportedTrial[] {
   const order = byValue(plan.metric.goal);
   return trials.toSorted((a, b) => order(a.value, b.value) || a.number - b.number);
 }
 
-/** The best of the trials that ran in full; where none has, the best of those that got furthest. */
+/** The best of the trials that ran in full; if none did, the best of those that got furthest. */
 export function bestTrial(sweep: ReportedSweep): ReportedTrial | undefined {
   const valued = ranked(sweep).filter(({ value }) => value !== null);
   const furthest = valued.reduce((most, { round }) => Math.max(most, round), 0);
@@ -79,16 +79,16 @@ export function parametersAt({ history }: Pick<ReportedTrial, 'history'>, round:
   return history.segments.findLast(({ from }) => from === null || from.round < round)!.parameters;
 }
 
-/** Share of the trials whose values after a round are compared, at least. */
+/** Least number of reports at the compared round, as a share of the round with the most reports. */
 const COMPARED = 0.75;
 
-/** Values after the same round. */
+/** The trials' values after the same round. */
 export interface Compared {
   round: number;
   values: readonly { parameters: Parameters; value: number }[];
 }
 
-/** Trials held against each other fairly: after the last round that most of them have reached. Null before any has reported. */
+/** Compares trials fairly: after the last round that most of them have reached. Null if none has reported. */
 export function compared({ trials }: Pick<ReportedSweep, 'trials'>): Compared | null {
   const counts = new Map<number, number>();
   for (const { history } of trials) {

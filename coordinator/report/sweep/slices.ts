@@ -1,4 +1,4 @@
-/** Slices: for every parameter, its value against the metric's, a mark a trial. */
+/** Slices: for every parameter, a scatter plot of the metric against its values, with a mark per trial. */
 import type { EChartsOption, ScatterSeriesOption } from 'echarts';
 import type { Parameter } from '../../population/domain.js';
 import { chartAxis } from '../axes.js';
@@ -7,7 +7,7 @@ import { short } from '../numbers.js';
 import type { Picture } from '../picture.js';
 import { type Scale, valueScale } from '../scale.js';
 import { type Drawing, renderSvg } from '../svg.js';
-import { asideOf, type ParameterAxis, parameterAxis, valuesText } from './parameter-axis.js';
+import { jitterOf, type ParameterAxis, parameterAxis, valuesText } from './parameter-axis.js';
 import { bestTrial, type ReportedSweep, ranked } from './reported-sweep.js';
 import { LOOKS, type Look } from './standing.js';
 
@@ -19,7 +19,7 @@ interface Mark {
   y: number;
 }
 
-/** A slice for every parameter that is named; none where no trial has a value. */
+/** A slice for each of the named parameters; empty if no trial has a value. */
 export function slices(sweep: ReportedSweep, names: readonly string[]): Slice[] {
   const { plan, trials } = sweep;
   const valued = trials.filter(({ value }) => value !== null);
@@ -35,8 +35,8 @@ export function slices(sweep: ReportedSweep, names: readonly string[]): Slice[] 
     const best = bestTrial(sweep);
     const marks = valued.map((trial): Mark => {
       const look = trial === best ? 'best' : trial.standing;
-      const aside = asideOf(axis, trial.number);
-      return { look, x: axis.place(trial.parameters[name]!) + aside, y: y.place(trial.value!) };
+      const jitter = jitterOf(axis, trial.number);
+      return { look, x: axis.place(trial.parameters[name]!) + jitter, y: y.place(trial.value!) };
     });
     return {
       id: `slice-${name.replace(/[^A-Za-z0-9]+/g, '-')}`,
@@ -88,7 +88,7 @@ function optionOf(
   };
 }
 
-/** The scale with no more marks than there is room for their labels. */
+/** Thins the scale's ticks until their labels fit. */
 function fitting(scale: Scale, room: number): Scale {
   const longest = LETTER * Math.max(1, ...scale.ticks.map(({ label }) => label.length)) + 8;
   const every = Math.max(1, Math.ceil((scale.ticks.length * longest) / room));

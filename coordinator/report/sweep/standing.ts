@@ -1,9 +1,9 @@
-/** How trials are told apart: by colour, by dash or mark, and in words. */
+/** How trials are told apart: by colour, by dash or mark, and in the legend. */
 import { html, type Markup } from '../markup.js';
 import { FROM_PAGE, type LineStyle, type Palette } from '../palette.js';
 import type { Standing } from './reported-sweep.js';
 
-/** What is drawn of a trial; the best one is drawn as the best, however it ended. */
+/** The look of a trial; the best one looks the same however it ended. */
 export type Look = Standing | 'best';
 
 export const STANDING_WORDS: Readonly<Record<Standing, string>> = {
@@ -15,11 +15,11 @@ export const STANDING_WORDS: Readonly<Record<Standing, string>> = {
 
 interface LookStyle {
   words: string;
-  /** Of the palette's lines. */
+  /** Index into the palette's lines. */
   colour: number;
   dash: readonly number[];
   width: number;
-  /** A symbol of echarts, and whether it is filled. */
+  /** An echarts symbol. */
   mark: { symbol: string; filled: boolean; size: number };
 }
 
@@ -43,17 +43,17 @@ export const LOOKS: Readonly<Record<Look, LookStyle>> = {
   },
 };
 
-/** Members beyond which their lines are drawn fainter. */
+/** With more members their lines are drawn fainter. */
 const MANY = 30;
 
-/** @param members how many lines share the chart */
+/** @param members number of lines in the chart */
 export function lookStyle(look: Look, { lines }: Palette, members: number): LineStyle {
   const { colour, dash, width } = LOOKS[look];
   const faint = look !== 'best' && members > MANY;
   return { colour: lines[colour]!, width: faint ? 1 : width, dash, ...(faint ? { opacity: 0.6 } : {}) };
 }
 
-/** What the lines of a chart mean, of the looks that are in it. */
+/** The legend of a line chart with these looks. */
 export function lineLegend(looks: Iterable<Look>): Markup {
   return legend(looks, (look) => {
     const { colour, dash, width } = lookStyle(look, FROM_PAGE, 1);
@@ -62,7 +62,7 @@ export function lineLegend(looks: Iterable<Look>): Markup {
   });
 }
 
-/** What the marks of a chart mean. */
+/** The legend of a scatter plot with these looks. */
 export function markLegend(looks: Iterable<Look>): Markup {
   const shapes: Readonly<Record<string, string>> = {
     diamond: 'M18 0.5L25 7L18 13.5L11 7Z',

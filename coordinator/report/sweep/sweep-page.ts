@@ -17,25 +17,25 @@ import { trialsTable } from './trials-table.js';
 export interface SweepReport extends ReportedSweep {
   plan: SweepPlan;
   problem: string;
-  /** The file, as it is. */
+  /** Text of the sweep file. */
   file: string;
-  /** Of the file's content. */
+  /** Digest of the sweep file. */
   digest: string;
   version: string;
   finished: boolean;
-  /** From the first trial's start to the last one's end, pauses included; null before a trial has ended. */
+  /** From the first trial's start to the last one's end, including pauses; null before a trial has ended. */
   seconds: number | null;
-  /** Where the φ of the best trial lies. */
+  /** Path of the best trial's φ. */
   phi: string | undefined;
   commands: {
     /** Trains the best trial again. */
     again: readonly string[];
-    /** Goes on with a sweep that is not over. */
+    /** Resumes a sweep that is not over. */
     resume: string;
   };
 }
 
-/** Slices that are shown at once. */
+/** Slices shown without unfolding. */
 const SLICES = 6;
 
 export async function sweepPage(report: SweepReport): Promise<string> {
@@ -72,10 +72,10 @@ ${parametersText(plan.space, best.parameters)}.`;
 function bestSection(report: SweepReport, best: ReportedTrial | undefined): Markup {
   const { finished, commands, phi } = report;
   const again = best
-    ? html`<p>Trains the best trial again, to the same bits:</p>
+    ? html`<p>To train the best trial again, to the same bits:</p>
 ${commandBlock(commands.again)}`
     : '';
-  const resume = finished ? '' : html`<p>Goes on with the sweep:</p>${commandBlock([commands.resume])}`;
+  const resume = finished ? '' : html`<p>To resume the sweep:</p>${commandBlock([commands.resume])}`;
   return html`<section aria-labelledby="result">
 <h2 id="result">${best ? 'The best trial' : 'The sweep'}</h2>
 ${resume}${again}
@@ -98,7 +98,7 @@ function factsOf(report: SweepReport, best: ReportedTrial | undefined, phi: stri
       'Rounds computed',
       `${grouped(rounds)}, ${Math.round((100 * rounds) / full)} % of the ${grouped(full)} that all trials would take in full`,
     ],
-    ['How it ended', finished ? 'finished' : 'it has not: it was interrupted, or goes on'],
+    ['How it ended', finished ? 'finished' : 'not over: interrupted or still running'],
     [
       'Time',
       seconds === null ? 'not known yet' : `${durationOf(seconds)} from the first trial’s start to the last one’s end`,
@@ -122,7 +122,7 @@ ${await fullPicture(curves)}</section>
 `;
 }
 
-/** Parallel coordinates, importances and slices; nothing where no trial has a value. */
+/** Parallel coordinates, importances and slices; empty if no trial has a value. */
 async function parametersSection(report: SweepReport): Promise<Markup | string> {
   const names = sweepImportances(report).map(({ name }) => name);
   const parallel = parallelCoordinates(report, names);

@@ -6,15 +6,15 @@ import { valueText } from './parameter-axis.js';
 import { bestTrial, type ReportedSweep, type ReportedTrial, ranked } from './reported-sweep.js';
 import { STANDING_WORDS } from './standing.js';
 
-/** Trials that are shown at once; the others can be unfolded. */
+/** Trials shown without unfolding. */
 const SHOWN = 25;
-/** Reasons of failures that are told. */
+/** Failures whose reasons are listed. */
 const MOST_REASONS = 10;
 
 export function trialsTable(sweep: ReportedSweep): Markup {
   const all = ranked(sweep);
   const best = bestTrial(sweep);
-  // the best one ran in full: another may have a better value after fewer rounds
+  // the best trial ran in full; another may have a better value after fewer rounds
   const ordered = best ? [best, ...all.filter((trial) => trial !== best)] : all;
   const [first, rest] = [ordered.slice(0, SHOWN), ordered.slice(SHOWN)];
   const more =
@@ -49,7 +49,7 @@ function tableOf(
   return scrolling(name, html`<table class="trials"><thead><tr>${heads}</tr></thead><tbody>${rows}</tbody></table>`);
 }
 
-/** Why trials failed, where that is known. */
+/** Why trials failed, if known. */
 function reasonsOf(trials: readonly ReportedTrial[]): Markup | string {
   const reasons = trials.filter(({ why }) => why !== null);
   if (reasons.length === 0) return '';

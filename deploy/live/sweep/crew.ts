@@ -1,33 +1,33 @@
-/** The workers of a sweep: every trial that runs has its own list of the same ones. */
+/** The workers of a sweep. Each running trial has its own list of the same workers. */
 import { type Member, sizeOf } from '../../../coordinator/roster.js';
 import { workerState } from '../../operations/coordinator-metrics.js';
 import type { SweepWorker } from './sweep-data.js';
 
-/** Where the workers of a trial are found. */
+/** The coordinator of a trial, which knows its workers. */
 export interface Leader {
   readonly members: readonly Member[];
 }
 
-/** Between two trials nobody leads a worker: for so long it is still there. */
+/** A worker may belong to no trial for this long, between two trials, before it counts as gone. */
 const GONE_SECONDS = 5;
 
 export class Crew {
   readonly #leaders = new Map<string, Leader>();
   readonly #known = new Map<string, { worker: SweepWorker; seen: number }>();
 
-  /** @param leader null where the run of that name has ended */
+  /** @param leader null if the run of that name has ended */
   led(run: string, leader: Leader | null): void {
     if (leader) this.#leaders.set(run, leader);
     else this.#leaders.delete(run);
   }
 
-  /** Nobody works on the sweep any more. */
+  /** Forgets all workers, at the end of the sweep. */
   dismiss(): void {
     this.#leaders.clear();
     this.#known.clear();
   }
 
-  /** Who is there, and who came and went since the last look. @param now in seconds */
+  /** The current workers, and those that joined or left since the last call. @param now in seconds */
   look(now: number): { workers: SweepWorker[]; joined: SweepWorker[]; gone: string[] } {
     const joined: SweepWorker[] = [];
     for (const worker of this.#present()) {
@@ -36,7 +36,7 @@ export class Crew {
     }
     const gone: string[] = [];
     for (const [id, { seen }] of this.#known) {
-      // nobody leads: nobody would be seen
+      // without a leader no worker would be seen
       if (this.#leaders.size === 0 || now - seen < GONE_SECONDS) continue;
       this.#known.delete(id);
       gone.push(id);

@@ -1,11 +1,11 @@
-/** The live page around a sweep: opened before it, told how it ended, closed after it. */
+/** The live page around a sweep: opened before it and closed after it. */
 
 import type { PreparedSweep } from '../../sweep/prepare-sweep.js';
 import { conductWithPage } from '../conduct-page.js';
 import type { LiveAddress } from '../start-thread.js';
 import { SweepLivePage } from './sweep-live.js';
 
-/** What the page is of, and where it says so. */
+/** The page's subject, and where to print its address. */
 export interface SweepPageOf {
   address: LiveAddress | undefined;
   run: string;
@@ -14,8 +14,8 @@ export interface SweepPageOf {
 }
 
 /**
- * Conducts a sweep with a live page where one was asked for; gives the sweep's exit code. Throws LoptError where the page
- * cannot be served.
+ * Conducts a sweep, with a live page if one was asked for, and returns the sweep's exit code. Throws LoptError if the
+ * page cannot be served.
  */
 export async function withSweepPage(
   { address, run, prepared, say }: SweepPageOf,

@@ -1,39 +1,39 @@
-/** What the live page is told of a sweep: from the coordinator's thread to the page's own. */
+/** Messages about a sweep from the coordinator's thread to the live page's thread. */
 import type { MetricName } from '../../../coordinator/population/metric.js';
 import type { TrialState } from '../../sweep/board.js';
 import type { LiveEvent, LiveState, LiveWorker } from '../live-data.js';
 
-/** A worker, over all trials that it computes for. */
+/** A worker, with totals over all trials that it works for. */
 export interface SweepWorker extends LiveWorker {
   trials: number;
 }
 
-/** A trial as it is now. */
+/** The current state of a trial. */
 export interface LiveTrial {
   trial: number;
-  /** `failed` ended without a finite value. */
+  /** `failed`: ended without a finite value. */
   state: TrialState | 'failed';
   round: number;
-  /** The round that it runs to. */
+  /** The round that it is running to. */
   to: number;
-  /** The metric's last value, and its best; undefined before the first one, null where it was not finite. */
+  /** The metric's last and best value; undefined before the first one, null if it was not finite. */
   last: number | null | undefined;
   best: number | null | undefined;
-  /** Of the parameters, in the order of the file. */
+  /** Values of the parameters, in file order. */
   values: readonly string[];
   /** The rounds after which its segments begin: 0, and one for every fork. */
   begins: readonly number[];
 }
 
-/** What went wrong and was healed, over all trials, since this process leads the sweep. */
+/** Faults that were repaired, over all trials, since this process began to lead the sweep. */
 export interface SweepFaults {
-  /** Times that a worker's shards went to others. */
+  /** How often a worker's shards went to others. */
   reassignments: number;
   /** Windows that were computed again. */
   replayed: number;
-  /** Rounds that left φ as it was. */
+  /** Rounds that left φ unchanged. */
   skippedRounds: number;
-  /** Windows of single problems that blew up, and contributed zero. */
+  /** Windows of single problems that blew up and contributed zero. */
   badWindows: number;
 }
 
@@ -41,11 +41,11 @@ export interface SweepFaults {
 export interface SweepStatus {
   state: LiveState;
   trials: readonly LiveTrial[];
-  /** The number of the one with the best value so far. */
+  /** The number of the trial with the best value so far. */
   best: number | null;
-  /** Rounds of all trials since this process leads the sweep. */
+  /** Rounds of all trials since this process began to lead the sweep. */
   rounds: number;
-  /** Over the last seconds; null where nothing is known yet. */
+  /** Over the last seconds; null if not known yet. */
   roundsPerSecond: number | null;
   workers: readonly SweepWorker[];
   faults: SweepFaults;
@@ -53,14 +53,14 @@ export interface SweepStatus {
   events: readonly LiveEvent[];
 }
 
-/** What does not change. */
+/** The constant part. */
 export interface SweepSubject {
   run: string;
   problem: string;
   metric: { name: MetricName; goal: 'minimize' | 'maximize' };
   /** Names of the parameters. */
   parameters: readonly string[];
-  /** Trials that the sweep is to have, and rounds of one that runs in full. */
+  /** Planned trials, and rounds of one that runs in full. */
   trials: number;
   rounds: number;
 }
@@ -68,12 +68,12 @@ export interface SweepSubject {
 /** To the page's thread. */
 export type ToSweepPage = { type: 'status'; status: SweepStatus } | { type: 'close' };
 
-/** What the page's thread is started with. */
+/** The data that the page's thread is started with. */
 export interface SweepPageData {
   host: string;
-  /** 0 for a free one. */
+  /** 0 for any free port. */
   port: number;
-  /** What a browser must know; null where the page is for this machine alone. */
+  /** The token that browsers need; null if only this machine may see the page. */
   token: string | null;
   /** The sweep's folder. */
   out: string;

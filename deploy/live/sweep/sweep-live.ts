@@ -1,4 +1,4 @@
-/** The live page of a sweep: `--ui`. A thread of its own serves and draws it; this side says how the trials are doing. */
+/** The live page of a sweep: `--ui`. Its own thread serves and draws it; this side sends the trials' status. */
 import type { Worker } from 'node:worker_threads';
 import type { Reassignment } from '../../../coordinator/actions.js';
 import type { RunObserver } from '../../../coordinator/observer.js';
@@ -26,11 +26,11 @@ export interface SweepLiveOptions extends LiveAddress {
 
 const STATUS_MS = 500;
 const MOST_EVENTS = 40;
-/** Seconds within which the same event of several trials is told once. */
+/** Seconds within which the same event from several trials is noted once. */
 const SAME_SECONDS = 5;
 
 export class SweepLivePage implements SweepObserver {
-  /** Where to look, with the token where one is needed. */
+  /** The address, with the token if one is needed. */
   readonly url: string;
   readonly #thread: Worker;
   readonly #plan: SweepLiveOptions['plan'];
@@ -38,12 +38,12 @@ export class SweepLivePage implements SweepObserver {
   readonly #crew = new Crew();
   readonly #pace = new Pace();
   readonly #timer: NodeJS.Timeout;
-  /** The rounds after which the segments of trials begin. */
+  /** The rounds at which the segments of trials begin. */
   readonly #begins = new Map<number, number[]>();
-  /** Trials that have begun to run in this process. */
+  /** Trials that have started to run in this process. */
   readonly #begun = new Set<number>();
   #board: SweepBoard | undefined;
-  /** Whether what is told has happened before. */
+  /** Whether the sweep is repeating logged events. */
   #replaying: () => boolean = () => false;
   #closing: Promise<void> | undefined;
 
@@ -56,7 +56,7 @@ export class SweepLivePage implements SweepObserver {
     thread.on('error', (error) => onError(`The live page has failed: ${error.message}`));
   }
 
-  /** Serves the page. Throws LoptError where the address cannot be had. */
+  /** Serves the page. Throws LoptError if it cannot listen at the address. */
   static async start(options: SweepLiveOptions): Promise<SweepLivePage> {
     const { host, port, run, problem, plan, out } = options;
     const { metric, trials, rounds } = plan;
@@ -67,29 +67,29 @@ export class SweepLivePage implements SweepObserver {
     return new SweepLivePage(thread, url, options);
   }
 
-  /** Where the trials are found from now on. @param replaying whether the sweep goes through what was logged before */
+  /** Takes the trials from this board from now on. @param replaying whether the sweep is repeating logged events */
   watch(board: SweepBoard, replaying: () => boolean): void {
     this.#board = board;
     this.#replaying = replaying;
     this.#status.state = 'running';
   }
 
-  /** How the sweep ended. */
+  /** Says how the sweep ended. */
   ended(state: Extract<LiveState, 'finished' | 'interrupted' | 'failed'>): void {
     this.#status.state = state;
     this.#status.workers = [];
     this.#crew.dismiss();
   }
 
-  /** Follows a segment as it runs to a round. */
+  /** Observes a segment that runs to a round. */
   observe({ trial, fork }: Segment, to: number): RunObserver {
     const { faults } = this.#status;
     return {
       started: (round) => {
         if (this.#begun.has(trial)) return;
         this.#begun.add(trial);
-        if (round === 0 && fork === 0) this.#note(`Trial ${trial} started, and runs to round ${grouped(to)}`);
-        else this.#note(`Trial ${trial} goes on after round ${grouped(round)}, to round ${grouped(to)}`);
+        if (round === 0 && fork === 0) this.#note(`Trial ${trial} started and runs to round ${grouped(to)}`);
+        else this.#note(`Trial ${trial} resumed after round ${grouped(round)} and runs to round ${grouped(to)}`);
       },
       round: ({ skipped, problems, healthy }, { replayed }) => {
         if (this.#status.state === 'waiting') this.#status.state = 'running';
@@ -105,11 +105,13 @@ export class SweepLivePage implements SweepObserver {
         this.#noteOnce(`Shards of ${worker}, which ${why === 'left' ? 'left' : `was ${why}`}, went to others`);
       },
       banned: (worker, round) =>
-        this.#note(`${worker} computed other bits than others in round ${round} of trial ${trial}, and is out`),
+        this.#note(
+          `${worker} computed different bits from the others in round ${round} of trial ${trial} and was banned`,
+        ),
     };
   }
 
-  /** Who leads a segment; null where it runs no more. */
+  /** Sets the leader of a segment; null when it stops running. */
   led(segment: Segment, leader: Leader | null): void {
     this.#crew.led(nameOf(segment), leader);
   }
@@ -122,7 +124,7 @@ export class SweepLivePage implements SweepObserver {
     if (!this.#replaying()) this.#noteDecision(decision);
   }
 
-  /** Shows the last state, and ends the page; idempotent. */
+  /** Shows the final state and closes the page; idempotent. */
   close(): Promise<void> {
     clearInterval(this.#timer);
     this.#closing ??= (async () => {

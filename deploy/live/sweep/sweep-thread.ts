@@ -1,4 +1,4 @@
-/** The live page's own thread: reads the trials' metrics, draws, and serves. It has no way to act on the sweep. */
+/** The live page's thread: reads the trials' metrics, draws and serves. It cannot act on the sweep. */
 import { workerData } from 'node:worker_threads';
 import { fullPicture } from '../../../coordinator/report/picture.js';
 import { memberCurves } from '../../../coordinator/report/sweep/member-curves.js';

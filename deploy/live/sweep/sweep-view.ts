@@ -1,10 +1,10 @@
-/** A sweep's status as texts: what its live page shows, word for word. */
+/** A sweep's status as the texts that its live page shows. */
 import { counted, grouped, short } from '../../../coordinator/report/numbers.js';
 import type { LiveLayout } from '../live-markup.js';
 import { eventRows, isOver, SENTENCES } from '../status-view.js';
 import type { LiveTrial, SweepFaults, SweepStatus, SweepSubject } from './sweep-data.js';
 
-/** Texts of the page's fields, by name. */
+/** Labels of the page's fields by name. */
 const FIELDS = {
   trials: 'Trials',
   best: 'Best so far',
@@ -20,7 +20,7 @@ export interface SweepView {
   /** Whether nothing more will come. */
   over: boolean;
   fields: Record<keyof typeof FIELDS, string>;
-  /** Rows; a table without any is not shown. */
+  /** Rows by table; empty tables are hidden. */
   tables: Record<'trials' | 'workers' | 'events', string[][]>;
 }
 
@@ -33,7 +33,7 @@ export const STATE_WORDS: Readonly<Record<LiveTrial['state'], string>> = {
   failed: 'failed',
 };
 
-/** Rows of the table of trials: more would make the page slow. */
+/** Most rows in the table of trials: more would make the page slow. */
 const MOST_TRIALS = 60;
 
 export function titleOf({ run, problem }: SweepSubject): string {
@@ -86,7 +86,7 @@ export function sweepView(status: SweepStatus, subject: SweepSubject): SweepView
   };
 }
 
-/** Those that run first, then the others by their best value. */
+/** Running trials first, then the others by their best values. */
 function ordered({ trials }: SweepStatus, { metric }: SweepSubject): LiveTrial[] {
   const cost = ({ best }: LiveTrial) =>
     typeof best !== 'number' ? Number.POSITIVE_INFINITY : metric.goal === 'minimize' ? best : -best;

@@ -1,4 +1,4 @@
-/** The curves of a sweep's trials as they grow, from the files that the sweep appends to. */
+/** The growing curves of a sweep's trials, read from the files that the sweep appends to. */
 import { type CurvePoint, CurveReader } from '../../../coordinator/population/curve.js';
 import type { ReportedSweep, ReportedTrial, Standing } from '../../../coordinator/report/sweep/reported-sweep.js';
 import { runFolderOf } from '../../sweep/again.js';
@@ -9,7 +9,7 @@ import type { LiveTrial, SweepStatus, SweepSubject } from './sweep-data.js';
 interface Followed {
   file: FollowedFile;
   reader: CurveReader;
-  /** Nothing more comes. */
+  /** Whether the file is complete. */
   settled: boolean;
 }
 
@@ -33,7 +33,7 @@ export class TrialCurves {
     this.#subject = subject;
   }
 
-  /** The trials with what is written of them by now, and the one whose value is the best. */
+  /** The trials with their curves so far, and the one with the best value. */
   read({ trials, best }: SweepStatus): { sweep: ReportedSweep; best: ReportedTrial | undefined } {
     const reported = trials.map((trial) => this.#reported(trial));
     const { metric, rounds, trials: planned } = this.#subject;
@@ -45,7 +45,7 @@ export class TrialCurves {
     const { trial, state, round, last, begins } = live;
     const segments = begins.map((begin, fork) => ({
       parameters: {},
-      // of whom it is a copy is not asked here
+      // the parent does not matter here
       from: fork === 0 ? null : { trial, segment: 0, round: begin },
     }));
     return {
@@ -60,7 +60,7 @@ export class TrialCurves {
     };
   }
 
-  /** Of every segment, what it computed between its fork and the next one. */
+  /** For every segment, the part that it computed between its fork and the next one. */
   #curveOf({ trial, begins, state }: LiveTrial): CurvePoint[] {
     return begins.flatMap((begin, fork) => {
       const end = begins[fork + 1] ?? Number.POSITIVE_INFINITY;
@@ -69,7 +69,7 @@ export class TrialCurves {
     });
   }
 
-  /** @param over whether the segment's file grows no more */
+  /** @param over whether the segment's file is complete */
   #pointsOf(id: SegmentId, over: boolean): readonly CurvePoint[] {
     const name = nameOf(id);
     let followed = this.#followed.get(name);

@@ -8,7 +8,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Labels by which a role's pods are found: (list $ "worker"). */}}
+{{/* Labels that select a role's pods: (list $ "worker"). */}}
 {{- define "lopt.selectorLabels" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ default $root.Chart.Name $root.Values.nameOverride }}
@@ -33,7 +33,7 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{- default .Release.Name .Values.run.name -}}
 {{- end -}}
 
-{{/* Where the server is: the one of this release, as its chart names it, or another one. */}}
+{{/* The server's URL: that of this release, as its chart names it, or another one. */}}
 {{- define "lopt.natsUrl" -}}
 {{- if .Values.connection.url -}}
 {{- .Values.connection.url -}}
@@ -41,11 +41,11 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{- $name := ternary .Release.Name (printf "%s-nats" .Release.Name) (contains "nats" .Release.Name) -}}
 {{- printf "nats://%s:4222" ($name | trunc 63 | trimSuffix "-") -}}
 {{- else -}}
-{{- fail "connection.url must name a NATS server where nats.enabled is false" -}}
+{{- fail "connection.url must name a NATS server if nats.enabled is false" -}}
 {{- end -}}
 {{- end -}}
 
-{{/* How a role is known to the server: (list $ "worker"). */}}
+{{/* A role's connection and credentials: (list $ "worker"). */}}
 {{- define "lopt.env" -}}
 {{- $root := index . 0 -}}
 {{- $role := index . 1 -}}

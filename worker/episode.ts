@@ -1,4 +1,4 @@
-/** Advances one shard by one window, replaying what is missing of its episode. */
+/** Advances one shard by one window, replaying its episode's earlier windows if they were lost. */
 import type { RunConfig } from '../shared/config.js';
 import { stepsOf } from '../shared/episodes.js';
 import { allFinite } from '../shared/finite.js';
@@ -12,7 +12,7 @@ import { type KeptShard, type ResidentShards, ShardLostError } from './resident-
 export interface ShardJob {
   shard: number;
   place: ShardPlace;
-  /** The shard after the window before this one; absent at the start of an episode, and if it was lost. */
+  /** The shard after the previous window; absent at the start of an episode, and if it was lost. */
   kept?: KeptShard;
   /** If the shard was lost: φ of every earlier window of the episode, in order. */
   missed: readonly Float32Array[];
@@ -28,12 +28,12 @@ export interface AdvancedShard {
   replayed: number;
 }
 
-/** What a shard is advanced by. */
+/** What a shard is advanced with. */
 export interface Advancing {
   engine: Engine;
   estimator: Estimator;
   config: Pick<RunConfig, 'seed' | 'member' | 'problems'>;
-  /** Where an engine with a device leaves its shards; states are handed over without. */
+  /** Where to keep shards that stay on the engine's device. @default every state is handed over */
   residents?: ResidentShards | undefined;
 }
 
@@ -64,15 +64,16 @@ export async function advanceShard(
   };
 }
 
-/** The job's state; none at the start of an episode, when what is left of an earlier one goes. */
+/** The job's state; none at the start of an episode, which drops what is left of an earlier one. */
 function stateOf({ shard, kept }: ShardJob, residents: ResidentShards | undefined): unknown {
   if (!kept) residents?.drop(shard);
   if (!kept || 'state' in kept) return kept?.state;
-  if (!residents) throw new ShardLostError(`Shard ${shard} stays on a device, and its state is to be handed over`);
+  if (!residents)
+    throw new ShardLostError(`Cannot continue shard ${shard}: its state must be handed over, but is on a device`);
   return residents.take(shard, kept.resident);
 }
 
-/** A shard whose sums are not finite adds nothing. */
+/** A shard's leaf of the sum tree: zeros if its sums are not finite. */
 function leafOf(
   shard: number,
   problems: number,

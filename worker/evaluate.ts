@@ -1,27 +1,27 @@
-/** Measures any optimizer, learned or hand-designed, on a chunk of functions. */
+/** Scores any optimizer, learned or hand-designed, on a chunk of problems. */
 
 import type { ChunkScores } from '../shared/messages.js';
 import { deriveKey, type Purpose } from '../shared/random.js';
 import type { RolloutRequest } from './engines/rollout.js';
 import type { Split } from './problems/problem.js';
 
-/** Which functions are measured, and for how long. */
+/** Which problems to score an optimizer on, and for how long. */
 export interface EvaluationRequest {
   seed: number;
-  /** Which stream the functions come from: those for tuning and for comparing are disjoint. */
+  /** Which stream the problems are drawn from: those for tuning and comparing are disjoint. */
   purpose: Purpose;
   split: Split;
-  /** Which chunk of functions: each is drawn from a key of its own. */
+  /** Which chunk of problems: each chunk has its own key. */
   chunk: number;
-  /** Functions in this chunk. */
+  /** Problems in this chunk. */
   count: number;
   /** T, steps of the optimizer. */
   horizon: number;
-  /** Steps t, ascending, from 0 to T, at which every function's loss is kept for a curve. @default none */
+  /** Steps t, ascending, from 0 to T, at which every problem's loss is kept for a curve. @default none */
   curveSteps?: readonly number[];
 }
 
-/** Scores an optimizer on `count` functions at once, from the losses [(T + 1) × P] that a rollout gives. */
+/** Scores an optimizer on `count` problems at once, from the losses [(T + 1) × P] that the rollout `run` returns. */
 export async function evaluateChunk(
   run: (request: RolloutRequest) => Promise<Float64Array> | Float64Array,
   { seed, purpose, split, chunk, count, horizon, curveSteps }: EvaluationRequest,

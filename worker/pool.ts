@@ -11,7 +11,7 @@ import type { SessionId } from './session.js';
 import type { EvaluateTask, WindowsAnswer, WindowsTask } from './tasks.js';
 import type { Outcome, ThreadData } from './thread.js';
 
-/** A thread ended under a task, or the device that it computed on; what the task held is lost. */
+/** A thread died during a task, or its device was lost; the states of the task are lost with it. */
 export class ThreadLostError extends LoptError {
   override readonly name = 'ThreadLostError';
 }
@@ -19,18 +19,18 @@ export class ThreadLostError extends LoptError {
 /** What a worker needs of its threads. */
 export type WindowPool = Pick<Pool, 'threads' | 'computeWindows' | 'evaluate' | 'fingerprint'>;
 
-/** What a run in the same process needs of them besides. */
+/** What a run in the same process needs in addition. */
 export type RetirablePool = WindowPool & Pick<Pool, 'retire'>;
 
-/** A thread that dies is replaced. They know the problem families that the thread which starts them does. */
+/** Replaces threads that die. The threads know the same problem families as the thread that starts them. */
 export class Pool {
   #threads: number;
   #piscina: Piscina | undefined;
   #lost = 0;
   #closed = false;
-  /** The threads that have computed something, by their ids. */
+  /** Ids of the threads that have computed something. */
   readonly #ready = new Set<number>();
-  /** The configurations that are worked on, by their digests: the threads keep what they made for these. */
+  /** Digests of the configurations in use, whose sessions the threads keep open. */
   readonly #live = new Set<string>();
 
   readonly #background: boolean;
@@ -38,14 +38,14 @@ export class Pool {
   #hasDevice = false;
 
   /**
-   * @param threads at least 1; by default one a processor, or a single one for an engine that takes no more
-   * @param options `background`: the threads give way to all others of this machine
+   * @param threads at least 1; by default one a processor, or 1 for an engine that allows only one
+   * @param options `background`: the threads run at the lowest priority
    */
   constructor(threads?: number, { background = false }: { background?: boolean } = {}) {
     this.#background = background;
     this.#chosen = threads !== undefined;
     this.#threads = threads ?? availableParallelism();
-    // a thread that is ended while it starts may take the process along: where the number may change, none is started yet
+    // ending a thread while it starts may end the process: if the number may still change, none is started yet
     if (this.#chosen) this.#piscina = this.#start();
   }
 
@@ -58,52 +58,55 @@ export class Pool {
     return this.#lost;
   }
 
-  /** Computes windows, in place on the jobs' states; after a ThreadLostError those are not to be used. */
+  /** Computes windows, in place on the jobs' states, which must not be used after a ThreadLostError. */
   computeWindows(task: WindowsTask): Promise<WindowsAnswer> {
     return this.#run('computeWindows', task.session, task);
   }
 
-  /** Measures an optimizer on a chunk of functions, again where the thread dies under it. */
+  /** Scores an optimizer on a chunk of problems, retrying if the thread dies. */
   evaluate(task: EvaluateTask): Promise<ChunkScores> {
     return this.#runAgain('evaluate', task.session, task);
   }
 
   /**
-   * The fingerprint of this machine's engine for a configuration, for which the pool is made ready: nothing of another
-   * engine is being computed. Throws LoptError where more threads were asked for than the engine takes.
+   * The fingerprint of this machine's engine for a configuration. Resizes the pool for that engine, so nothing may be
+   * computing on another. Throws LoptError if more threads were requested than the engine allows.
    */
   async fingerprint(session: SessionId): Promise<string> {
     await this.#fit(session.config.engine);
     return this.#runAgain('fingerprint', session, { session });
   }
 
-  /** A configuration is not worked on any more: the threads drop what they keep of it, each at its next task. */
+  /** Marks a configuration as no longer in use: each thread closes its session at its next task. */
   retire(digest: string): void {
     this.#live.delete(digest);
   }
 
   /**
-   * Ends one of the threads that have computed something, as a crash would, for tests of recovery. One that is still
-   * starting is left alone: Node 20 may abort the whole process where it is terminated while it links its modules.
+   * Ends one of the threads that have computed something, as a crash would, to test recovery. Threads that are still
+   * starting are left alone: Node 20 may abort the whole process if one is terminated while it links its modules.
    */
   async terminateThread(index: number): Promise<void> {
     const ready = (this.#piscina?.threads ?? []).filter(({ threadId }) => this.#ready.has(threadId));
     await ready[index % ready.length]?.terminate();
   }
 
-  /** Ends all threads; idempotent. One that has a device finishes its task first: drivers may not bear its end within a call. */
+  /**
+   * Ends all threads; idempotent. A thread with a device finishes its task first: drivers may not survive its end in a
+   * call.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#hasDevice) await this.#piscina?.close({ force: true });
     await this.#piscina?.destroy();
   }
 
-  /** Has so many threads as an engine takes. */
+  /** Resizes the pool to as many threads as an engine allows. */
   async #fit(engine: string): Promise<void> {
     const single = ENGINES.get(engine)?.single ?? false;
     if (single && this.#chosen && this.#threads > 1) {
       throw new LoptError(
-        `Cannot compute on engine "${engine}": "threads" must be 1, since one thread of a process has it, got ${this.#threads}`,
+        `Cannot compute on engine "${engine}": "threads" must be 1, since only one thread of a process can use it, got ${this.#threads}`,
       );
     }
     this.#hasDevice = single;
@@ -120,11 +123,11 @@ export class Pool {
       filename: fileURLToPath(new URL('./thread.js', import.meta.url)),
       minThreads: this.#threads,
       maxThreads: this.#threads,
-      // what a native library reads of its environment, the thread that loads it sets
+      // a thread that loads a native library sets the environment that the library reads
       env: SHARE_ENV,
       workerData: { problemModules: loadedModules(), background: this.#background } satisfies ThreadData,
     });
-    // a thread that dies between two tasks holds nothing; piscina starts another
+    // a thread that dies between two tasks loses nothing; piscina starts another
     piscina.on('error', () => {
       this.#lost += 1;
     });
@@ -132,15 +135,15 @@ export class Pool {
   }
 
   /**
-   * Piscina replaces a thread that dies, but not one that dies while it starts: from then on it replaces none, and what it
-   * has queued may wait for ever. Such a pool is given up whole, and what it was doing counts as lost.
+   * Piscina replaces a thread that dies, but not one that dies while it starts: from then on it replaces none, and
+   * queued tasks may wait forever. Such a pool is replaced, and its tasks count as lost.
    */
   #heal(): void {
-    const ill = this.#piscina;
-    if (this.#closed || !ill || ill.threads.length >= this.#threads) return;
+    const broken = this.#piscina;
+    if (this.#closed || !broken || broken.threads.length >= this.#threads) return;
     this.#piscina = this.#start();
-    // what it still computes is rejected, and does not need the answer
-    void ill.destroy();
+    // its tasks are rejected, so nobody waits for this
+    void broken.destroy();
   }
 
   async #runAgain<Answer>(name: string, session: SessionId, task: object): Promise<Answer> {

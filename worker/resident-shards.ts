@@ -3,15 +3,15 @@ import { threadId } from 'node:worker_threads';
 import { LoptError } from '../shared/errors.js';
 import type { Estimator } from './estimators/estimator.js';
 
-/** A shard that is not where it was left, as when its thread was replaced: it is to be replayed. */
+/** A shard is not where it was left, for example because its thread was replaced: it must be replayed. */
 export class ShardLostError extends LoptError {
   override readonly name = 'ShardLostError';
 }
 
-/** A shard between two windows: handed over, or by the name under which the thread that computed it finds it again. */
+/** A shard between two windows: its state, or the name under which the thread that computed it keeps it. */
 export type KeptShard = { readonly state: unknown } | { readonly resident: string };
 
-/** What one thread holds. */
+/** The shards that one thread keeps. */
 export class ResidentShards {
   readonly #estimator: Pick<Estimator, 'keep'>;
   readonly #held = new Map<number, { resident: string; state: unknown }>();
@@ -21,20 +21,20 @@ export class ResidentShards {
     this.#estimator = estimator;
   }
 
-  /** Keeps a shard that lies on a device in place of an earlier state of it; hands over one that does not. */
+  /** Keeps a shard that is on a device, replacing its earlier state; hands over one that is not. */
   put(shard: number, state: unknown): KeptShard {
     if (this.#estimator.keep(state).length === 0) return { state };
     this.drop(shard);
-    // no other thread of this process has had, or will have, the number of this one
+    // a process never reuses the id of a thread
     const resident = `${threadId}.${this.#count++}`;
     this.#held.set(shard, { resident, state });
     return { resident };
   }
 
-  /** Hands a shard out, which is then held no longer. Throws ShardLostError if this state of it is not here. */
+  /** Returns a shard's state and stops keeping it. Throws ShardLostError if that state is not here. */
   take(shard: number, resident: string): unknown {
     const held = this.#held.get(shard);
-    if (held?.resident !== resident) throw new ShardLostError(`Shard ${shard} is not on this thread's device any more`);
+    if (held?.resident !== resident) throw new ShardLostError(`Shard ${shard} is no longer on this thread's device`);
     this.#held.delete(shard);
     return held.state;
   }

@@ -1,4 +1,4 @@
-/** What a thread keeps of a configuration: its problems and an engine. */
+/** A thread's session with a configuration: the problems, the estimator and an engine. */
 import { createHash } from 'node:crypto';
 import { combinationFault } from '../shared/combination.js';
 import { dataDifference, type RunConfig, VERSION } from '../shared/config.js';
@@ -28,11 +28,11 @@ export interface Session {
   readonly estimator: Estimator;
   /** The problems' gradient on typed arrays. */
   gradient(): Promise<Gradient>;
-  /** Opened at its first use: what is hand-designed needs no device. */
+  /** Opened at its first use: baselines need no device. */
   engine(): Promise<Engine>;
   /** Whether the engine is open. */
   isOpen(): boolean;
-  /** What of its shards is on the engine's device. */
+  /** The shards on the engine's device. */
   readonly residents: ResidentShards;
 }
 
@@ -48,23 +48,23 @@ export function sessionOf({ digest, config }: SessionId): Promise<Session> {
   return session;
 }
 
-/** Closes the sessions of all configurations but these, with the memory of their engines. */
+/** Closes the sessions of all configurations but these, freeing their engines' memory. */
 export async function keepSessions(live: readonly string[]): Promise<void> {
   for (const [digest, session] of sessions) {
     if (live.includes(digest)) continue;
     sessions.delete(digest);
-    // one that could not be opened has nothing to close, and said so when it was used
+    // a session that failed to open has nothing to close, and the error was reported when it was used
     await session.then(close, () => {});
   }
 }
 
-/** Drops what is on a session's device, and closes its engine, where it has been opened. */
+/** Drops the shards on a session's device, and closes its engine if it is open. */
 async function close({ isOpen, engine, residents }: Session): Promise<void> {
   residents.keep(new Set());
   if (isOpen()) (await engine()).close();
 }
 
-/** Forgets a session whose device went away: the next use of the configuration finds another, or says why not. */
+/** Closes a session whose device was lost: the next use of the configuration opens another, or says why it cannot. */
 export async function dropSession(digest: string): Promise<void> {
   const session = await sessions.get(digest);
   sessions.delete(digest);
@@ -101,7 +101,7 @@ async function open(config: RunConfig): Promise<Session> {
   };
 }
 
-/** Makes something at the first call, for all of them. */
+/** Calls `make` at the first call only; every call returns its result. */
 function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
   let made: Promise<Made> | undefined;
   return () => {
@@ -110,7 +110,7 @@ function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
   };
 }
 
-/** An engine, which alone sees what is drawn for training: scaled if the options say so. */
+/** Opens an engine, on scaled problems if configured: training problems are drawn by engines alone. */
 function openEngine(
   entry: EngineEntry,
   { architecture, estimator, augmentation, strict }: RunConfig,
@@ -139,15 +139,15 @@ async function openMix(entry: EngineEntry, config: RunConfig, { components, pick
   return new MixEngine(await Promise.all(engines), pick);
 }
 
-/** A family's closed form where it has one, its differentiated tensor loss otherwise. */
+/** A family's gradient: the closed form if it has one, otherwise its differentiated tensor loss. */
 export async function gradientOf(problems: Problems): Promise<Gradient> {
   if (problems.createGradient) return problems.createGradient();
-  // TensorFlow.js takes a second to load: only where it is needed
+  // loaded only if needed: TensorFlow.js takes a second
   const { loadTensorGradient } = await import('./engines/tensor/reference-engine.js');
   return loadTensorGradient(problems);
 }
 
-/** A family's closed form of H·v where it has one, its tensor loss differentiated twice otherwise. */
+/** A family's H·v: the closed form if it has one, otherwise its tensor loss differentiated twice. */
 export async function hessianOf(problems: Problems): Promise<HessianProduct> {
   if (problems.createHessian) return problems.createHessian();
   const { loadTensorHessian } = await import('./engines/tensor/reference-engine.js');
@@ -155,8 +155,8 @@ export async function hessianOf(problems: Problems): Promise<HessianProduct> {
 }
 
 /**
- * Computes a small window of this configuration, one of each family of a mix: two machines that agree on it compute the
- * same bits.
+ * Describes this machine's arithmetic, with a hash of a small window (one for each family of a mix): two machines with
+ * the same fingerprint compute the same bits.
  */
 export async function fingerprintOf({ config, estimator, engine: open }: Session): Promise<string> {
   const engine = await open();

@@ -1,8 +1,8 @@
-/** What a thread of the pool computes: functions of a session and a task, whoever calls them. */
+/** The computations of the pool's threads, as functions of a session and a task. */
 import { hashOfNode } from '../shared/double-computation.js';
 import type { ChunkScores } from '../shared/messages.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
-import { OPTIMIZERS, type OptimizerName } from './baselines/registry.js';
+import { BASELINES, type BaselineName } from './baselines/registry.js';
 import { rollout } from './engines/rollout.js';
 import { advanceShard, type ShardJob } from './episode.js';
 import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
@@ -16,13 +16,13 @@ export interface WindowsTask {
   /** Contiguous shards, in order. */
   jobs: readonly ShardJob[];
   /**
-   * Where this thread computes all of the worker's shards: those that it may keep on a device, between windows. Others
-   * hand their states over.
+   * If this thread computes all of the worker's shards: those that it may keep on a device between windows. Otherwise
+   * states are handed over.
    */
   residents?: ReadonlySet<number>;
 }
 
-/** The hash of a shard's own sum, before it was added to others. */
+/** The hash of a shard's own sum, before it is added to others. */
 export interface ShardHash {
   shard: number;
   hash: string;
@@ -37,10 +37,10 @@ export interface WindowsAnswer {
   replayed: number;
 }
 
-/** Measure an optimizer: φ where it is the learned one, a learning rate where it is not. */
+/** Score an optimizer: the learned one under φ, or a baseline with a learning rate. */
 export interface EvaluateTask {
   session: SessionId;
-  optimizer: { phi: Float32Array } | { name: OptimizerName; learningRate: number };
+  optimizer: { phi: Float32Array } | { name: BaselineName; learningRate: number };
   request: EvaluationRequest;
 }
 
@@ -64,13 +64,13 @@ export async function computeWindows(session: Session, task: WindowsTask): Promi
   return { nodes: tree.nodes(), kept, hashes, replayed };
 }
 
-/** Measures an optimizer on a chunk of functions. */
+/** Scores an optimizer on a chunk of problems. */
 export async function evaluate(session: Session, { optimizer, request }: EvaluateTask): Promise<ChunkScores> {
   if ('phi' in optimizer) {
     const engine = await session.engine();
     return evaluateChunk((problems) => engine.rollout(optimizer.phi, problems), request);
   }
-  const baseline = OPTIMIZERS[optimizer.name]({ learningRate: optimizer.learningRate });
+  const baseline = BASELINES[optimizer.name]({ learningRate: optimizer.learningRate });
   const gradient = await session.gradient();
   return evaluateChunk((problems) => rollout<unknown>(baseline, session.problems, gradient, problems), request);
 }

@@ -1,4 +1,4 @@
-/** The shell of a thread of the pool. A failure is returned, not thrown: a task that is rejected has lost its thread. */
+/** The shell of a pool's thread. Failures are returned, not thrown: a rejected task means that its thread died. */
 import { constants, setPriority } from 'node:os';
 import { threadId, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
@@ -10,32 +10,32 @@ import { dropSession, fingerprintOf, keepSessions, type Session, type SessionId,
 import type { EvaluateTask, WindowsAnswer, WindowsTask } from './tasks.js';
 import * as tasks from './tasks.js';
 
-/** What a thread is started with. */
+/** The data that a thread is started with. */
 export interface ThreadData {
-  /** Absolute paths; where a module lies is this machine's own matter, and never in a message. */
+  /** Absolute paths on this machine, which are never sent in a message. */
   problemModules: readonly string[];
-  /** Whether the thread gives way to all others of this machine. @default false */
+  /** Whether the thread runs at the lowest priority. @default false */
   background?: boolean;
 }
 
 /** A task as the pool hands it out. */
 type Pooled<Task> = Task & {
-  /** Digests of the configurations that are worked on. */
+  /** Digests of the configurations in use. */
   live: readonly string[];
 };
 
-/** A task's answer and the thread that gave it, or why there is none: `lost` where another try may succeed. */
+/** A task's answer and the thread that gave it, or why there is none: `lost` if a retry may succeed. */
 export type Outcome<Answer> =
   | { answer: Answer; thread: number }
   | { failure: string; kind: 'usage' | 'lost' | 'failed' };
 
 const { background } = workerData as ThreadData;
-// on Linux a priority belongs to the thread; elsewhere it is the whole process's, and stays
+// on Linux a priority belongs to a thread; elsewhere it would change the whole process
 if (background && process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
 
 let modules: Promise<void> | undefined;
 
-/** The session of a task, where the users' modules are loaded. */
+/** The session of a task, after loading the users' modules. */
 async function openSession({ session, live }: Pooled<{ session: SessionId }>): Promise<Session> {
   modules ??= loadModules(workerData as ThreadData);
   await modules;
@@ -45,7 +45,7 @@ async function openSession({ session, live }: Pooled<{ session: SessionId }>): P
 
 async function loadModules({ problemModules }: ThreadData): Promise<void> {
   if (problemModules.length === 0) return;
-  // only where it is needed: a thread without modules starts sooner
+  // loaded only if needed: a thread without modules starts sooner
   const { loadProblemModule } = await import('./problems/modules.js');
   for (const path of problemModules) await loadProblemModule(path, { trial: false });
 }
@@ -62,7 +62,7 @@ export function fingerprint(task: Pooled<{ session: SessionId }>): Promise<Outco
   return outcomeOf(task.session, async () => fingerprintOf(await openSession(task)));
 }
 
-/** The buffers of an answer that move to the pool's thread; the states' are shared. */
+/** The buffers of an answer, to be transferred to the pool's owner; those of states are shared. */
 function buffersOf({ nodes }: WindowsAnswer): ArrayBuffer[] {
   return nodes.map(({ metaGradient }) => metaGradient.buffer as ArrayBuffer);
 }

@@ -3,7 +3,7 @@ import { tuneLearningRate } from '../../coordinator/comparison.js';
 import { chunksOf, heldOutChunks, type Scores, scoresOf } from '../../coordinator/evaluation.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
 import type { EvaluationChunk } from '../../shared/messages.js';
-import { OPTIMIZERS, type OptimizerName } from '../../worker/baselines/registry.js';
+import { BASELINES, type BaselineName } from '../../worker/baselines/registry.js';
 import type { EvaluationRequest } from '../../worker/evaluate.js';
 import { Pool } from '../../worker/pool.js';
 import type { Baseline } from './live-data.js';
@@ -19,7 +19,7 @@ export async function measureBaselines(config: RunConfig, signal: AbortSignal): 
   try {
     const measure = measureOn(pool, config);
     const baselines: Baseline[] = [];
-    for (const name of Object.keys(OPTIMIZERS) as OptimizerName[]) {
+    for (const name of Object.keys(BASELINES) as BaselineName[]) {
       signal.throwIfAborted();
       baselines.push(await tuned(name, config, measure));
     }
@@ -31,7 +31,7 @@ export async function measureBaselines(config: RunConfig, signal: AbortSignal): 
 }
 
 type Functions = Pick<EvaluationRequest, 'purpose' | 'split'> & { chunks: readonly EvaluationChunk[] };
-type Measure = (name: OptimizerName, learningRate: number, functions: Functions) => Promise<Scores>;
+type Measure = (name: BaselineName, learningRate: number, functions: Functions) => Promise<Scores>;
 
 function measureOn(pool: Pool, config: RunConfig): Measure {
   const session = { digest: digestOf(config), config };
@@ -44,7 +44,7 @@ function measureOn(pool: Pool, config: RunConfig): Measure {
   };
 }
 
-async function tuned(name: OptimizerName, config: RunConfig, measure: Measure): Promise<Baseline> {
+async function tuned(name: BaselineName, config: RunConfig, measure: Measure): Promise<Baseline> {
   const count = Math.min(TUNE_FUNCTIONS, config.evaluateFunctions);
   const tuning = { purpose: 'tune', split: 'train', chunks: chunksOf(count, config.problems) } as const;
   const heldOut = { purpose: 'heldOut', split: 'held-out', chunks: heldOutChunks(config) } as const;

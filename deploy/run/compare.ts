@@ -5,7 +5,7 @@ import { chunksOf, type Scores, scoresOf } from '../../coordinator/evaluation.js
 import { digestOf, type RunConfig } from '../../shared/config.js';
 import type { ChunkScores } from '../../shared/messages.js';
 import type { Purpose } from '../../shared/random.js';
-import { OPTIMIZERS, type OptimizerName } from '../../worker/baselines/registry.js';
+import { BASELINES, type BaselineName } from '../../worker/baselines/registry.js';
 import type { Pool } from '../../worker/pool.js';
 import type { Split } from '../../worker/problems/problem.js';
 import type { EvaluateTask } from '../../worker/tasks.js';
@@ -24,7 +24,7 @@ export interface CompareOptions {
   chunk: number;
   seed: number;
   /** The hand-designed optimizers to compare with. @default all */
-  against?: readonly OptimizerName[];
+  against?: readonly BaselineName[];
   onRow?: (row: ComparedOptimizer) => void;
 }
 
@@ -51,9 +51,9 @@ export function compareOnPool(options: CompareOptions): Promise<ComparedOptimize
   async function onTuning(optimizer: EvaluateTask['optimizer']): Promise<Scores> {
     return scoresOf(await measure(optimizer, tuneFunctions, { purpose: 'tune', split: 'train' }));
   }
-  const handDesigned = (name: string, learningRate: number) => ({ name: name as OptimizerName, learningRate });
+  const handDesigned = (name: string, learningRate: number) => ({ name: name as BaselineName, learningRate });
   return compare(
-    options.against ?? Object.keys(OPTIMIZERS),
+    options.against ?? Object.keys(BASELINES),
     {
       learned: () => onFresh({ phi }),
       tune: (name, rate) => onTuning(handDesigned(name, rate)),

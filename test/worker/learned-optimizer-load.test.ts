@@ -108,7 +108,7 @@ describe('LearnedOptimizer', () => {
       { encoding: 'utf8' },
     );
     assert.equal(status, 0, stderr);
-    assert.equal(stdout, 'Cannot load the kernel: WebAssembly must be there, and is not\ntrue\n');
+    assert.equal(stdout, 'Cannot load the kernel: WebAssembly must be available, and is not\ntrue\n');
     assert.match(stderr, /lopt computes steps by tensor operations/);
   });
 });

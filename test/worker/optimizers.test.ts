@@ -4,13 +4,13 @@ import { test } from 'node:test';
 import { adam } from '../../worker/baselines/adam.js';
 import { momentum } from '../../worker/baselines/momentum.js';
 import type { LearningRate, Optimizer } from '../../worker/baselines/optimizer.js';
-import { OPTIMIZERS, type OptimizerName } from '../../worker/baselines/registry.js';
+import { BASELINES, type BaselineName } from '../../worker/baselines/registry.js';
 import { rprop } from '../../worker/baselines/rprop.js';
 
 /** What optimizers.py writes. */
 interface Fixture {
   gradients: number[][];
-  cases: { optimizer: OptimizerName; options: LearningRate; updates: number[][] }[];
+  cases: { optimizer: BaselineName; options: LearningRate; updates: number[][] }[];
 }
 
 const fixtureUrl = new URL('../../../test/fixtures/optimizers.json', import.meta.url);
@@ -30,10 +30,10 @@ function run(optimizer: Optimizer<unknown>, sequence: readonly Float32Array[]): 
   });
 }
 
-test('OPTIMIZERS lists the optimizers in the order of reports, each under its own name', () => {
-  const names = Object.keys(OPTIMIZERS);
+test('BASELINES lists the baselines in the order of reports, each under its own name', () => {
+  const names = Object.keys(BASELINES);
   assert.deepEqual(names, ['sgd', 'momentum', 'nag', 'adagrad', 'rmsprop', 'rprop', 'adam']);
-  for (const [name, factory] of Object.entries(OPTIMIZERS)) {
+  for (const [name, factory] of Object.entries(BASELINES)) {
     assert.equal(factory({ learningRate: 0.1 }).name, name);
     assert.equal(fixture.cases.filter((entry) => entry.optimizer === name).length, 2);
   }
@@ -41,7 +41,7 @@ test('OPTIMIZERS lists the optimizers in the order of reports, each under its ow
 
 for (const { optimizer: name, options, updates: expected } of fixture.cases) {
   test(`${name}() agrees with optax within 1e-5 relative for ${JSON.stringify(options)}`, () => {
-    const rows = run(OPTIMIZERS[name](options), gradients);
+    const rows = run(BASELINES[name](options), gradients);
     rows.forEach((row, t) => {
       row.forEach((actual, i) => {
         const wanted = expected[t]![i]!;
@@ -52,7 +52,7 @@ for (const { optimizer: name, options, updates: expected } of fixture.cases) {
   });
 }
 
-for (const [name, factory] of Object.entries(OPTIMIZERS)) {
+for (const [name, factory] of Object.entries(BASELINES)) {
   test(`${name}() is pure: inputs stay as they are and a step can be repeated`, () => {
     const optimizer = factory({ learningRate: 0.1 });
     let state = optimizer.init(5);

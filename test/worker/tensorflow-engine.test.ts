@@ -60,7 +60,7 @@ describe('loadTensorflow()', () => {
       code: 'MODULE_NOT_FOUND',
     });
     const faults: [Error, RegExp][] = [
-      [missing, /must be installed, as by "npm install @tensorflow\/tfjs-node-gpu@4"/],
+      [missing, /must be installed \("npm install @tensorflow\/tfjs-node-gpu@4", which downloads TensorFlow\)/],
       [new Error('libtensorflow.so.2: cannot open shared object file'), /"npm rebuild .*libtensorflow\.so\.2/],
       [
         new Error('libcudart.so.11.0: cannot open shared object file'),

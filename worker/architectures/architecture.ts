@@ -1,4 +1,4 @@
-/** What an architecture computes: its update rule, and the kernels that compute it faster. */
+/** An architecture's update rule, and the kernels that compute it faster. */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import type { HostKernel, HostKernelOptions, HostStepper } from './host-kernel.js';
@@ -12,7 +12,7 @@ export interface StepInput<Vector> {
   readonly theta?: Vector;
 }
 
-/** What it gives. */
+/** The result of a step. */
 export interface StepOutput<Vector, State> {
   /** g_t, [N]. */
   readonly updates: Vector;
@@ -20,8 +20,8 @@ export interface StepOutput<Vector, State> {
 }
 
 /**
- * The update rule in float64 on ordinary arrays, one coordinate after the other: the definition that everything faster is
- * tested against. Writes to nothing that it is given.
+ * The update rule in float64 on ordinary arrays, one coordinate at a time: the definition that faster implementations
+ * are tested against. Does not write to its arguments.
  *
  * @param phi [phiLength] @param state h_t by part, each [N × size], in the order of the specification
  */
@@ -34,14 +34,14 @@ export type Definition = (
 /** The state as a tensor [N, size] for each part, in the order of the specification. */
 export type ColumnState = readonly tfjs.Tensor2D[];
 
-/** TensorFlow.js as far as a step needs it, so that an application without the rest of it is served too. */
+/** The part of TensorFlow.js that a step needs, so that applications need no other part of it. */
 export type TensorOperations = typeof tfjs;
 
 /**
  * The same step as plain tensor operations on all coordinates, differentiable in φ, input and state.
  *
  * @param phi its tensors in the order of the flat vector
- * @param slopeLimit the largest slope of what is read that is taken account of in derivatives; 0 for no limit
+ * @param slopeLimit limits the slopes of the architecture's input in derivatives; 0 for no limit
  */
 export type TensorStep = (
   tf: TensorOperations,
@@ -51,17 +51,17 @@ export type TensorStep = (
   slopeLimit: number,
 ) => StepOutput<tfjs.Tensor1D, ColumnState>;
 
-/** Kernels by engine. Without one, a tensor engine computes by plain operations; the others cannot compute at all. */
+/** Kernels by engine. Without one, tensor engines compute by plain operations; other engines cannot compute at all. */
 export interface Kernels<Config> {
   /** A kernel in WebAssembly. Throws LoptError if it cannot be compiled here. */
   wasm?(config: Config, options: HostKernelOptions): Promise<HostKernel>;
-  /** Shaders for a WebGPU device; undefined if they do not compute this configuration. */
+  /** Shaders for a WebGPU device; undefined if they do not support this configuration. */
   webgpu?(config: Config, options: DeviceKernelOptions): Promise<TensorKernel | undefined>;
-  /** TensorFlow's fused operations; undefined if they do not compute this configuration. */
+  /** TensorFlow's fused operations; undefined if they do not support this configuration. */
   tensorflow?(config: Config, options: DeviceKernelOptions): Promise<TensorKernel | undefined>;
 }
 
-/** All of an architecture that computes. Its specification is in shared/architectures/. */
+/** The part of an architecture that computes; its specification is in shared/architectures/. */
 export interface UpdateRule<Config extends { readonly type: string } = ArchitectureConfig> {
   readonly type: Config['type'];
   definition(config: Config): Definition;
@@ -69,9 +69,9 @@ export interface UpdateRule<Config extends { readonly type: string } = Architect
   readonly kernels: Kernels<Config>;
   /**
    * Steps by a kernel in a user's program, under one φ. Throws LoptError if it cannot be compiled here.
-   * @default steps by tensor operations alone
+   * @default steps by tensor operations only
    */
   stepper?(config: Config, phi: Float32Array): HostStepper;
-  /** The Python source of an optimizer for PyTorch that needs nothing else, of φ [phiLength]. @default no export */
+  /** The Python source of a self-contained optimizer for PyTorch under φ [phiLength]. @default no export */
   torch?(config: Config, phi: Float32Array): Promise<string>;
 }

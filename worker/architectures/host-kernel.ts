@@ -1,12 +1,12 @@
-/** An architecture on typed arrays in one thread: what the engines of the CPU compute with. */
+/** The interface of kernels on typed arrays in one thread, which CPU engines compute with. */
 
-/** What a kernel is made for. */
+/** Options of a kernel. */
 export interface HostKernelOptions {
   /** No fused multiply-add: the same bits on any processor. */
   readonly strict: boolean;
   /**
-   * The activations of a window are kept up to this many bytes; above, the backward pass computes them again, to the same
-   * bits. @default 32 MiB
+   * A window's activations are kept if they fit in this many bytes; otherwise the backward pass computes them again, to
+   * the same bits. @default 32 MiB
    */
   readonly activationBudget?: number | undefined;
 }
@@ -19,7 +19,7 @@ export interface HostWindowShape {
   readonly steps: number;
   /** Whether an additional dL/dg is given. */
   readonly updateGradient: boolean;
-  /** Whether it goes backward through the optimizees too. */
+  /** Whether the backward pass goes through the optimizees too. */
   readonly secondDerivatives: boolean;
 }
 
@@ -34,13 +34,13 @@ export interface HostWindow {
   readonly lossWeights: Float32Array;
   /** An additional dL/dg, K rows [N]; the caller writes them. Empty if the shape says there is none. */
   readonly updateGradient: readonly Float32Array[];
-  /** Begins at h_0, [stateLength]. */
+  /** Starts from h_0, [stateLength]. */
   begin(hidden: Float32Array): void;
-  /** g_s at ∇_s and θ_s [N]; a view that holds until the next step. */
+  /** g_s at ∇_s and θ_s [N]; a view that is valid until the next step. */
   step(s: number, theta: Float32Array): Float32Array;
   /** dL/dφ with all gradients as constants, [phiLength]. */
   backward(): Float32Array;
-  /** dL/dφ with the optimizees' second derivatives; slopes of what is read are at most `slopeLimit`, 0 for no limit. */
+  /** dL/dφ with the optimizees' second derivatives; slopes of the input are at most `slopeLimit`, 0 for no limit. */
   backwardThroughProblems(hessian: StepHessian, slopeLimit: number): Float32Array;
   /** Writes h_K, [stateLength]. */
   end(hidden: Float32Array): void;
@@ -52,13 +52,13 @@ export interface HostKernel {
   readonly description: string;
   /** Sets φ, [phiLength]. */
   loadPhi(phi: Float32Array): void;
-  /** Numbers of the state of N coordinates, in the kernel's own layout. All zeros at the start of an episode. */
+  /** Length of the state of N coordinates, in the kernel's layout. All zeros at the start of an episode. */
   stateLength(coordinates: number): number;
-  /** Memory for a window; replaces that of the last one unless its shape is the same. */
+  /** Memory for a window; replaces the last window's unless the shape is the same. */
   window(shape: HostWindowShape): HostWindow;
   /**
-   * One step of a rollout: g at ∇ and θ [N], a view that holds until the next call; `hidden` [stateLength] moves on. Ends the
-   * window that was begun.
+   * One step of a rollout: g at ∇ and θ [N], a view that is valid until the next call; `hidden` [stateLength] advances.
+   * Ends the current window.
    */
   advance(gradient: Float32Array, theta: Float32Array, hidden: Float32Array): Float32Array;
   /** Zeroes the coordinates [first, end) in a state of N coordinates. */
@@ -67,15 +67,15 @@ export interface HostKernel {
 
 /** The state of one variable of a user's program, in the kernel's memory. */
 export interface HostVariable {
-  /** g at ∇ and θ [n], a view that holds until the next step of any variable; h moves on. */
+  /** g at ∇ and θ [n], a view that is valid until the next step of any variable; h advances. */
   step(gradient: Float32Array, theta: Float32Array): Float32Array;
   /** h, [n × stateSize]: by coordinate, in the order of the specification. */
   read(): Float32Array;
-  /** Sets h to what `read` gave. */
+  /** Sets h to what `read` returned. */
   write(rows: Float32Array): void;
 }
 
-/** Steps under one φ in a user's program. Its memory goes with the last reference to it. */
+/** Computes steps under one φ in a user's program. Its memory is freed with the last reference to it. */
 export interface HostStepper {
   /** A variable of n elements with zero state. */
   begin(coordinates: number): HostVariable;

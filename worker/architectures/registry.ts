@@ -1,4 +1,4 @@
-/** The update rules that lopt computes. */
+/** The registry of update rules. */
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import { LoptError } from '../../shared/errors.js';
 import type { UpdateRule } from './architecture.js';
@@ -9,13 +9,14 @@ const rules = new Map<string, UpdateRule>([lstmRule].map((rule) => [rule.type, r
 /** Every update rule by its type; a new one is added above. */
 export const RULES: ReadonlyMap<string, UpdateRule> = rules;
 
-/** Adds an update rule to those of this thread. Throws LoptError if its type is taken. */
+/** Registers an update rule in this thread. Throws LoptError if its type is taken. */
 export function addRule<Config extends ArchitectureConfig>(rule: UpdateRule<Config>): void {
-  if (rules.has(rule.type)) throw new LoptError(`Cannot add update rule "${rule.type}": there is one of this type`);
+  if (rules.has(rule.type))
+    throw new LoptError(`Cannot add update rule "${rule.type}": there is already one of this type`);
   rules.set(rule.type, rule);
 }
 
-/** The update rule of a configuration. Throws LoptError that names the known types. */
+/** The update rule of a configuration. Throws LoptError that names the known types if there is none. */
 export function ruleOf({ type }: { readonly type: string }): UpdateRule {
   const rule = rules.get(type);
   if (rule) return rule;

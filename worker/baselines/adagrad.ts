@@ -17,7 +17,7 @@ export interface AdagradState {
  * optimization"). Defaults, and ε inside the root, are optax's; PyTorch starts from s_0 = 0 with 1e-10 outside it:
  *
  *     s_t = s_{t−1} + ∇_t²
- *     g_t = −α ∇_t / √(s_t + ε), and 0 where s_t = 0
+ *     g_t = −α ∇_t / √(s_t + ε), or 0 if s_t = 0
  */
 export function adagrad({
   learningRate,

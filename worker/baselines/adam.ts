@@ -14,7 +14,7 @@ export interface AdamState {
   readonly firstMoments: Float32Array;
   /** v_t, [coordinates]. */
   readonly secondMoments: Float32Array;
-  /** β₁^t, a running product: the accuracy of Math.pow is left to the implementation. */
+  /** β₁^t as a running product, because the accuracy of Math.pow depends on the implementation. */
   readonly beta1Power: number;
   /** β₂^t, likewise. */
   readonly beta2Power: number;

@@ -6,8 +6,8 @@ export type NesterovState = MomentumState;
 
 /**
  * Nesterov's accelerated gradient (Nesterov 1983) as momentum (Sutskever et al. 2013, "On the importance of
- * initialization and momentum in deep learning"). The parameters kept are the point that looks ahead, so that the
- * gradient is taken where the parameters are, as in optax, PyTorch and TensorFlow:
+ * initialization and momentum in deep learning"). The stored parameters are the look-ahead
+ * point, so the gradient is taken at them, as in optax, PyTorch and TensorFlow:
  *
  *     v_t = ∇_t + μ v_{t−1}
  *     g_t = −α (∇_t + μ v_t)

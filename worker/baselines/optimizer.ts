@@ -1,21 +1,21 @@
 /**
- * What a hand-designed optimizer is: a factory that returns pure functions (the style of optax). They work on every
- * coordinate by itself, so that a batch of problems is one long vector.
+ * The interface of hand-designed optimizers: each is a factory that returns pure functions, as in optax. They treat
+ * every coordinate independently, so a batch of problems is one long vector.
  */
 
-/** An optimizer with its options fixed. Neither function writes to what it is given. */
+/** An optimizer with its options fixed. Neither function writes to its arguments. */
 export interface Optimizer<State> {
   readonly name: string;
   /** The state before the first step, for vectors of `coordinates` elements. */
   init(coordinates: number): State;
   /**
-   * One step: from the gradient ∇_t [coordinates], the state and θ_t [coordinates], the updates g_t [coordinates] to be
-   * added to θ_t and the next state. States are stored as float32; the arithmetic of a step is double.
+   * One step: takes the gradient ∇_t [coordinates], the state and θ_t [coordinates]; returns the updates g_t
+   * [coordinates] to add to θ_t, and the next state. States are stored as float32; the arithmetic of a step is double.
    */
   update(gradient: Float32Array, state: State, theta: Float32Array): { updates: Float32Array; state: State };
 }
 
-/** What every hand-designed optimizer takes: the one option that is tuned. */
+/** The option that every hand-designed optimizer takes, and the only one that is tuned. */
 export interface LearningRate {
   /** Positive. */
   learningRate: number;
@@ -35,7 +35,7 @@ export function requireNonNegative(name: string, option: string, value: number):
   }
 }
 
-/** Throws a RangeError unless an option of the optimizer called `name`, a decay rate, lies in [0, 1). */
+/** Throws a RangeError unless a decay rate of the optimizer called `name` lies in [0, 1). */
 export function requireDecay(name: string, option: string, value: number): void {
   if (!(value >= 0 && value < 1)) {
     throw new RangeError(`Cannot create ${name}: "${option}" must be at least 0 and below 1, got ${value}`);

@@ -7,14 +7,14 @@ import { rmsprop } from './rmsprop.js';
 import { rprop } from './rprop.js';
 import { sgd } from './sgd.js';
 
-/** The hand-designed optimizers that a learned one is held against. */
-export type OptimizerName = 'sgd' | 'momentum' | 'nag' | 'adagrad' | 'rmsprop' | 'rprop' | 'adam';
+/** The hand-designed optimizers that learned ones are compared with. */
+export type BaselineName = 'sgd' | 'momentum' | 'nag' | 'adagrad' | 'rmsprop' | 'rprop' | 'adam';
 
-/** Makes an optimizer with its usual options. The state is the optimizer's own: callers only hand it back to `update`. */
-export type OptimizerFactory = (options: LearningRate) => Optimizer<unknown>;
+/** Makes a baseline with its usual options. Callers only pass its state back to `update`. */
+export type BaselineFactory = (options: LearningRate) => Optimizer<unknown>;
 
-/** Every hand-designed optimizer by name, in the order in which reports list them. */
-export const OPTIMIZERS: Readonly<Record<OptimizerName, OptimizerFactory>> = {
+/** Every baseline by name, in the order in which reports list them. */
+export const BASELINES: Readonly<Record<BaselineName, BaselineFactory>> = {
   sgd,
   momentum,
   nag: nesterov,

@@ -15,7 +15,7 @@ export interface RpropOptions extends LearningRate {
 export interface RpropState {
   /** Δ_t, [coordinates]. */
   readonly stepSizes: Float32Array;
-  /** The sign of ∇_t, or 0 where the step was withheld, [coordinates]. */
+  /** The sign of ∇_t, or 0 if the step was withheld, [coordinates]. */
   readonly signs: Float32Array;
 }
 
@@ -27,7 +27,7 @@ export interface RpropState {
  *     ∇_t ← 0 if ∇_{t−1}∇_t < 0
  *     g_t = −Δ_t sign ∇_t
  *
- * The bounds are optax's and PyTorch's. optax 0.2.8 holds the same Δ_t and g_t, but returns g_t one step late.
+ * The bounds are optax's and PyTorch's. optax 0.2.8 computes the same Δ_t and g_t, but returns g_t one step late.
  */
 export function rprop({
   learningRate,

@@ -2,7 +2,7 @@ import { type LearningRate, type Optimizer, requirePositive } from './optimizer.
 
 export type SgdOptions = LearningRate;
 
-/** Gradient descent remembers nothing. */
+/** Gradient descent has no state. */
 export type SgdState = Readonly<Record<string, never>>;
 
 /**

@@ -1,7 +1,7 @@
-/** Tensors that are disposed of together, across waits that tf.tidy does not reach over. */
+/** Tensors that are disposed of together. Unlike tf.tidy, an arena may span awaits. */
 import type * as tfjs from '@tensorflow/tfjs';
 
-/** What frees its tensors by itself. */
+/** An object that frees its own tensors. */
 interface Disposable {
   dispose(): void;
 }
@@ -10,25 +10,25 @@ export class Arena {
   readonly #held = new Set<tfjs.Tensor>();
   readonly #passages: Disposable[] = [];
 
-  /** Holds tensors that were made outside of tf.tidy, or came out of it. */
+  /** Takes over tensors that no tf.tidy disposes of. */
   hold<T extends tfjs.Tensor | readonly tfjs.Tensor[]>(tensors: T): T {
     for (const tensor of [tensors].flat() as tfjs.Tensor[]) this.#held.add(tensor);
     return tensors;
   }
 
-  /** Holds what is made of tensors, such as a passage, and goes before they do. */
+  /** Takes over a passage, which is disposed of before the tensors. */
   holdPassage<P extends Disposable>(passage: P): P {
     this.#passages.push(passage);
     return passage;
   }
 
-  /** Gives tensors away: they are the caller's. */
+  /** Gives tensors up: the caller disposes of them. */
   release<T extends tfjs.Tensor | readonly tfjs.Tensor[]>(tensors: T): T {
     for (const tensor of [tensors].flat() as tfjs.Tensor[]) this.#held.delete(tensor);
     return tensors;
   }
 
-  /** Disposes of some of the tensors before the others. */
+  /** Disposes of these tensors now. */
   drop(tensors: tfjs.Tensor | readonly tfjs.Tensor[]): void {
     for (const tensor of [this.release(tensors)].flat() as tfjs.Tensor[]) tensor.dispose();
   }

@@ -1,8 +1,8 @@
-/** Which of its backends TensorFlow.js computes with: one setting for the whole thread. */
+/** The backend that TensorFlow.js computes with, one for the whole thread. */
 import type { Tf } from '../problems/problem.js';
 
-/** Makes a backend that was set before the one that computes, at once. */
+/** Switches at once to a backend that has been set before. */
 export function useBackend(tf: Tf, name: string): void {
-  // of a backend that is there already, the setting takes effect before the promise is settled
+  // for an initialized backend the switch takes effect before the promise settles
   if (tf.getBackend() !== name) void tf.setBackend(name);
 }

@@ -1,24 +1,24 @@
-/** A device that may go away while it computes. */
+/** Detects that a device was lost during a computation. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { LoptError } from '../../shared/errors.js';
 
-/** A device went away, and with it what was on it: the engine is of no more use, and its shards are to be replayed. */
+/** A device was lost with everything on it: its engine is unusable, and its shards must be replayed. */
 export class DeviceLostError extends LoptError {
   override readonly name = 'DeviceLostError';
 }
 
-/** What is known of a device that may fail. */
+/** The condition of a device that may fail. */
 export interface DeviceWatch {
-  /** The first thing that went wrong, and whether the device is gone with it. */
+  /** The first fault, and whether the device was lost with it. */
   fault(): { message: string; lost: boolean } | undefined;
-  /** Settled when the device is gone. */
+  /** Settles when the device is lost. */
   readonly lost: Promise<unknown>;
 }
 
-/** How long an error waits for the news that its cause was the loss of the device. */
+/** How long to wait after an error for a report that the device was lost. */
 const LOSS_MS = 1000;
 
-/** Computes on a device: throws DeviceLostError where it goes away meanwhile, LoptError where it fails otherwise. */
+/** Computes on a device. Throws DeviceLostError if the device is lost meanwhile, LoptError if it fails otherwise. */
 export async function watched<Result>(
   engine: string,
   watch: DeviceWatch | undefined,
@@ -29,7 +29,7 @@ export async function watched<Result>(
     checkDevice(engine, watch);
     return result;
   } catch (error) {
-    // the device may tell of its end after what ended with it
+    // the loss may be reported after the error that it caused
     if (watch) await Promise.race([watch.lost, delay(LOSS_MS)]);
     checkDevice(engine, watch, error);
     throw error;

@@ -6,7 +6,7 @@ import { webAssembly } from './web-assembly.js';
 
 const modules = new Map<string, object>();
 
-/** A new instance of the file, which must not import anything; compiled once a thread. `T` names its exports. */
+/** Instantiates a file that imports nothing, compiling it once a thread. `T` is the type of its exports. */
 export function instantiate<T extends object>(url: URL): T {
   const { Instance } = webAssembly();
   let module = modules.get(url.href);

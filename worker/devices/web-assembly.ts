@@ -1,4 +1,4 @@
-/** The global WebAssembly, as far as it is used: TypeScript ships its types only with those of the browser. */
+/** Types for the part of WebAssembly that is used: TypeScript ships them only with the browser's. */
 import { LoptError } from '../../shared/errors.js';
 
 /** A module's linear memory. */
@@ -13,9 +13,9 @@ interface WebAssemblyApi {
   Instance: new (module: object) => { exports: object };
 }
 
-/** WebAssembly; throws LoptError where the machine runs without a compiler. */
+/** The global WebAssembly. Throws LoptError if there is none, as in a runtime without a compiler. */
 export function webAssembly(): WebAssemblyApi {
   const { WebAssembly } = globalThis as { WebAssembly?: WebAssemblyApi };
-  if (!WebAssembly) throw new LoptError('Cannot load the kernel: WebAssembly must be there, and is not');
+  if (!WebAssembly) throw new LoptError('Cannot load the kernel: WebAssembly must be available, and is not');
   return WebAssembly;
 }

@@ -1,17 +1,17 @@
-/** What computes windows: the interface of every engine. */
+/** The interface of engines, which compute windows. */
 import type { Key } from '../../shared/random.js';
 import type { Split } from '../problems/problem.js';
 import type { RolloutRequest } from './rollout.js';
 
-/** A shard's arrays on the device of the engine that computed it: the engine alone knows what they are. */
+/** A shard's arrays on the device of its engine; only that engine knows what they are. */
 export interface DeviceShard {
   dispose(): void;
 }
 
 /**
- * Problems that advance together, between two windows: a pure function of (seed, shard, φ of the rounds since its episode
- * began). All arrays are views of one shared buffer, on which one thread at a time works in place: what a thread leaves
- * when it dies under a window is not to be used. N = P·coordinates.
+ * A shard's problems between two windows: a pure function of (seed, shard, φ of the rounds since its episode began).
+ * All arrays are views of one shared buffer, on which one thread at a time works in place; if it dies during a window,
+ * the contents must not be used. N = P·coordinates.
  */
 export interface ShardState {
   /** t: inner steps done in this episode. */
@@ -25,26 +25,26 @@ export interface ShardState {
   theta: Float32Array;
   /** ∇_t, [N]. */
   gradient: Float32Array;
-  /** h_t, in the engine's own layout. */
+  /** h_t, in the engine's layout. */
   hidden: Float32Array;
-  /** The problems' data, as their family drew it. */
+  /** The problems' data, as drawn by their family. */
   data: Float32Array;
   /** f_0(θ_0), [P]. */
   initialLosses: Float64Array;
   /** 1 for a healthy problem, 0 for one that went bad in this episode, [P]. */
   healthy: Uint8Array;
-  /** What is newer on a device than `theta`, `gradient` and `hidden`, if the shard was left there. */
+  /** The current `theta`, `gradient` and `hidden` if the shard was left on a device. */
   device?: DeviceShard;
 }
 
-/** The problems of an episode's start. */
+/** The problems to start an episode with. */
 export interface BeginRequest {
-  /** What they are drawn from. */
+  /** The key that they are drawn from. */
   key: Key;
   /** P. */
   count: number;
   split: Split;
-  /** Leave the state on the engine's device, if it has one: only this engine can go on with it. @default false */
+  /** Leave the state on the engine's device, if it has one: then only this engine can continue it. @default false */
   resident?: boolean;
 }
 
@@ -61,13 +61,13 @@ export interface WindowRequest {
   updateGradient?: Float32Array | undefined;
   /** Only advance the state: `metaGradient` stays zero. @default false */
   forwardOnly?: boolean | undefined;
-  /** The largest slope of what is read that second derivatives go back through; 0 for no limit. @default 0 */
+  /** Limits the slopes of the architecture's input in second derivatives; 0 for no limit. @default 0 */
   slopeLimit?: number | undefined;
   /** Leave the state on the engine's device, if it has one. @default false */
   resident?: boolean | undefined;
 }
 
-/** What a window gives. */
+/** The result of a window. */
 export interface WindowResult {
   /** The shard after the window, with the health of every problem. */
   state: ShardState;
@@ -78,8 +78,8 @@ export interface WindowResult {
 }
 
 /**
- * Computes windows of one configuration: problems, architecture and options are fixed when it is made, φ comes with each
- * call. One call at a time.
+ * Computes windows of one configuration: problems, architecture and options are fixed when it is made, φ is passed to
+ * each call. Takes one call at a time.
  */
 export interface Engine {
   readonly name: string;
@@ -87,10 +87,10 @@ export interface Engine {
   readonly description: string;
   /** Draws fresh problems and evaluates f_0 and ∇_0 at θ_0, with zero hidden state. */
   begin(request: BeginRequest): Promise<ShardState>;
-  /** Computes one window. Throws DeviceLostError if its device went away. */
+  /** Computes one window. Throws DeviceLostError if its device was lost. */
   window(request: WindowRequest): Promise<WindowResult>;
   /**
-   * Runs the learned optimizer itself under φ from θ_0 on fresh problems: f_t(θ_t) of every problem for t = 0…T,
+   * Runs the learned optimizer under φ on fresh problems from θ_0. Returns f_t(θ_t) of every problem for t = 0…T,
    * [(T + 1) × P].
    */
   rollout(phi: Float32Array, request: RolloutRequest): Promise<Float64Array>;

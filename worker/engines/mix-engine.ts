@@ -1,4 +1,4 @@
-/** The engine of a mix of problem families: one engine a family, of which a shard's key picks its own. */
+/** The engine of a mix of problem families: one engine a family, picked by a shard's key. */
 import type { Key } from '../../shared/random.js';
 import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from './engine.js';
 import type { RolloutRequest } from './rollout.js';
@@ -10,7 +10,7 @@ export class MixEngine implements Engine {
   readonly engines: readonly Engine[];
   readonly #pick: (key: Key) => number;
 
-  /** @param engines at least one, of one network; closed with this one */
+  /** @param engines at least one, all of one architecture; closed with this engine */
   constructor(engines: readonly Engine[], pick: (key: Key) => number) {
     const { name, description } = engines[0]!;
     this.name = name;

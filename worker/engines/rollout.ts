@@ -1,11 +1,11 @@
-/** Rollouts: an optimizer runs on fresh problems from their start, without training anything. */
+/** Rollouts: an optimizer, learned or not, run forward over fresh problems to score it. */
 import type { Key } from '../../shared/random.js';
 import type { Optimizer } from '../baselines/optimizer.js';
 import type { Gradient, Problems, Split } from '../problems/problem.js';
 
-/** Which problems an optimizer runs on, and for how long. */
+/** Which problems to run an optimizer on, and for how long. */
 export interface RolloutRequest {
-  /** What the problems are drawn from. */
+  /** The key that the problems are drawn from. */
   key: Key;
   /** P. */
   count: number;
@@ -15,8 +15,8 @@ export interface RolloutRequest {
 }
 
 /**
- * f_t(θ_t) of every problem for t = 0…T, [(T + 1) × P]. f_t(θ_t) is taken on minibatch t, which is also the one whose
- * gradient the optimizer sees at θ_t.
+ * f_t(θ_t) of every problem for t = 0…T, [(T + 1) × P]. f_t(θ_t) is taken on minibatch t, whose gradient the
+ * optimizer also reads at θ_t.
  */
 export function rollout<State>(
   optimizer: Optimizer<State>,

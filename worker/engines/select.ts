@@ -1,4 +1,4 @@
-/** Makes the engine that a configuration names. */
+/** The registry of engines. */
 import { cpus } from 'node:os';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import type { EngineAbilities } from '../../shared/combination.js';
@@ -7,25 +7,25 @@ import type { Gradient, HessianProduct, Problems } from '../problems/problem.js'
 import type { Engine } from './engine.js';
 import { createWasmEngine } from './wasm/wasm-engine.js';
 
-/** What an engine computes on. */
+/** The device that an engine computes on. */
 export interface EngineDevice {
   /** In words. */
   name: string;
-  /** Whether it is a GPU, and no program that stands in for one. */
+  /** Whether it is a real GPU rather than a software renderer. */
   gpu: boolean;
 }
 
 /** An engine by name, as `lopt engines` lists it. */
 export interface EngineEntry extends EngineAbilities {
   readonly summary: string;
-  /** Whether one thread of a process computes, which keeps its shards on the device. */
+  /** Whether only one thread of a process computes, keeping its shards on the device. */
   readonly single: boolean;
-  /** Throws LoptError, in a sentence with the remedy, where the engine cannot be used here. */
+  /** Throws LoptError with the remedy if the engine cannot be used here. */
   device(): Promise<EngineDevice>;
   create(request: EngineRequest): Promise<Engine>;
 }
 
-/** What an engine is made for. */
+/** What to make an engine for. */
 export interface EngineRequest {
   architecture: ArchitectureConfig;
   problems: Problems;
@@ -36,7 +36,7 @@ export interface EngineRequest {
   secondDerivatives: boolean;
 }
 
-/** The problems' derivatives on typed arrays, made if an engine computes on such. */
+/** The problems' derivatives on typed arrays, made only for engines that use them. */
 export interface Derivatives {
   gradient(): Promise<Gradient>;
   hessian(): Promise<HessianProduct>;
@@ -52,7 +52,7 @@ const wasm: EngineEntry = {
   get architectures() {
     return [...RULES.values()].filter(({ kernels }) => kernels.wasm).map(({ type }) => type);
   },
-  summary: 'SIMD kernel on the CPU, an instance for every thread',
+  summary: 'SIMD kernel on the CPU, an instance in every thread',
   single: false,
   device: processor,
   async create({ architecture, problems, derivatives, strict, secondDerivatives }) {
@@ -64,7 +64,7 @@ const wasm: EngineEntry = {
 const tensorflow: EngineEntry = {
   name: 'tensorflow',
   backward: true,
-  summary: "TensorFlow's fused LSTM, on an NVIDIA GPU with CUDA 11, else on the CPU",
+  summary: "TensorFlow's fused LSTM, on an NVIDIA GPU with CUDA 11, otherwise on the CPU",
   single: true,
   async device() {
     const { loadTensorflow } = await import('../devices/tensorflow/load.js');
@@ -96,7 +96,7 @@ const webgpu: EngineEntry = {
 const reference: EngineEntry = {
   name: 'reference',
   backward: true,
-  summary: 'plain TensorFlow.js operations and automatic differentiation: slow, to check the others by',
+  summary: 'plain TensorFlow.js operations and automatic differentiation: slow, for checking the others',
   single: false,
   device: processor,
   async create({ architecture, problems, secondDerivatives }) {

@@ -1,4 +1,4 @@
-/** A shard as every engine has it: its state, and which of its problems are healthy. */
+/** A shard's state, the same for every engine, and the health of its problems. */
 import type { Key } from '../../shared/random.js';
 import type { Batch, Draw, Gradient, Problems, Split } from '../problems/problem.js';
 import type { ShardState } from './engine.js';
@@ -24,12 +24,12 @@ export function beginShard(
   return state;
 }
 
-/** The state of a shard of fresh problems, all but f_0 and ∇_0. */
+/** The state of a shard of fresh problems, without f_0 and ∇_0. */
 export function drawShard(problems: Problems, key: Key, count: number, split: Split, hiddenLength: number): ShardState {
   return allocateState(key, split, count, problems.draw(key, count, split), hiddenLength);
 }
 
-/** A shard's arrays, as views of one shared buffer: any thread can go on with them, and none copies them. */
+/** A shard's arrays, as views of one shared buffer, so that any thread can continue without copying them. */
 function allocateState(key: Key, split: Split, count: number, draw: Draw, hiddenLength: number): ShardState {
   const n = draw.theta.length;
   const floats = 2 * n + hiddenLength + draw.data.length;
@@ -57,7 +57,7 @@ function allocateState(key: Key, split: Split, count: number, draw: Draw, hidden
   return state;
 }
 
-/** The problems of a shard, as a loss wants them. */
+/** The problems of a shard, as a loss takes them. */
 export function batchOf(state: ShardState): Batch {
   return { count: state.count, data: state.data, key: state.key, split: state.split };
 }
@@ -69,14 +69,14 @@ export function batchOf(state: ShardState): Batch {
 export function markBad(state: ShardState, losses: Float64Array, gradient: Float32Array): boolean {
   const coordinates = gradient.length / state.count;
   return markWhere(state, losses, (p) => {
-    // 0·x is 0 for finite x and NaN otherwise, so one comparison tells for all coordinates
+    // 0·x is 0 for finite x and NaN otherwise, so one comparison checks all coordinates
     let zero = 0;
     for (let i = p * coordinates; i < (p + 1) * coordinates; i++) zero += 0 * gradient[i]!;
     return zero === 0;
   });
 }
 
-/** The same for the losses of some steps [steps × P], where it is known whether a problem's gradients are finite. */
+/** The same for the losses of several steps [steps × P], given whether a problem's gradients are finite. */
 export function markWhere(
   { count, healthy, initialLosses }: ShardState,
   losses: Float32Array | Float64Array,
@@ -111,7 +111,7 @@ export interface WindowSums {
   loss: number;
   /** Σ_p f_K(θ_K). */
   finalLoss: number;
-  /** How many problems that is. */
+  /** How many problems are healthy. */
   healthy: number;
 }
 

@@ -6,7 +6,7 @@ import { sumLosses } from '../engines/shard.js';
 import type { Estimator } from './estimator.js';
 import { lossWeightsOf } from './loss-weights.js';
 
-/** dL/dφ of each window by itself, L = Σ_p Σ_t w_t f_t(θ_t), with what lies before it as a constant. */
+/** dL/dφ of each window alone, L = Σ_p Σ_t w_t f_t(θ_t), treating everything before the window as constant. */
 export function bptt(config: Pick<BpttConfig, 'lossWeights' | 'slopeLimit'>): Estimator<ShardState> {
   return {
     begin(engine, _phi, { problems, seed, member, shard, episode }, { resident = false } = {}) {

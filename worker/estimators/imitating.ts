@@ -1,7 +1,7 @@
 /**
- * Imitation of Adam (after Chen et al. 2020, "Training stronger baselines for learning to optimize", arXiv 2010.09089): in
- * a share of the episodes the meta-loss gains λ·Σ_t ||g_t − a_t||², where a_t is what Adam would do with the gradients
- * that φ has met in this episode so far. The way through the episode is φ's own, theirs is the teacher's.
+ * Imitation of Adam (after Chen et al. 2020, "Training stronger baselines for learning to optimize", arXiv 2010.09089):
+ * in a share of the episodes the meta-loss gains λ·Σ_t ||g_t − a_t||², where a_t is Adam's update for the gradients
+ * that φ has seen in this episode so far. The episode follows φ's updates; in the paper it follows the teacher's.
  */
 import type { Imitation } from '../../shared/estimators/bptt.js';
 import { deriveKey, uniform } from '../../shared/random.js';
@@ -10,16 +10,16 @@ import type { Engine, ShardState } from '../engines/engine.js';
 import { zeroBad } from '../engines/shard.js';
 import type { EpisodePlace, Estimator } from './estimator.js';
 
-/** What an episode has between two windows. */
+/** The state of an episode between two windows. */
 export interface ImitatingState {
   shard: ShardState;
-  /** What the Adam that is imitated has seen of this episode; undefined if φ does not imitate in it. */
+  /** The state of the Adam that φ imitates; undefined if φ does not imitate in this episode. */
   teacher: AdamState | undefined;
 }
 
 /**
- * An estimator that goes backward, with the imitation's dL/dg added in some of the episodes. The loss that it gives does
- * not count what imitation adds.
+ * Adds the imitation's dL/dg, in some of the episodes, to an estimator with a backward pass. The reported loss does not
+ * include the imitation.
  */
 export function imitating(inner: Estimator<ShardState>, imitation: Imitation): Estimator<ImitatingState> {
   return {
@@ -27,7 +27,7 @@ export function imitating(inner: Estimator<ShardState>, imitation: Imitation): E
       if (!imitates(episode, imitation)) {
         return { shard: await inner.begin(engine, phi, episode, want), teacher: undefined };
       }
-      // a lesson is taken where the shard is at hand
+      // the teacher reads θ and ∇ on the host
       const shard = await inner.begin(engine, phi, episode, { ...want, resident: false });
       return { shard, teacher: adam(imitation).init(shard.theta.length) };
     },
@@ -36,16 +36,16 @@ export function imitating(inner: Estimator<ShardState>, imitation: Imitation): E
         const estimate = await inner.window(engine, phi, shard, place, want);
         return { ...estimate, state: { shard: estimate.state, teacher } };
       }
-      const lesson = await takeLesson(engine, phi, { shard, teacher }, place.steps, imitation);
-      const { updateGradient } = lesson;
+      const imitated = await imitationOf(engine, phi, { shard, teacher }, place.steps, imitation);
+      const { updateGradient } = imitated;
       const estimate = await inner.window(engine, phi, shard, place, { ...want, resident: false, updateGradient });
-      return { ...estimate, state: { shard: estimate.state, teacher: lesson.teacher } };
+      return { ...estimate, state: { shard: estimate.state, teacher: imitated.teacher } };
     },
     keep: ({ shard }) => inner.keep(shard),
   };
 }
 
-/** Whether φ imitates in an episode: a draw of its own. */
+/** Whether φ imitates in an episode: drawn for each episode. */
 export function imitates(
   { seed, member, shard, episode }: Omit<EpisodePlace, 'problems'>,
   { share }: Imitation,
@@ -53,8 +53,8 @@ export function imitates(
   return share > 0 && uniform(deriveKey({ seed, member, shard, episode, purpose: 'imitation' })) < share;
 }
 
-/** What the teacher says of a window. */
-interface Lesson {
+/** The imitation's share of a window. */
+interface WindowImitation {
   /** The additional dL/dg, 2λ(g_t − a_t), [K × N]. */
   updateGradient: Float32Array;
   /** The teacher after the window. */
@@ -62,35 +62,35 @@ interface Lesson {
 }
 
 /**
- * Runs through the next window of a shard, which is on no device, and leaves it as it was. The updates g_t are what θ
- * moved by, so any engine can be asked, one forward step at a time.
+ * Runs the next window of a shard, which must not be on a device, and leaves the shard unchanged. The updates g_t are
+ * the differences of θ, so any engine can compute them, one forward step at a time.
  */
-async function takeLesson(
+async function imitationOf(
   engine: Engine,
   phi: Float32Array,
   { shard, teacher: before }: { shard: ShardState; teacher: AdamState },
   steps: number,
   { learningRate, weight }: Imitation,
-): Promise<Lesson> {
+): Promise<WindowImitation> {
   const optimizer = adam({ learningRate });
   const n = shard.theta.length;
   let teacher = before;
   const updateGradient = new Float32Array(steps * n);
-  let walk = copyOf(shard);
+  let current = copyOf(shard);
   for (let s = 0; s < steps; s++) {
-    const theta = walk.theta.slice();
-    const wanted = optimizer.update(walk.gradient, teacher, theta);
-    teacher = wanted.state;
-    walk = (await engine.window({ phi, state: walk, steps: 1, forwardOnly: true })).state;
+    const theta = current.theta.slice();
+    const imitated = optimizer.update(current.gradient, teacher, theta);
+    teacher = imitated.state;
+    current = (await engine.window({ phi, state: current, steps: 1, forwardOnly: true })).state;
     const row = updateGradient.subarray(s * n, (s + 1) * n);
-    for (let i = 0; i < n; i++) row[i] = 2 * weight * (walk.theta[i]! - theta[i]! - wanted.updates[i]!);
+    for (let i = 0; i < n; i++) row[i] = 2 * weight * (current.theta[i]! - theta[i]! - imitated.updates[i]!);
   }
-  // what went bad has zeros for its θ now: that was no step of φ's
-  for (let s = 0; s < steps; s++) zeroBad(walk, updateGradient.subarray(s * n, (s + 1) * n));
+  // the θ of a bad problem was zeroed, which is not an update of φ's
+  for (let s = 0; s < steps; s++) zeroBad(current, updateGradient.subarray(s * n, (s + 1) * n));
   return { updateGradient, teacher };
 }
 
-/** The same shard in memory of its own. */
+/** A copy of the shard in its own memory. */
 function copyOf(state: ShardState): ShardState {
   return {
     ...state,

@@ -2,10 +2,10 @@
 import type { LossWeights } from '../../shared/estimators/bptt.js';
 
 /**
- * w_1…w_K of a window of K steps, whose sum is K, so that the size of the meta-gradient does not hang on the choice:
- * `uniform`, all 1 (Andrychowicz et al. 2016, arXiv 1606.04474); `linear`, in proportion to t; `last`, nothing but
- * the last loss of the window (the final loss that Chen et al. 2017, arXiv 1611.03824, hold against summed ones).
- * Undefined for `uniform`: engines take that without being told.
+ * w_1…w_K of a window of K steps. Their sum is K, so that the scale of the meta-gradient does not depend on the choice:
+ * `uniform`, all 1 (Andrychowicz et al. 2016, arXiv 1606.04474); `linear`, proportional to t; `last`, only the last
+ * loss of the window (the final loss that Chen et al. 2017, arXiv 1611.03824, compare with summed losses). Undefined
+ * for `uniform`, which is the engines' default.
  */
 export function lossWeightsOf(weights: LossWeights, steps: number): Float32Array | undefined {
   if (weights === 'uniform') return undefined;

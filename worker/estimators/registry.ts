@@ -1,4 +1,4 @@
-/** The estimators that lopt computes with. */
+/** The registry of estimators. */
 
 import { LoptError } from '../../shared/errors.js';
 import type { BpttConfig } from '../../shared/estimators/bptt.js';
@@ -10,7 +10,7 @@ import { imitating } from './imitating.js';
 /** Makes an estimator of one type. */
 export interface EstimatorMaker<Config extends { readonly type: string } = EstimatorConfig> {
   readonly type: Config['type'];
-  /** Its state is its own: callers only hand it back. */
+  /** Callers only pass its state back. */
   create(config: Config): Estimator;
 }
 
@@ -24,18 +24,19 @@ const bpttMaker: EstimatorMaker<BpttConfig> = {
 
 const makers = new Map<string, EstimatorMaker>([bpttMaker].map((maker) => [maker.type, maker]));
 
-/** Hides the type of an estimator's state from those who only hand it back. */
+/** Hides the type of an estimator's state from callers, which only pass it back. */
 export function opaque<State>(estimator: Estimator<State>): Estimator {
   return estimator as Estimator<unknown> as Estimator;
 }
 
-/** Adds an estimator to those of this thread. Throws LoptError if its type is taken. */
+/** Registers an estimator in this thread. Throws LoptError if its type is taken. */
 export function addEstimatorMaker<Config extends EstimatorConfig>(maker: EstimatorMaker<Config>): void {
-  if (makers.has(maker.type)) throw new LoptError(`Cannot add estimator "${maker.type}": there is one of this type`);
+  if (makers.has(maker.type))
+    throw new LoptError(`Cannot add estimator "${maker.type}": there is already one of this type`);
   makers.set(maker.type, maker);
 }
 
-/** The estimator of a configuration. Throws LoptError that names the known types. */
+/** The estimator of a configuration. Throws LoptError that names the known types if there is none. */
 export function createEstimator(config: EstimatorConfig): Estimator {
   const maker = makers.get(config.type);
   if (maker) return maker.create(config);

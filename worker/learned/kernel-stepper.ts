@@ -1,4 +1,4 @@
-/** Steps by an architecture's kernel, for data in host memory. */
+/** Computes steps by an architecture's kernel, for data in host memory. */
 import { type Tensor, type Tensor2D, tensor, tensor2d, type Variable } from '@tensorflow/tfjs-core';
 import type { HostStepper, HostVariable } from '../architectures/host-kernel.js';
 import type { Stepper, VariableState } from './stepper.js';
@@ -22,7 +22,7 @@ export class KernelStepper implements Stepper {
   }
 
   dispose(): void {
-    // the kernel's memory goes with its last reference
+    // the kernel's memory is freed with its last reference
   }
 }
 
@@ -48,6 +48,6 @@ class KernelState implements VariableState {
   }
 
   dispose(): void {
-    // the kernel's memory goes with its last reference
+    // the kernel's memory is freed with its last reference
   }
 }

@@ -20,8 +20,8 @@ export type Compute = (typeof COMPUTES)[number];
 /** Options of LearnedOptimizer. */
 export interface LearnedOptimizerOptions {
   /**
-   * `auto` is the kernel where the backend keeps its data in host memory (cpu, wasm, tensorflow) and the machine has
-   * WebAssembly SIMD, and tensor operations elsewhere (webgl, webgpu). @default 'auto'
+   * `auto` is the kernel if the backend keeps its data in host memory (cpu, wasm, tensorflow) and the machine has
+   * WebAssembly SIMD, otherwise tensor operations (webgl, webgpu). @default 'auto'
    */
   compute?: Compute;
 }
@@ -35,7 +35,7 @@ const STATE_SUFFIX = '/state';
 
 /**
  * A learned optimizer under one φ (Andrychowicz et al. 2016, arXiv 1606.04474): it adds g to every variable, where
- * (g, h) = m(∇, h, φ) for each coordinate by itself. It has no learning rate: φ holds all that was learned. The hidden
+ * (g, h) = m(∇, h, φ) for each coordinate separately. It has no learning rate: φ holds all that was learned. The hidden
  * state h of a variable is kept under the variable's name and begins with its first gradient.
  */
 export class LearnedOptimizer extends tf.Optimizer {
@@ -47,12 +47,12 @@ export class LearnedOptimizer extends tf.Optimizer {
   #states = new Map<string, VariableState>();
   /** The states were set from weights, and no gradient has been applied since. */
   #restored = false;
-  /** What the last `getWeights` gave. */
+  /** What the last `getWeights` returned. */
   #weights: NamedTensor[] = [];
   #disposed = false;
 
   /**
-   * Loads the .safetensors file that `lopt train` wrote: a path in Node, a URL anywhere. Throws FileError where it
+   * Loads the .safetensors file that `lopt train` wrote: a path in Node, a URL anywhere. Throws FileError if it
    * cannot be read or holds no φ.
    */
   static async load(source: string | URL, options?: LearnedOptimizerOptions): Promise<LearnedOptimizer> {
@@ -60,8 +60,8 @@ export class LearnedOptimizer extends tf.Optimizer {
   }
 
   /**
-   * An optimizer from the bytes of a φ file, or from φ and its network. Throws FileError where the bytes are no φ file
-   * and UsageError for φ of another length or a wrong option.
+   * An optimizer from the bytes of a φ file, or from φ and its network. Throws FileError if the bytes are not a φ
+   * file, UsageError if φ has the wrong length or an option is wrong.
    */
   constructor(phi: Uint8Array | LearnedPhi, { compute = 'auto' }: LearnedOptimizerOptions = {}) {
     super();
@@ -77,7 +77,7 @@ export class LearnedOptimizer extends tf.Optimizer {
   /** Adds g to every variable that has a gradient; the state of one without (null) stays as it is. */
   applyGradients(gradients: NamedTensors): void {
     this.#requireUndisposed('apply gradients');
-    // only now is the backend settled
+    // the backend may change until now
     this.#stepper ??= createStepper(this.#learned, this.#compute);
     const stepper = this.#stepper;
     const entries: [string, tf.Tensor | null | undefined][] = Array.isArray(gradients)
@@ -115,14 +115,14 @@ export class LearnedOptimizer extends tf.Optimizer {
   }
 
   /**
-   * Goes on from what `getWeights` gave, with the same bits. States go to the variables of their names, or in the order
-   * of the next gradients where the variables are called otherwise, as in a model that was saved and loaded again.
+   * Continues from what `getWeights` returned, with the same bits. States are matched to variables by name, or by the
+   * order of the next gradients if the variables have other names, as in a model that was saved and loaded again.
    * Throws LoptError for weights of another optimizer or network.
    */
   override async setWeights(weights: NamedTensor[]): Promise<void> {
     this.#requireUndisposed('set weights');
     this.#requireOwnWeights(weights);
-    // a new one, since a kernel keeps the memory of the states before
+    // a new one, since a kernel never frees the memory of earlier states
     const stepper = createStepper(this.#learned, this.#compute);
     const restored = new Map<string, VariableState>();
     for (const { name, tensor } of await this.extractIterations(weights)) {
@@ -134,7 +134,7 @@ export class LearnedOptimizer extends tf.Optimizer {
     this.#restored = restored.size > 0;
   }
 
-  /** φ and the options, so that a model that is saved with its optimizer holds all of it. */
+  /** φ and the options, so that a model saved with its optimizer is complete. */
   getConfig(): tf.serialization.ConfigDict {
     const { architecture, phi } = this.#learned;
     return { phi: toBase64(encodePhi(architecture, phi)), compute: this.#compute };
@@ -158,7 +158,7 @@ export class LearnedOptimizer extends tf.Optimizer {
     if (this.#disposed) throw new LoptError(`Cannot ${task}: the learned optimizer is disposed of`);
   }
 
-  /** Gives restored states to the variables of the first gradients. */
+  /** Assigns restored states to the variables of the first gradients. */
   #adoptStates(variables: readonly tf.Variable[]): void {
     if (!this.#restored || variables.length === 0) return;
     const states = [...this.#states];
@@ -168,7 +168,7 @@ export class LearnedOptimizer extends tf.Optimizer {
       if (sizes.join() !== variables.map(({ size }) => size).join()) {
         const describe = (name: string, size: number) => `${name} (${size})`;
         throw new LoptError(
-          'Cannot go on from the weights: the variables must be those of the weights, ' +
+          'Cannot continue from the weights: the variables must be those of the weights, ' +
             `${states.map(([name, { coordinates }]) => describe(name, coordinates)).join(', ')}, ` +
             `got ${variables.map(({ name, size }) => describe(name, size)).join(', ')}`,
         );
@@ -211,12 +211,12 @@ function createStepper(learned: LearnedPhi, compute: Compute): Stepper {
   try {
     return kernelStepper(learned);
   } catch (error) {
-    console.warn(`lopt computes steps by tensor operations, several times slower. ${messageOf(error)}`);
+    console.warn(`lopt computes steps by tensor operations, which is several times slower. ${messageOf(error)}`);
     return new TensorStepper(learned);
   }
 }
 
-/** Steps by the architecture's kernel. Throws LoptError if it has none, or it cannot be compiled here. */
+/** A stepper by the architecture's kernel. Throws LoptError if it has none, or it cannot be compiled here. */
 function kernelStepper({ architecture, phi }: LearnedPhi): Stepper {
   const { stepper } = ruleOf(architecture);
   if (!stepper) throw new LoptError(`Cannot compute by a kernel: architecture "${architecture.type}" has none`);
@@ -232,7 +232,7 @@ function variableNamed(name: string): tf.Variable {
 function requireSize(name: string, gradient: number, state: number): void {
   if (gradient === state) return;
   throw new LoptError(
-    `Cannot apply gradients: that of "${name}" must have as many elements as at its first step, ${state}, got ${gradient}`,
+    `Cannot apply gradients: the gradient of "${name}" must have as many elements as at its first step, ${state}, got ${gradient}`,
   );
 }
 

@@ -1,11 +1,11 @@
-/** The bytes of a φ file, from wherever it is. */
+/** Reads the bytes of a φ file from a path or URL. */
 import { FileError, messageOf } from '../../shared/errors.js';
 import { nodeModule } from '../../shared/node-module.js';
 
-/** In Node a text is a path unless it begins like this; in browsers it is always a URL. */
+/** In Node a string is a path unless it begins like this; in browsers it is always a URL. */
 const REMOTE = /^(https?|data|blob):/i;
 
-/** Reads a file (in Node) or fetches a URL; throws FileError where that cannot be done. */
+/** Reads a file (in Node) or fetches a URL; throws FileError if that fails. */
 export async function readSource(source: string | URL): Promise<Uint8Array> {
   const files = nodeModule('node:fs/promises');
   const fail = (why: string, cause?: unknown) =>

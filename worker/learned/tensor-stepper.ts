@@ -1,4 +1,4 @@
-/** Steps by plain tensor operations, on any backend of TensorFlow.js: data stay on its device. */
+/** Computes steps by plain tensor operations, on any backend of TensorFlow.js; data stays on its device. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import type { LearnedPhi } from '../../shared/phi.js';
@@ -8,7 +8,7 @@ import { ruleOf } from '../architectures/registry.js';
 import { tensorsOfPhi } from '../architectures/tensors/phi-tensors.js';
 import type { Stepper, VariableState } from './stepper.js';
 
-/** Coordinates that are computed together: their activations, some 300 numbers each, take up to 80 MB. */
+/** Coordinates that are computed together: their activations, about 300 numbers each, take up to 80 MB. */
 const CHUNK = 65_536;
 
 /** φ on the device. */

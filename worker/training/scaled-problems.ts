@@ -1,7 +1,7 @@
 /**
  * Random scaling of coordinates (Lv, Jiang and Li 2017, "Learning gradient descent: better generalization and longer
  * horizons", arXiv 1703.03633): φ is trained on f(c∘θ) instead of f(θ), with c drawn anew for every
- * coordinate, problem and episode. So it learns not to rely on how large gradients are, as Adam does not either.
+ * coordinate, problem and episode. So it learns not to rely on the scale of gradients, like Adam.
  */
 import type * as tfjs from '@tensorflow/tfjs';
 import { exp } from '../../shared/elementary.js';
@@ -10,9 +10,9 @@ import type { Batch, Draw, Gradient, HessianProduct, Problems, Split, Tf } from 
 import { streamKey } from '../problems/streams.js';
 
 /**
- * The problems with every training draw scaled: θ_0 becomes θ_0/c, so that f begins where it did, and the gradient is
- * c∘∇f(c∘θ), with c = e^u and u from U(−R, R). Draws that are held out, tuned or tested on stay as they are. c travels
- * behind the family's own data. R must be positive.
+ * The problems with every training draw scaled: θ_0 becomes θ_0/c, so that f starts at the same value, and the gradient
+ * is c∘∇f(c∘θ), with c = e^u and u ~ U(−R, R). Draws for held-out evaluation, tuning and testing stay unscaled. c is
+ * appended to the family's own data. R must be positive.
  */
 export function scaleProblems(problems: Problems, range: number): Problems {
   const { createGradient: _gradient, createHessian: _hessian, ...rest } = problems;
@@ -36,7 +36,7 @@ function scaleDraw({ theta, data }: Draw, key: Key, count: number, split: Split,
   return { theta: theta.map((value, i) => value / scales[i]!), data: all };
 }
 
-/** The family's own batch, and c [N]; undefined where the draw was not scaled. */
+/** The family's own batch, and c [N]; c is undefined if the draw was not scaled. */
 function separate(batch: Batch, length: number): { own: Batch; scales: Float32Array | undefined } {
   if (batch.split !== 'train') return { own: batch, scales: undefined };
   const { data } = batch;
@@ -84,7 +84,7 @@ function scaledLoss(problems: Problems, tf: Tf, theta: tfjs.Tensor2D, batch: Bat
       // a tensor keeps the array that it is made from
       return problems.loss(tf, tf.mul(theta, tf.tensor2d(scales!.slice(), theta.shape)), own, step);
     }
-    // what is on the device is split there
+    // data on the device is split there
     const length = tensor.size - theta.size;
     const all = tf.reshape(tensor, [tensor.size]) as tfjs.Tensor1D;
     const c = tf.reshape(tf.slice(all, length), theta.shape);
@@ -93,7 +93,7 @@ function scaledLoss(problems: Problems, tf: Tf, theta: tfjs.Tensor2D, batch: Bat
   });
 }
 
-/** The family's own batch, of so many numbers, on the device. What is on the host is there for those who read it. */
+/** The family's own batch, `length` numbers, on the device. Host data is computed only if it is read. */
 function ownBatch(batch: Batch, length: number, tensor: tfjs.Tensor2D | undefined): Batch {
   return {
     count: batch.count,

@@ -1,19 +1,19 @@
 /**
- * The learned optimizer's network in float64 on ordinary arrays, one coordinate after the other: the definition that
- * every faster one is tested against.
+ * The learned optimizer's network in float64 on ordinary arrays, one coordinate at a time: the definition that faster
+ * implementations are tested against.
  */
 
 import { hasMoments, type LstmConfig } from '../../../shared/architectures/lstm.js';
 import { exp, log, sigmoid, tanh } from '../../../shared/elementary.js';
 import { phiTensors, stateSizes } from '../../../shared/phi.js';
 
-/** p of LogAndSign: gradients below e^−p in magnitude are scaled instead of taken the logarithm of. */
+/** p of LogAndSign: gradients below e^−p in magnitude are scaled linearly instead of logarithmically. */
 export const LOG_AND_SIGN_P = 10;
 
 /** Added to the forget gate's input, so that an untrained network remembers (Jozefowicz et al. 2015). */
 export const FORGET_BIAS = 1;
 
-/** β of the running means that RNNProp's inputs are made of, and what is added to the root (Lv et al. 2017). */
+/** β of the running means in RNNProp's inputs, and the ε added to the root (Lv et al. 2017). */
 export const RNNPROP_DECAY = 0.95;
 export const RNNPROP_EPSILON = 1e-8;
 
@@ -23,7 +23,7 @@ export function zeroLstmState(network: LstmConfig, coordinates: number): Float64
 }
 
 /**
- * (g_t, h_{t+1}) = m(∇_t, h_t, φ) of every coordinate by itself (Andrychowicz et al. 2016, section 2.1), from φ
+ * (g_t, h_{t+1}) = m(∇_t, h_t, φ) of each coordinate separately (Andrychowicz et al. 2016, section 2.1), from φ
  * [phiLength], ∇_t [coordinates] and h_t: the updates g_t [coordinates] and h_{t+1}. With the gates in the order
  * i, c̃, f, o (Zaremba et al. 2014, arXiv 1409.2329), a layer is
  *
@@ -32,7 +32,8 @@ export function zeroLstmState(network: LstmConfig, coordinates: number): Float64
  *     h' = σ(o)·tanh(c')
  *
  * and the output is g = outputScale·(h'·w + b_out) of the last layer. The state is h and c of each layer in turn, each
- * [coordinates × units], then p, m and v [coordinates × 3] if RNNProp's inputs are read. Writes to nothing that it is given.
+ * [coordinates × units], then p, m and v [coordinates × 3] if RNNProp's inputs are read. Does not write to its
+ * arguments.
  */
 export function lstmStep(
   network: LstmConfig,
@@ -67,8 +68,8 @@ export function lstmStep(
 }
 
 /**
- * What the network reads of coordinate n: ∇ itself, LogAndSign, RNNProp's inputs, or both one after the other. RNNProp's
- * moments move from `state` to `next`.
+ * The network's input for coordinate n: ∇ itself, LogAndSign, RNNProp's inputs, or the latter two together. RNNProp's
+ * moments are read from `state` and written to `next`.
  */
 function networkInput(
   network: LstmConfig,
@@ -85,7 +86,7 @@ function networkInput(
   return preprocessing === 'both' ? Float64Array.of(...logAndSign(gradient), ...moving) : moving;
 }
 
-/** (ln|∇|/p, sign ∇) where |∇| ≥ e^−p, else (−1, e^p·∇) (Andrychowicz et al. 2016, appendix A). */
+/** (ln|∇|/p, sign ∇) if |∇| ≥ e^−p, otherwise (−1, e^p·∇) (Andrychowicz et al. 2016, appendix A). */
 function logAndSign(gradient: number): Float64Array {
   const magnitude = Math.abs(gradient);
   if (magnitude >= exp(-LOG_AND_SIGN_P)) return Float64Array.of(log(magnitude) / LOG_AND_SIGN_P, Math.sign(gradient));
@@ -93,9 +94,9 @@ function logAndSign(gradient: number): Float64Array {
 }
 
 /**
- * (∇/(√v̂ + ε), m̂/(√v̂ + ε)) with m̂ = m/p and v̂ = v/p (Lv, Jiang and Li 2017, arXiv 1703.03633): the gradient and its
- * running mean on the scale of the gradients lately. p is the running mean of ones, 1 − β^t, which corrects the bias that
- * m and v have from their zeros at the start. Writes p, m and v to `after`.
+ * (∇/(√v̂ + ε), m̂/(√v̂ + ε)) with m̂ = m/p and v̂ = v/p (Lv, Jiang and Li 2017, arXiv 1703.03633): the gradient and
+ * its running mean, scaled by recent gradients. p is the running mean of ones, 1 − β^t, which corrects the bias of m
+ * and v from starting at zero. Writes p, m and v to `after`.
  */
 function rnnpropInput(gradient: number, before: Float64Array, after: Float64Array): Float64Array {
   [1, gradient, gradient * gradient].forEach((value, index) => {

@@ -1,4 +1,4 @@
-/** The LSTM: what it computes, and by which kernels. */
+/** The LSTM's update rule and kernels. */
 import { hasMoments, type LstmConfig } from '../../../shared/architectures/lstm.js';
 import type { UpdateRule } from '../architecture.js';
 import { lstmStep } from './definition.js';
@@ -20,7 +20,7 @@ export const lstmRule: UpdateRule<LstmConfig> = {
       const { WasmLstm } = await import('./wasm/wasm-lstm.js');
       return new WasmLstm(network, options);
     },
-    // the kernels of devices do not know RNNProp's inputs
+    // kernels for devices do not support RNNProp's inputs
     async webgpu(network, { tf, device, software }) {
       if (hasMoments(network)) return undefined;
       const { WebGpuKernel } = await import('./webgpu/webgpu-kernel.js');

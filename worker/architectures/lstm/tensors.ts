@@ -6,7 +6,7 @@ import { FORGET_BIAS, LOG_AND_SIGN_P, RNNPROP_DECAY, RNNPROP_EPSILON } from './d
 
 /**
  * (g, h') = m(∇, h, φ), differentiable in all three: the equations are those of `lstmStep` in definition.ts. Slopes of
- * LogAndSign are taken to be at most `slopeLimit`; 0 for no limit.
+ * LogAndSign are limited to `slopeLimit`; 0 for no limit.
  */
 export function lstmTensorStep(
   tf: TensorOperations,
@@ -38,7 +38,7 @@ export function lstmTensorStep(
   return { updates, state: next };
 }
 
-/** What the network reads, [N, inputSize]: ∇ itself, LogAndSign, RNNProp's inputs after these moments, or both. */
+/** The network's input, [N, inputSize]: ∇ itself, LogAndSign, RNNProp's inputs by these moments, or the latter two. */
 export function networkInput(
   tf: TensorOperations,
   { preprocessing }: LstmConfig,
@@ -59,7 +59,7 @@ function logAndSign(tf: TensorOperations, gradient: tfjs.Tensor1D): tfjs.Tensor2
   const magnitude = tf.abs(gradient);
   const large = tf.greaterEqual(magnitude, Math.exp(-LOG_AND_SIGN_P));
   const one = tf.onesLike(gradient);
-  // log is kept away from 0, where its derivative is infinite and 0·∞ would reach the branch that is taken
+  // log must not read 0: its derivative is infinite there, and 0·∞ would reach the branch that is taken
   const logarithm = tf.div(tf.log(tf.where(large, magnitude, one)), LOG_AND_SIGN_P);
   const first = tf.where(large, logarithm, tf.neg(one));
   const second = tf.where(large, tf.sign(gradient), tf.mul(gradient, Math.exp(LOG_AND_SIGN_P)));

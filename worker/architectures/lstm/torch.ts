@@ -1,4 +1,4 @@
-/** φ for PyTorch: a Python file with an optimizer in it that needs nothing but PyTorch. */
+/** φ for PyTorch: a Python file with an optimizer that needs only PyTorch. */
 
 import type { LstmConfig } from '../../../shared/architectures/lstm.js';
 import { VERSION } from '../../../shared/config.js';
@@ -7,7 +7,7 @@ import { RNNPROP_DECAY, RNNPROP_EPSILON } from './definition.js';
 /** Characters of φ on a line of the file. */
 const WIDTH = 112;
 
-/** The Python source: a function of φ and its network alone. */
+/** The Python source, which depends only on φ and its network. */
 export function encodeTorch({ layers, preprocessing, outputScale }: LstmConfig, phi: Float32Array): string {
   const base64 = Buffer.from(phi.buffer, phi.byteOffset, phi.byteLength).toString('base64');
   const lines = Array.from(
@@ -36,12 +36,12 @@ const head = `"""A learned optimizer for PyTorch, with its trained parameters in
     loss.backward()
     optimizer.step()
 
-A small LSTM reads the gradient of every coordinate by itself, and its output is what is added to the coordinate
-(Andrychowicz et al. 2016, arXiv 1606.04474). The weights are shared by all coordinates; each keeps a hidden and a cell
-state of its own, so the optimizer takes 8 bytes of memory a coordinate and LSTM unit. Input, per coordinate: with
-PREPROCESSING "log-and-sign" the two numbers (ln|g|/10, sign g) where |g| >= e^-10, else (-1, e^10 g); with "rnnprop" g
-and its running mean, over the root of the running mean square (Lv et al. 2017, arXiv 1703.03633); with "both" these
-four; with "none" g itself.
+A small LSTM reads the gradient of each coordinate separately, and its output is added to the coordinate (Andrychowicz
+et al. 2016, arXiv 1606.04474). All coordinates share the weights; each has its own hidden and cell state, so the
+optimizer takes 8 bytes of memory a coordinate and LSTM unit. Input, per coordinate: with PREPROCESSING "log-and-sign"
+the two numbers (ln|g|/10, sign g) if |g| >= e^-10, otherwise (-1, e^10 g); with "rnnprop" g and its running mean,
+divided by the root of the running mean square (Lv et al. 2017, arXiv 1703.03633); with "both" these four; with "none"
+g itself.
 """
 
 import base64
@@ -55,9 +55,9 @@ const body = `
 
 @functools.cache
 def phi_tensors(device, dtype):
-    """The tensors of phi on a device: (weights, biases) per layer, and those of the output.
+    """The tensors of phi on a device: (weights, biases) of each layer, then of the output.
 
-    A layer's weights are [inputs + units, 4 * units]: rows for what the layer reads from below, then for its own
+    A layer's weights are [inputs + units, 4 * units]: rows for the layer's input, then for its own
     hidden state; columns for the input gate, the candidate, the forget gate and the output gate. Its biases are
     [4 * units]. The output's weights are [units, 1], its biases [1].
     """
@@ -73,7 +73,7 @@ def phi_tensors(device, dtype):
 
 
 def network_input(gradient, state):
-    """What the network reads of a gradient [n]: [n, inputs]. Running means are kept in the state."""
+    """The network's input for a gradient [n]: [n, inputs]. Running means are kept in the state."""
     if PREPROCESSING == "none":
         return gradient.unsqueeze(1)
     rows = []
@@ -99,7 +99,7 @@ def log_and_sign(gradient):
 class LearnedOptimizer(torch.optim.Optimizer):
     """Adds lr times the network's output to every coordinate that has a gradient.
 
-    Parameters are float32 or float64, on any device. An lr of 1 is what the network was trained with.
+    Parameters are float32 or float64, on any device. The network was trained with an lr of 1.
     """
 
     def __init__(self, params, lr=1.0):
@@ -120,7 +120,7 @@ class LearnedOptimizer(torch.optim.Optimizer):
         return loss
 
     def update(self, parameter):
-        """The network's output for a parameter's gradient, in the parameter's shape; moves the state on."""
+        """The network's output for a parameter's gradient, in the parameter's shape; advances the state."""
         if parameter.dtype not in (torch.float32, torch.float64) or parameter.grad.is_sparse:
             kind = f"{'sparse ' if parameter.grad.is_sparse else ''}{parameter.dtype}"
             raise TypeError(f"Cannot step: gradients must be dense, of float32 or float64, got {kind}")

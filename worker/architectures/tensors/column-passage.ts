@@ -1,19 +1,19 @@
-/** A passage through a window by a step that takes h as columns and gives it back. */
+/** A passage whose step takes and returns h as columns. */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { ColumnState, TensorOperations } from '../architecture.js';
 import type { PassageOptions, TensorPassage, TensorState, WindowSignal } from '../tensor-kernel.js';
 import { selectState } from './column-state.js';
 
-/** What one step gives; disposed of by the passage. */
+/** The result of one step; the passage disposes of it. */
 export interface ColumnStep {
-  /** θ + g, [N]; the caller's. */
+  /** θ + g, [N]; the caller disposes of it. */
   theta: tfjs.Tensor1D;
   state: ColumnState;
-  /** What the backward pass wants to have again, which may be the state itself. */
+  /** What the backward pass needs besides the state. */
   record: readonly tfjs.Tensor[];
 }
 
-/** A window that has run forward, its bad coordinates as zeros. */
+/** A window after its forward pass, with zeros for bad coordinates. */
 export interface ColumnWindow {
   /** h_0. */
   initialState: ColumnState;
@@ -21,16 +21,16 @@ export interface ColumnWindow {
   gradients: readonly tfjs.Tensor1D[];
   /** w_1…w_K. */
   lossWeights: Float32Array;
-  /** An additional dL/dg_0…dL/dg_{K−1}, each [N]; none where empty. */
+  /** An additional dL/dg_0…dL/dg_{K−1}, each [N]; empty if there is none. */
   updateGradient: readonly tfjs.Tensor1D[];
-  /** What every step recorded; none where h_0 or a gradient is not any more what it was then. */
+  /** What every step recorded; absent if h_0 or a gradient has changed since. */
   records?: readonly (readonly tfjs.Tensor[])[];
 }
 
-/** What such a kernel computes. */
+/** The computations of a kernel whose state is columns. */
 export interface ColumnSteps {
   step(gradient: tfjs.Tensor1D, state: ColumnState, theta: tfjs.Tensor1D, record: boolean): ColumnStep;
-  /** Whether a window of so many coordinates and steps is worth recording. */
+  /** Whether to record the steps of a window of this size. */
   records(coordinates: number, steps: number): boolean;
   /** To be called within tf.tidy. */
   metaGradient(window: ColumnWindow): tfjs.Tensor1D;
@@ -48,7 +48,7 @@ export function beginPassage(
   const gradients: tfjs.Tensor1D[] = [];
   const records: (readonly tfjs.Tensor[])[] = [];
   let state = initialState;
-  /** Disposes of h_t, but for h_0, which is the caller's, and what is recorded. */
+  /** Disposes of h_t unless it is recorded, or is h_0, which the caller owns. */
   function leaveState(): void {
     if (state !== initialState && !record) tf.dispose([...state]);
   }

@@ -1,11 +1,11 @@
-/** The state as a tensor [N, size] for each part of the specification: as plain operations and TensorFlow's take it. */
+/** States as columns, a tensor [N, size] for each part: the layout of plain operations and of TensorFlow's. */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { ArchitectureConfig } from '../../../shared/architectures/architecture.js';
 import { stateSize, stateSizes } from '../../../shared/phi.js';
 import type { ColumnState, TensorOperations } from '../architecture.js';
 import type { TensorKernel } from '../tensor-kernel.js';
 
-/** What a kernel does with such a state outside of its passages. */
+/** A kernel's methods that make and move such states. */
 export function columnState(
   tf: TensorOperations,
   architecture: ArchitectureConfig,
@@ -20,7 +20,7 @@ export function columnState(
       return columns.map((units) => {
         const from = at;
         at += coordinates * units;
-        // tensors keep the array they are made from, and the caller may write to his
+        // a tensor keeps the array that it is made from, and the caller may write to that array
         return tf.tensor2d(hidden.slice(from, at), [coordinates, units]);
       });
     },
@@ -37,7 +37,7 @@ export function columnState(
   };
 }
 
-/** The state with zeros for the coordinates where the mask [N] is false. Selection, never multiplication: 0·NaN is NaN. */
+/** The state with zeros for the coordinates where the mask [N] is false. By selection: 0·NaN is NaN. */
 export function selectState(tf: TensorOperations, state: ColumnState, mask: tfjs.Tensor1D): ColumnState {
   return state.map((part) => tf.tidy(() => tf.where<tfjs.Tensor2D>(tf.reshape(mask, [mask.size, 1]), part, 0)));
 }

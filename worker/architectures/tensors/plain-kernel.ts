@@ -9,12 +9,12 @@ import { columnState } from './column-state.js';
 import { flatten, tensorsOfPhi } from './phi-tensors.js';
 import { updateGradients } from './update-gradient.js';
 
-/** The kernel of any backend. */
+/** Makes the kernel, for any backend. */
 export function createPlainKernel(tf: TensorOperations, architecture: ArchitectureConfig): TensorKernel {
   const tensorStep = ruleOf(architecture).tensorStep(architecture);
   let phi: tfjs.Tensor[] = [];
   const steps: ColumnSteps = {
-    // differentiation runs the steps again by itself
+    // automatic differentiation runs the steps again
     records: () => false,
     step(gradient, state, theta) {
       const [next, ...rest] = tf.tidy(() => {

@@ -7,11 +7,11 @@ import { ruleOf } from '../registry.js';
 import type { ColumnWindow } from './column-passage.js';
 import { flatten, tensorsOfPhi } from './phi-tensors.js';
 
-/** A window that has run forward. */
+/** A window after its forward pass. */
 export interface UnrolledWindow extends Omit<ColumnWindow, 'records'> {
   /** φ, [phiLength]. */
   phi: Float32Array;
-  /** The largest slope of what the update rule reads; 0 for no limit. */
+  /** The largest slope of the update rule's input; 0 for no limit. */
   slopeLimit: number;
   /** H_t·v at θ_t, [N], for t in 1…K−1. */
   hessian(t: number, vector: tfjs.Tensor1D): tfjs.Tensor1D;
@@ -60,7 +60,7 @@ function stepBackward(
   stateGradient: ColumnState,
 ): { input: tfjs.Tensor1D; state: ColumnState; phi: tfjs.Tensor[] } {
   const slopes = tf.tidy(() => {
-    // the products with constants make of all outputs one scalar, whose gradient is the sum of their pull-backs
+    // the products with constants turn all outputs into one scalar, whose gradient is the sum of their pull-backs
     return tf.grads((gradient, ...rest) => {
       const h = rest.slice(0, state.length) as tfjs.Tensor2D[];
       const weights = rest.slice(state.length);

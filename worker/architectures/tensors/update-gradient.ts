@@ -3,7 +3,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorOperations } from '../architecture.js';
 import type { ColumnWindow } from './column-passage.js';
 
-/** dL/dg_s = Σ_{t>s} w_t ∇_t, and what is added to it, for s in 0…K−1. To be called within tf.tidy. */
+/** dL/dg_s = Σ_{t>s} w_t ∇_t, plus the additional dL/dg, for s in 0…K−1. To be called within tf.tidy. */
 export function updateGradients(
   tf: TensorOperations,
   { gradients, lossWeights, updateGradient }: Omit<ColumnWindow, 'initialState'>,

@@ -1,4 +1,4 @@
-/** Loads TensorFlow under TensorFlow.js: a native library, of which a process may have one user. */
+/** Loads TensorFlow under TensorFlow.js: a native library that only one thread of a process may use. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -15,7 +15,7 @@ export interface Attribute {
   value: boolean | number;
 }
 
-/** As much of the backend of tfjs-node as is needed here. */
+/** The part of tfjs-node's backend that is used here. */
 export interface TensorflowBackend {
   readonly isUsingGpuDevice: boolean;
   readonly binding: {
@@ -38,12 +38,12 @@ export interface TensorflowBackend {
 /** TensorFlow.js with TensorFlow as its backend. */
 export interface LoadedTensorflow {
   tf: Tf;
-  /** TensorFlow's version and what it computes on, in words: numbers are the same where these are. */
+  /** TensorFlow's version and device, in words: the same description means the same bits. */
   device: string;
   gpu: boolean;
 }
 
-/** Set before TensorFlow is loaded, unless the user has set them: the same bits from the same machine, and no chatter. */
+/** Set before TensorFlow is loaded, unless the user did: for the same bits on the same machine, and a quiet log. */
 const SETTINGS: Readonly<Record<string, string>> = {
   TF_DETERMINISTIC_OPS: '1',
   TF_CUDNN_DETERMINISTIC: '1',
@@ -54,14 +54,14 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 let loaded: Promise<LoadedTensorflow> | undefined;
 
-/** Loads it at the first call. Throws LoptError, in a sentence with the remedy, where it cannot be had. */
+/** Loads TensorFlow at the first call. Throws LoptError with the remedy if that fails. */
 export function loadTensorflow(): Promise<LoadedTensorflow> {
   loaded ??= load();
   return loaded;
 }
 
 async function load(): Promise<LoadedTensorflow> {
-  // sums are split over the threads: their number is part of what the bits depend on
+  // sums are split over the threads, so the bits depend on how many there are
   process.env['TF_NUM_INTRAOP_THREADS'] ??= String(availableParallelism());
   for (const [name, value] of Object.entries(SETTINGS)) process.env[name] ??= value;
   const require = createRequire(import.meta.url);
@@ -81,7 +81,7 @@ async function load(): Promise<LoadedTensorflow> {
   return { tf, gpu, device: `TensorFlow ${binding.TF_Version} on ${device}` };
 }
 
-/** tfjs-node calls functions that Node dropped with version 23. */
+/** Restores functions that tfjs-node calls and Node 23 removed. */
 export function mendUtilities(util: Record<string, unknown>): void {
   util['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
   util['isArray'] ??= Array.isArray;
@@ -92,18 +92,18 @@ export function loadingFault(cause: unknown): string {
   const reason = messageOf(cause).split('\n')[0]!.trim();
   const start = 'Cannot load engine "tensorflow":';
   if ((cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' && reason.includes(PACKAGE)) {
-    return `${start} the package ${PACKAGE} must be installed, as by "npm install ${PACKAGE}@4", which downloads TensorFlow`;
+    return `${start} the package ${PACKAGE} must be installed ("npm install ${PACKAGE}@4", which downloads TensorFlow)`;
   }
   if (/cuda|cudnn|cublas|cufft|curand|cusolver|cusparse|nvidia/i.test(reason)) {
     return `${start} CUDA 11 and cuDNN 8 must be where the dynamic linker finds them, got "${reason}"`;
   }
   if (/tensorflow(_framework)?\.(so|dylib|dll)|tfjs_binding|addon module/i.test(reason)) {
-    return `${start} TensorFlow must lie under ${PACKAGE}, as "npm rebuild ${PACKAGE} --foreground-scripts" downloads it, got "${reason}"`;
+    return `${start} TensorFlow must be under ${PACKAGE} ("npm rebuild ${PACKAGE} --foreground-scripts" downloads it), got "${reason}"`;
   }
   return `${start} ${PACKAGE} must load in Node ${process.version}, got "${reason}"`;
 }
 
-/** The GPUs and the driver, as the driver itself tells on Linux. */
+/** The GPUs and the driver's version, as the driver reports them on Linux. */
 function nvidiaDevice(): string {
   const folder = '/proc/driver/nvidia';
   if (!existsSync(`${folder}/version`)) return 'of unknown model';

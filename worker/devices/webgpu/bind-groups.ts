@@ -1,6 +1,6 @@
-/** Bind groups of a few pipelines, made once for the buffers that they hold: making one takes longer than dispatching it. */
+/** Caches bind groups by pipeline and buffers: making one takes longer than dispatching it. */
 
-/** Bind groups that are kept: those of the windows of some shards, whose buffers come round again. */
+/** Most bind groups that are kept: enough for the windows of several shards, whose buffers recur. */
 const MOST = 512;
 
 export class BindGroups {

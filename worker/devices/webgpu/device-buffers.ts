@@ -1,6 +1,6 @@
 /** GPU buffers that are counted and destroyed together. */
 
-// the values of GPUBufferUsage, which is no global in Node
+// the values of GPUBufferUsage, which is not a global in Node
 export const USAGE = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, uniform: 0x40, storage: 0x80 } as const;
 
 /** Makes buffers on one device, and destroys them. */
@@ -11,28 +11,28 @@ export class DeviceBuffers {
   readonly #parent: DeviceBuffers | undefined;
   readonly #children = new Set<DeviceBuffers>();
 
-  /** With a parent, its count holds these buffers too. */
+  /** @param parent counts and closes these buffers too */
   constructor(device: GPUDevice, parent?: DeviceBuffers) {
     this.device = device;
     this.#parent = parent;
     if (parent) parent.#children.add(this);
   }
 
-  /** Live buffers, those of children included. */
+  /** Live buffers, including those of children. */
   get count(): number {
     let count = this.#live.size;
     for (const child of this.#children) count += child.count;
     return count;
   }
 
-  /** Zeros for these usages, at least 16 bytes. */
+  /** A buffer of zeros with these usages, of at least 16 bytes. */
   create(label: string, bytes: number, usage: number): GPUBuffer {
     const buffer = this.device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage });
     this.#live.add(buffer);
     return buffer;
   }
 
-  /** Zeros for shaders and copies, at least 16 bytes. */
+  /** A buffer of zeros for shaders and copies, of at least 16 bytes. */
   storage(label: string, bytes: number): GPUBuffer {
     return this.create(label, bytes, USAGE.storage | USAGE.copySource | USAGE.copyTarget);
   }
@@ -44,7 +44,7 @@ export class DeviceBuffers {
     return buffer;
   }
 
-  /** A uniform block with these contents, the same one whenever they are the same. */
+  /** A uniform block with these contents; equal contents share one buffer. */
   uniform(data: Uint32Array<ArrayBuffer>): GPUBuffer {
     const key = data.join();
     let buffer = this.#uniforms.get(key);
@@ -56,7 +56,7 @@ export class DeviceBuffers {
     return buffer;
   }
 
-  /** Destroys all of them, and those of children. */
+  /** Destroys all buffers, including those of children. */
   close(): void {
     for (const child of [...this.#children]) child.close();
     for (const buffer of this.#live) buffer.destroy();

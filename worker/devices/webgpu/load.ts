@@ -18,7 +18,7 @@ export interface LoadedWebGpu {
 
 const START = 'Cannot load engine "webgpu":';
 
-/** What a device is asked for, as far as its adapter goes. */
+/** Limits that are requested at the adapter's maximum. */
 const LIMITS = [
   'maxComputeWorkgroupStorageSize',
   'maxComputeWorkgroupsPerDimension',
@@ -30,14 +30,14 @@ const LIMITS = [
 
 let loaded: Promise<LoadedWebGpu> | undefined;
 
-/** Opens a device at the first call, and another one where that is lost. Throws LoptError where there is none. */
+/** Opens a device at the first call, and a new one after a fault. Throws LoptError if there is none. */
 export async function loadWebGpu(): Promise<LoadedWebGpu> {
   if (loaded && (await loaded).watch.fault() !== undefined) loaded = undefined;
   loaded ??= load();
   return loaded;
 }
 
-/** The GPU that WebGPU finds first. Throws LoptError, in a sentence with the remedy. */
+/** The first GPU that WebGPU finds. Throws LoptError with the remedy if there is none. */
 export async function findAdapter(): Promise<GPUAdapter> {
   const { create, globals } = await importPackage<typeof import('webgpu')>(() => import('webgpu'), 'webgpu');
   const gpu = create([]);
@@ -58,7 +58,7 @@ export function adapterName({ info: { vendor, architecture, device, description 
   return [...new Set([vendor, architecture, device, description])].filter((part) => part !== '').join(' ');
 }
 
-/** Whether an adapter is a program on the CPU, for tests. */
+/** Whether an adapter is a software renderer, as in tests. */
 export function isSoftware(adapter: GPUAdapter): boolean {
   return /swiftshader|llvmpipe|lavapipe|basic render/i.test(adapterName(adapter));
 }
@@ -87,7 +87,7 @@ async function load(): Promise<LoadedWebGpu> {
   return { tf, device, name: adapterName(adapter), software: isSoftware(adapter), watch };
 }
 
-/** Notes the first thing that goes wrong with a device. */
+/** Records the first fault of a device. */
 function watchDevice(device: GPUDevice): DeviceWatch {
   let fault: ReturnType<DeviceWatch['fault']>;
   const lost = device.lost.then(({ message }) => {
@@ -104,11 +104,8 @@ async function importPackage<Package>(load: () => Promise<Package>, name: string
     return await load();
   } catch (cause) {
     const reason = messageOf(cause).split('\n')[0];
-    throw new LoptError(
-      `${START} the package ${name} must be installed, as by "npm install ${name}", got "${reason}"`,
-      {
-        cause,
-      },
-    );
+    throw new LoptError(`${START} the package ${name} must be installed ("npm install ${name}"), got "${reason}"`, {
+      cause,
+    });
   }
 }

@@ -1,4 +1,4 @@
-/** Compiled shaders, once a device: the engines of a mix have theirs in common. */
+/** Caches compiled shaders by device, since the engines of a mix share them. */
 
 const compiled = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
 

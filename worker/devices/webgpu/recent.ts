@@ -1,18 +1,18 @@
-/** Values that are dear to make, of which the latest few are kept. */
+/** Keeps the few most recently used of values that are expensive to make. */
 
 export class Recent<Key, Value> {
   readonly #most: number;
   readonly #forget: (value: Value) => void;
-  /** The latest one last. */
+  /** The most recent one last. */
   readonly #values = new Map<Key, Value>();
 
-  /** @param forget is called with what is not kept */
+  /** @param forget is called with each value that is dropped */
   constructor(most: number, forget: (value: Value) => void) {
     this.#most = most;
     this.#forget = forget;
   }
 
-  /** The value of a key, which is the latest one from now on. */
+  /** The value of a key, which becomes the most recent one. */
   get(key: Key): Value | undefined {
     const value = this.#values.get(key);
     if (value !== undefined) {
@@ -22,7 +22,7 @@ export class Recent<Key, Value> {
     return value;
   }
 
-  /** Keeps a value, and forgets the one that it takes the place of, and the oldest where there are too many. */
+  /** Keeps a value; forgets the one that it replaces, and the oldest if there are too many. */
   set(key: Key, value: Value): void {
     this.delete(key);
     this.#values.set(key, value);

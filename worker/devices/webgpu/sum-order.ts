@@ -1,22 +1,22 @@
-/** Products and convolutions of TensorFlow.js that have the same bits every time. */
+/** Makes TensorFlow.js's matrix products and convolutions give the same bits every time. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from '../../problems/problem.js';
 
-/** As much of tfjs-backend-webgpu as is needed here. */
+/** The part of tfjs-backend-webgpu that is used here. */
 interface ChoosingBackend {
-  /** Of so many workgroups or fewer, a product is taken apart further. */
+  /** A product of at most this many workgroups is split further. */
   thresholdToIncreaseWorkgroups: number;
 }
 
-/** What a kernel is given. */
+/** A kernel's arguments. */
 type KernelParameters = Pick<Parameters<tfjs.KernelFunc>[0], 'inputs' | 'attrs'>;
 
-/** Terms of a sum from which on the backend may take MatMulSplitK. */
+/** From this many terms a sum, the backend may use MatMulSplitK. */
 const LONG = 2000;
-/** Results up to which it takes MatMulReduce, whose sums are trees. */
+/** Up to this many results, it uses MatMulReduce, whose sums are trees. */
 const FEW = 128;
 
-/** Whether the backend may take MatMulSplitK, by the kernels that multiply matrices. */
+/** For each kernel that multiplies matrices: whether the backend may use MatMulSplitK. */
 const KERNELS: Readonly<Record<string, (parameters: KernelParameters) => boolean>> = {
   BatchMatMul: mayBeSplit,
   _FusedMatMul: mayBeSplit,
@@ -27,28 +27,28 @@ const KERNELS: Readonly<Record<string, (parameters: KernelParameters) => boolean
 const ordered = new WeakSet<Tf>();
 
 /**
- * Keeps the backend from MatMulSplitK, which it takes for long sums with few results: workgroups add up their parts of a
- * sum in the order in which they come, so that its bits are others from run to run. Where it might take it, it is told
- * that no number of workgroups is too small; then it takes MatMulPacked, as for larger products, or Conv2DMM.
- * Everything else is computed as before.
+ * Keeps the backend from using MatMulSplitK, which it chooses for long sums with few results. There, workgroups add
+ * their parts of a sum in order of arrival, so the bits change from run to run. With a threshold of 0 no number of
+ * workgroups is too small, and the backend uses MatMulPacked, as for larger products, or Conv2DMM. Nothing else
+ * changes.
  *
  * @param tf with the kernels of tfjs-backend-webgpu registered
  */
 export function keepSumOrder(tf: Tf): void {
   if (ordered.has(tf)) return;
   ordered.add(tf);
-  for (const [kernelName, concerns] of Object.entries(KERNELS)) {
-    const own = tf.getKernel(kernelName, 'webgpu');
+  for (const [kernelName, mayUseSplitK] of Object.entries(KERNELS)) {
+    const original = tf.getKernel(kernelName, 'webgpu');
     tf.unregisterKernel(kernelName, 'webgpu');
     tf.registerKernel({
-      ...own,
+      ...original,
       kernelFunc(parameters) {
-        if (!concerns(parameters)) return own.kernelFunc(parameters);
+        if (!mayUseSplitK(parameters)) return original.kernelFunc(parameters);
         const backend = parameters.backend as ChoosingBackend;
         const threshold = backend.thresholdToIncreaseWorkgroups;
         backend.thresholdToIncreaseWorkgroups = 0;
         try {
-          return own.kernelFunc(parameters);
+          return original.kernelFunc(parameters);
         } finally {
           backend.thresholdToIncreaseWorkgroups = threshold;
         }
@@ -57,7 +57,7 @@ export function keepSumOrder(tf: Tf): void {
   }
 }
 
-/** One product A·B, or Aᵀ·B and so on, of long sums and not the fewest results. */
+/** Whether this is a single product (A·B, Aᵀ·B, …) with long sums and more than `FEW` results. */
 function mayBeSplit({ inputs, attrs }: KernelParameters): boolean {
   const [a, b] = [inputs['a']!.shape, inputs['b']!.shape];
   const [rows, inner] = attrs!['transposeA'] ? [a.at(-1)!, a.at(-2)!] : [a.at(-2)!, a.at(-1)!];
@@ -66,7 +66,7 @@ function mayBeSplit({ inputs, attrs }: KernelParameters): boolean {
   return single && inner >= LONG && rows * columns > FEW;
 }
 
-/** Filters [height, width, channels, filters] that sum up so many numbers. */
+/** Whether the filters [height, width, channels, filters] each sum at least `LONG` numbers. */
 function isLongConvolution({ inputs }: KernelParameters): boolean {
   return sizeOf(inputs['filter']!.shape.slice(0, -1)) >= LONG;
 }

@@ -1,8 +1,8 @@
-/** The GPU buffers behind tensors of TensorFlow.js, and its commands. */
+/** The GPU buffers behind TensorFlow.js's tensors, and its command queue. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from '../../problems/problem.js';
 
-/** As much of tfjs-backend-webgpu as is needed here. */
+/** The part of tfjs-backend-webgpu that is used here. */
 interface WebGpuBackend {
   readonly tensorMap: { get(id: object): { resource: GPUBuffer | null } };
   readonly commandQueueOwnedIds: WeakSet<object>;
@@ -15,12 +15,11 @@ interface WebGpuBackend {
 }
 
 /**
- * Commands that are appended before they are submitted: the device works on them while the host comes to the next ones,
- * and has enough of them to go on with.
+ * Commands are submitted in batches of this size, which keeps the device busy while the host prepares the next ones.
  */
 const BATCH = 8;
 
-/** Commands of our own in the order of those of TensorFlow.js. */
+/** Interleaves our own commands with those of TensorFlow.js, in order. */
 export class TensorBuffers {
   readonly #tf: Tf;
   readonly #backend: WebGpuBackend;
@@ -32,7 +31,7 @@ export class TensorBuffers {
     this.#backend = tf.backend() as unknown as WebGpuBackend;
   }
 
-  /** The buffer of a tensor, on the device from now on. It is not given to others before the commands are submitted. */
+  /** The buffer of a tensor, uploaded if necessary. It is not reused before the commands are submitted. */
   of(tensor: tfjs.Tensor): GPUBuffer {
     const id = tensor.dataId as object;
     this.#backend.uploadToGPU(id);
@@ -40,14 +39,14 @@ export class TensorBuffers {
     return this.#backend.tensorMap.get(id).resource!;
   }
 
-  /** A tensor with a buffer that commands are to fill. */
+  /** A tensor with a buffer for commands to fill. */
   create(length: number): { tensor: tfjs.Tensor1D; buffer: GPUBuffer } {
     const info = this.#backend.makeTensorInfo([length], 'float32');
     const tensor = this.#tf.engine().makeTensorFromTensorInfo(info) as tfjs.Tensor1D;
     return { tensor, buffer: this.of(tensor) };
   }
 
-  /** Appends commands, which the next read, if nothing else, submits. */
+  /** Appends commands; the next read submits them at the latest. */
   encode(append: (encoder: GPUCommandEncoder) => void): void {
     this.#backend.ensureCommandEncoderReady();
     this.#backend.endComputePassEncoder();
@@ -56,7 +55,7 @@ export class TensorBuffers {
     if (this.#waiting >= BATCH) this.submit();
   }
 
-  /** Submits what was appended: what is written to the queue by itself must not come before it. */
+  /** Submits the appended commands, which direct writes to the queue would otherwise overtake. */
   submit(): void {
     this.#waiting = 0;
     this.#backend.endComputePassEncoder();

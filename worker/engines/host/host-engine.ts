@@ -1,4 +1,4 @@
-/** The engines of the CPU: windows in one thread, by an architecture's kernel and the problems' gradients on typed arrays. */
+/** CPU engines: windows in one thread, by an architecture's kernel and the problems' gradients on typed arrays. */
 import { LoptError } from '../../../shared/errors.js';
 import type { HostKernel, HostWindow } from '../../architectures/host-kernel.js';
 import type { Optimizer } from '../../baselines/optimizer.js';
@@ -7,18 +7,18 @@ import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } fr
 import { type RolloutRequest, rollout } from '../rollout.js';
 import { batchOf, beginShard, markBad, zeroBad } from '../shard.js';
 
-/** Options of an engine of the CPU. */
+/** Options of a CPU engine. */
 export interface HostEngineOptions {
   name: string;
   problems: Problems;
   kernel: HostKernel;
-  /** The problems' gradient: their closed form, or one made from their tensor loss. */
+  /** The problems' gradient: in closed form, or differentiated from their tensor loss. */
   gradient: Gradient;
-  /** The problems' H·v: with it, second derivatives are kept. @default they are dropped */
+  /** The problems' H·v; if given, second derivatives are kept. @default they are dropped */
   hessian?: HessianProduct | undefined;
 }
 
-/** Computes windows in one thread; not to be shared between threads. */
+/** Computes windows in one thread; must not be shared between threads. */
 export class HostEngine implements Engine {
   readonly name: string;
   readonly description: string;
@@ -61,7 +61,7 @@ export class HostEngine implements Engine {
 
     window.begin(state.hidden);
     const { losses, thetas } = this.#forward(window, state, steps);
-    // without a gradient a problem's dL/dg is zero, and zero times the finite activations of its records stays so
+    // with zero gradients a bad problem's dL/dg is zero, and so are its products with the finite recorded activations
     for (const row of [...window.gradients, ...window.updateGradient]) zeroBad(state, row);
     const metaGradient = forwardOnly
       ? new Float32Array(phi.length)
@@ -117,13 +117,13 @@ export class HostEngine implements Engine {
     const batch = batchOf(state);
     return (t: number, vector: Float32Array, product: Float32Array) => {
       hessian(thetas[t - 1]!, vector, batch, state.step + t, product);
-      // of a bad problem neither θ nor H need be finite
+      // the θ and H of a bad problem need not be finite
       zeroBad(state, product);
     };
   }
 }
 
-/** The learned optimizer under the φ that is loaded; valid until the kernel's next window. */
+/** The learned optimizer under the loaded φ; valid until the kernel's next window. */
 function learnedOptimizer(kernel: HostKernel): Optimizer<Float32Array> {
   return {
     name: 'learned',

@@ -1,4 +1,4 @@
-/** A shard on the device of a tensor engine: how it comes there, and how it is left. */
+/** Moves a shard to the device of a tensor engine and back. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { TensorKernel, TensorState } from '../../architectures/tensor-kernel.js';
 import type { Arena } from '../../devices/arena.js';
@@ -11,13 +11,13 @@ export interface Shard {
   theta: tfjs.Tensor1D;
   gradient: tfjs.Tensor1D;
   hidden: TensorState;
-  /** [P, numbers of a problem]; none where problems have no data. */
+  /** [P, numbers of a problem]; undefined if the problems have no data. */
   data: tfjs.Tensor2D | undefined;
 }
 
-/** The problems' data; none where they have none. */
+/** Uploads the problems' data; undefined if they have none. */
 export function uploadData(tf: Tf, { count, data }: ShardState, arena: Arena): tfjs.Tensor2D | undefined {
-  // tensors keep the array that they are made from, and the caller may write to his
+  // a tensor keeps the array that it is made from, and the caller may write to that array
   return data.length === 0 ? undefined : arena.hold(tf.tensor2d(data.slice(), [count, data.length / count]));
 }
 
@@ -26,7 +26,7 @@ export function batchOn(state: ShardState, tensor: tfjs.Tensor2D | undefined): B
   return { ...batchOf(state), ...(tensor && { tensor }) };
 }
 
-/** The shard on the device: where it was left there, or else from the state's arrays. */
+/** The shard on the device: as it was left there, or uploaded from the state's arrays. */
 export function takeShard(tf: Tf, kernel: TensorKernel, state: ShardState, arena: Arena): Shard {
   const { device } = state;
   if (device) {
@@ -43,7 +43,7 @@ export function takeShard(tf: Tf, kernel: TensorKernel, state: ShardState, arena
   };
 }
 
-/** What is done with a shard after its window. */
+/** What to do with a shard after its window. */
 export interface Settlement {
   state: ShardState;
   shard: Shard;
@@ -52,7 +52,7 @@ export interface Settlement {
   resident: boolean;
 }
 
-/** Leaves the shard on the device, or brings it into the state's arrays. */
+/** Leaves the shard on the device, or downloads it to the state's arrays. */
 export async function settleShard(
   tf: Tf,
   kernel: TensorKernel,

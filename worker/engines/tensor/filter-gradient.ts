@@ -1,10 +1,10 @@
-/** A faster gradient of a convolution's filter on the CPU backend of TensorFlow.js, to the same bits. */
+/** A faster gradient of a convolution's filter on the CPU backend of TensorFlow.js, with the same bits. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from '../../problems/problem.js';
 
 const KERNEL = 'Conv2DBackpropFilter';
 
-/** What tfjs gives the kernel. */
+/** The kernel's attributes. */
 interface Attributes {
   strides: [number, number] | number;
   pad: 'valid' | 'same' | number | tfjs.backend_util.ExplicitPadding;
@@ -16,20 +16,20 @@ interface Attributes {
 const accelerated = new WeakSet<Tf>();
 
 /**
- * Replaces the kernel behind the filter's gradient, which reads its tensors element by element through bounds and
- * strides and takes nine tenths of a small network's time. Sums are added in the same order in double precision.
+ * Replaces tfjs's kernel for the filter's gradient, which reads its tensors element by element through bounds and
+ * strides and takes nine tenths of a small network's time. Sums are still added in the same order in double precision.
  */
 export function speedUpFilterGradient(tf: Tf): void {
   if (accelerated.has(tf)) return;
   accelerated.add(tf);
-  const own = tf.getKernel(KERNEL, 'cpu');
+  const original = tf.getKernel(KERNEL, 'cpu');
   tf.unregisterKernel(KERNEL, 'cpu');
   tf.registerKernel({
     kernelName: KERNEL,
     backendName: 'cpu',
     kernelFunc(params) {
       const attributes = params.attrs as unknown as Attributes;
-      if (attributes.dataFormat !== 'NHWC') return own.kernelFunc(params);
+      if (attributes.dataFormat !== 'NHWC') return original.kernelFunc(params);
       const backend = params.backend as tfjs.KernelBackend;
       const { x, dy } = params.inputs as { x: tfjs.TensorInfo; dy: tfjs.TensorInfo };
       const { strides, pad, dimRoundingMode, filterShape } = attributes;

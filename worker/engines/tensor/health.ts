@@ -1,11 +1,11 @@
-/** Which problems are healthy, on the device. Selection, never multiplication: 0·NaN is NaN. */
+/** The health of problems on the device. Bad values are selected away, never multiplied by 0: 0·NaN is NaN. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from '../../problems/problem.js';
 import type { ShardState } from '../engine.js';
 
 /**
- * The losses of some steps, K times [P], then 1 for every problem with a number in the gradients of any step, K times
- * [N], that is not finite, and 0 for the others; [(K + 1) × P].
+ * The losses of K steps, each [P], then 1 for every problem with a non-finite number in the gradients of these steps,
+ * each [N], and 0 for the others; [(K + 1) × P].
  */
 export function healthOf(tf: Tf, losses: readonly tfjs.Tensor1D[], gradients: readonly tfjs.Tensor1D[]): tfjs.Tensor1D {
   return tf.tidy(() => {
@@ -25,7 +25,7 @@ export function healthyCoordinates(tf: Tf, { healthy, count, theta }: ShardState
   return tf.tensor1d(mask, 'bool');
 }
 
-/** The rows with zeros where the mask is false; themselves where there is none. */
+/** The rows with zeros where the mask is false; the rows themselves if there is no mask. */
 export function selectRows(
   tf: Tf,
   rows: readonly tfjs.Tensor1D[],

@@ -8,7 +8,7 @@ import { differentiate } from './tensor-gradient.js';
 import { makeTwiceDifferentiable } from './twice-differentiable.js';
 
 /**
- * H_t·v of every problem, [N]: d/dθ of <∇f_t(θ), v> at θ [N] for v [N]. Throws LoptError where tfjs cannot differentiate
+ * H_t·v of every problem, [N]: d/dθ of <∇f_t(θ), v> at θ [N] for v [N]. Throws LoptError if tfjs cannot differentiate
  * the gradient of the family's loss.
  */
 export function hessianVectorProduct(
@@ -49,10 +49,10 @@ export function createTensorHessian(tf: Tf, problems: Problems): HessianProduct 
 }
 
 /**
- * Throws LoptError unless H·v, for a random v and the θ given [N] with its zeros moved a little, agrees within a tenth
- * with some difference of the gradient in at least half of the problems. tfjs can lose parts of a second derivative
- * without an error (see `makeTwiceDifferentiable`; what `tf.customGrad` saves of its results is lost alike), and a
- * meta-gradient that lacks them looks like any other.
+ * Throws LoptError unless H·v, for a random v and the given θ [N] with its zeros moved slightly, agrees within a tenth
+ * with a difference of the gradient, at some step size, for at least half of the problems. tfjs can silently lose parts
+ * of a second derivative (see `makeTwiceDifferentiable`; results that `tf.customGrad` saves are lost in the same way),
+ * and the meta-gradient would not show it.
  */
 export async function checkHessian(
   tf: Tf,
@@ -73,8 +73,8 @@ export async function checkHessian(
     valuesOf(tf.tidy(() => gradientOf(tf.tensor1d(point), batch, step).gradient));
   if (await agreesWithDifferences(product, check, batch.count, slopesAt)) return;
   throw new LoptError(
-    'Cannot keep second derivatives: the Hessian by TensorFlow.js must agree with differences of the gradient, but the ' +
-      "problems' loss has operations that lose a part of it, as tf.logSoftmax does and tf.logSumExp does not",
+    "Cannot keep second derivatives: TensorFlow.js's Hessian must agree with differences of the gradient, but the " +
+      "problems' loss has operations that lose a part of it (tf.logSoftmax does, tf.logSumExp does not)",
   );
 }
 

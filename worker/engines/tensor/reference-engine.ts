@@ -1,4 +1,4 @@
-/** The reference engine: slow, plain and automatically differentiated; what other engines are compared with. */
+/** The reference engine: slow, plain and automatically differentiated; the other engines are compared with it. */
 import { seedKey } from '../../../shared/random.js';
 import { useBackend } from '../../devices/backend.js';
 import type { Gradient, HessianProduct, Problems, Tf } from '../../problems/problem.js';
@@ -10,7 +10,7 @@ import { createTensorGradient } from './tensor-gradient.js';
 /** Options of the reference engine. */
 export type ReferenceEngineOptions = Omit<TensorEngineOptions, 'tf' | 'name' | 'kernel' | 'device'>;
 
-/** Problems whose Hessian is checked: one alone may lie on a kink. */
+/** Problems whose Hessian is checked: a single one might lie on a kink. */
 const CHECKED = 4;
 
 /** Loads TensorFlow.js, which takes a second, and makes the reference engine on its own CPU backend. */
@@ -25,7 +25,7 @@ export async function loadTensorGradient(problems: Problems): Promise<Gradient> 
   return createTensorGradient(await loadTf(), problems);
 }
 
-/** H·v of a family that states only its tensor loss; throws LoptError where tfjs cannot differentiate it twice. */
+/** H·v of a family that states only its tensor loss; throws LoptError if tfjs cannot differentiate it twice. */
 export async function loadTensorHessian(problems: Problems): Promise<HessianProduct> {
   const tf = await loadTf();
   const key = seedKey(0);

@@ -26,24 +26,27 @@ export interface TensorEngineOptions {
   tf: Tf;
   /** The problems' gradient. @default automatic differentiation of their tensor loss */
   gradient?: TensorGradient;
-  /** Keep ∂∇_t/∂φ, by Hessian-vector products of the tensor loss; the kernel's state is then columns. @default false */
+  /**
+   * Keep ∂∇_t/∂φ, by Hessian-vector products of the tensor loss; the kernel's state must then be columns. @default
+   * false
+   */
   secondDerivatives?: boolean;
   /** How the architecture is computed; closed with the engine. @default plain operations */
   kernel?: TensorKernel;
-  /** What else is closed with the engine. @default nothing */
+  /** Other resources that are closed with the engine. @default none */
   resources?: readonly { close(): void }[];
   name: string;
   /** The device in words. @default none */
   device?: string;
-  /** Of a device that may go away. @default none */
+  /** Watches a device that may be lost. @default none */
   watch?: DeviceWatch;
 }
 
-/** What a window holds for its backward pass. */
+/** What a window keeps for its backward pass. */
 interface WindowRecord {
   /** ∇_0…∇_K. */
   gradients: tfjs.Tensor1D[];
-  /** θ_1…θ_K where second derivatives are kept, θ_K otherwise. */
+  /** θ_1…θ_K if second derivatives are kept, otherwise θ_K. */
   thetas: tfjs.Tensor1D[];
   /** f_t(θ_t), K times [P]. */
   losses: tfjs.Tensor1D[];
@@ -142,7 +145,7 @@ export class TensorEngine implements Engine {
       const record = await this.#forward(passage, start, state, steps, arena);
       const { gradients, thetas } = record;
       const extra = this.#rowsOf(request.updateGradient, steps, arena);
-      // what a problem left before it went bad need not be finite: it goes through the backward pass as zeros
+      // the values of a bad problem need not be finite, so the backward pass gets zeros instead
       let healthy = this.#maskOf(state, arena);
       const clean = (rows: readonly tfjs.Tensor1D[]) => arena.hold(selectRows(this.#tf, rows, healthy));
       const backwards = async (): Promise<Float32Array> => {
@@ -153,16 +156,16 @@ export class TensorEngine implements Engine {
           : passage.metaGradient({ last: clean([gradients[steps]!])[0]!, ...signal });
         return new Float32Array(await arena.hold(slopes).data<'float32'>());
       };
-      // problems seldom go bad: the device goes backwards while the host judges, and once more where one did
-      const [judged, early] = await Promise.all([this.#judge(state, passage, record, arena), backwards()]);
-      if (judged.worse) healthy = this.#maskOf(state, arena);
-      const metaGradient = judged.worse ? await backwards() : early;
+      // problems seldom go bad: the device runs backward while the host reads the losses, and again if one went bad
+      const [health, early] = await Promise.all([this.#readHealth(state, passage, record, arena), backwards()]);
+      if (health.newlyBad) healthy = this.#maskOf(state, arena);
+      const metaGradient = health.newlyBad ? await backwards() : early;
       const [last, theta] = clean([gradients[steps]!, thetas.at(-1)!]) as [tfjs.Tensor1D, tfjs.Tensor1D];
       const hidden = arena.hold(passage.state(healthy));
       const shard = { theta, gradient: last, hidden, data: start.data };
       await settleShard(this.#tf, this.#kernel, { state, shard, arena, resident });
       state.step += steps;
-      return { state, metaGradient, losses: judged.losses };
+      return { state, metaGradient, losses: health.losses };
     } finally {
       arena.dispose();
     }
@@ -217,22 +220,22 @@ export class TensorEngine implements Engine {
   }
 
   /** Reads the losses, [K × P], and marks the problems that went bad in these steps. */
-  async #judge(
+  async #readHealth(
     state: ShardState,
     passage: TensorPassage,
     { losses, gradients }: WindowRecord,
     arena: Arena,
-  ): Promise<{ losses: Float64Array; worse: boolean }> {
+  ): Promise<{ losses: Float64Array; newlyBad: boolean }> {
     const after = gradients.slice(1);
     const health = passage.health?.(losses, after.at(-1)!) ?? healthOf(this.#tf, losses, after);
     const values = await arena.hold(health).data<'float32'>();
     const flags = losses.length * state.count;
-    const own = Float64Array.from(values.subarray(0, flags));
-    const worse = markWhere(state, own, (p) => values[flags + p] === 0);
-    return { losses: own, worse };
+    const stepLosses = Float64Array.from(values.subarray(0, flags));
+    const newlyBad = markWhere(state, stepLosses, (p) => values[flags + p] === 0);
+    return { losses: stepLosses, newlyBad };
   }
 
-  /** Which coordinates are of healthy problems; nothing where all are. */
+  /** A mask of the coordinates of healthy problems; undefined if all are healthy. */
   #maskOf(state: ShardState, arena: Arena): tfjs.Tensor1D | undefined {
     return state.healthy.includes(0) ? arena.hold(healthyCoordinates(this.#tf, state)) : undefined;
   }
@@ -262,7 +265,7 @@ export class TensorEngine implements Engine {
     );
   }
 
-  /** The rows of [K × N]; none where there is no matrix. */
+  /** The rows of [K × N]; none if there is no matrix. */
   #rowsOf(matrix: Float32Array | undefined, steps: number, arena: Arena): tfjs.Tensor1D[] {
     if (!matrix) return [];
     const length = matrix.length / steps;

@@ -9,10 +9,10 @@ export interface TensorSlopes {
   gradient: tfjs.Tensor1D;
 }
 
-/** The gradient of problems on a device, at θ [N]; leaves no tensor behind but those that it returns. */
+/** The gradient of problems on a device, at θ [N]; leaves no tensors behind except those that it returns. */
 export type TensorGradient = (theta: tfjs.Tensor1D, batch: Batch, step: number) => TensorSlopes | Promise<TensorSlopes>;
 
-/** The gradient of a family on the backend that is set. */
+/** The gradient of a family on the current backend. */
 export function differentiate(tf: Tf, problems: Problems): (...args: Parameters<TensorGradient>) => TensorSlopes {
   return (theta, batch, step) =>
     tf.tidy(() => {

@@ -1,8 +1,8 @@
-/** Mends what keeps TensorFlow.js from differentiating a gradient once more. */
+/** Makes TensorFlow.js able to differentiate a gradient once more. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from '../../problems/problem.js';
 
-/** A kernel whose gradient reads its own output, and how that follows from its input. */
+/** A kernel whose gradient reads the kernel's output, and how to compute that from the input. */
 interface OutputReader {
   kernelName: string;
   input: string;
@@ -28,7 +28,7 @@ const COMPARISONS: Readonly<Record<string, string[]>> = {
   LogicalNot: ['x'],
 };
 
-/** What tfjs tells of a convolution, its channels last. */
+/** The attributes of a convolution with channels last. */
 interface Convolution {
   strides: [number, number];
   pad: 'valid' | 'same' | number;
@@ -54,15 +54,15 @@ function registerFilterGradient(tf: Tf): void {
 }
 
 /**
- * Registers gradients that can themselves be differentiated; first derivatives keep their bits. What remains is for
- * `checkHessian` to find.
+ * Registers gradients that can themselves be differentiated; first derivatives keep their bits. `checkHessian` finds
+ * the operations that this does not cover.
  */
 export function makeTwiceDifferentiable(tf: Tf): void {
   for (const { kernelName, input, output } of OUTPUT_READERS) {
     const gradient = tf.getGradient(kernelName);
     if (!gradient?.outputsToSave) continue;
-    // tfjs puts the copy of a saved output on its tape before the output itself, and so loses how it depends on the
-    // input: without an error, the second derivative lacks that part. An input's copy is in its right place.
+    // tfjs puts the copy of a saved output on its tape before the output itself, and so loses its dependence on the
+    // input: the second derivative silently lacks that part. Copies of inputs are in the right place.
     tf.registerGradient({
       kernelName,
       inputsToSave: [input],
@@ -72,7 +72,7 @@ export function makeTwiceDifferentiable(tf: Tf): void {
   }
   for (const [kernelName, inputs] of Object.entries(COMPARISONS)) {
     if (tf.getGradient(kernelName)) continue;
-    // constant almost everywhere; the gradients of max, where and their kin compare
+    // constant almost everywhere; the gradients of max, where and the like use comparisons
     tf.registerGradient({
       kernelName,
       inputsToSave: inputs,

@@ -1,4 +1,4 @@
-/** The wasm engine: windows by an architecture's kernel in WebAssembly. */
+/** The wasm engine: windows computed by an architecture's kernel in WebAssembly. */
 import type { ArchitectureConfig } from '../../../shared/architectures/architecture.js';
 import { LoptError } from '../../../shared/errors.js';
 import type { HostKernelOptions } from '../../architectures/host-kernel.js';
@@ -15,7 +15,9 @@ export async function createWasmEngine(options: WasmEngineOptions): Promise<Host
   const { architecture, strict = false, activationBudget, ...rest } = options;
   const { wasm } = ruleOf(architecture).kernels;
   if (!wasm) {
-    throw new LoptError(`Cannot compute architecture "${architecture.type}" on engine wasm: it has no kernel for it`);
+    throw new LoptError(
+      `Cannot compute architecture "${architecture.type}" on engine wasm: the engine has no kernel for it`,
+    );
   }
   return new HostEngine({ ...rest, name: 'wasm', kernel: await wasm(architecture, { strict, activationBudget }) });
 }

@@ -17,8 +17,8 @@ export interface FusedLstmOptions {
   tf: Tf;
   network: LstmConfig;
   /**
-   * The activations of a window are kept up to this many bytes; above, the backward pass computes them again for slices
-   * of the coordinates that fit a quarter of it. @default 1 GiB
+   * A window's activations are kept if they fit in this many bytes; otherwise the backward pass computes them again,
+   * for slices of the coordinates that fit in a quarter of it. @default 1 GiB
    */
   recordBudget?: number;
 }
@@ -35,7 +35,7 @@ export function createFusedLstm({ tf, network, recordBudget = 2 ** 30 }: FusedLs
   };
 }
 
-/** What a step records: the input of the first layer, then i, f, o, c̃, tanh(c) of each; the state has h and c of each. */
+/** What a step records of each layer, after the first layer's input: i, f, o, c̃, tanh(c). The state has h and c. */
 const RECORDED = 5;
 
 class FusedSteps implements ColumnSteps {
@@ -90,7 +90,7 @@ class FusedSteps implements ColumnSteps {
     const { initialState, gradients, records } = window;
     if (records) return this.#backward(initialState, records, slopes);
     const coordinates = gradients[0]!.size;
-    // all at once where the forward pass would have kept them
+    // all at once if the forward pass would have kept them
     const whole = this.records(coordinates, slopes.length);
     const width = whole ? coordinates : this.#fitting(slopes.length, this.#budget / 4);
     let sum: tfjs.Tensor1D | undefined;
@@ -107,7 +107,7 @@ class FusedSteps implements ColumnSteps {
     return sum!;
   }
 
-  /** Coordinates whose windows' activations fit so many bytes. */
+  /** How many coordinates' activations of a window fit in this many bytes. */
   #fitting(steps: number, bytes: number): number {
     const numbers = this.#network.layers.reduce((sum, units) => sum + (RECORDED + 2) * units, 2);
     return Math.max(1, Math.floor(bytes / (4 * numbers * steps)));

@@ -1,4 +1,4 @@
-/** TensorFlow's own operations, which TensorFlow.js has no names for. */
+/** TensorFlow's operations that TensorFlow.js does not expose. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Attribute, TensorflowBackend } from '../../../devices/tensorflow/load.js';
 import type { Tf } from '../../../problems/problem.js';
@@ -9,7 +9,7 @@ export interface Activations {
   c: tfjs.Tensor;
   f: tfjs.Tensor;
   o: tfjs.Tensor;
-  /** tanh of what is put in. */
+  /** tanh of the cell's input. */
   candidate: tfjs.Tensor;
   /** tanh(c). */
   squashed: tfjs.Tensor;
@@ -74,7 +74,7 @@ export class LstmOperations {
     return { x: outputs[0]!, weights: outputs[3]!, biases: outputs[7]! };
   }
 
-  /** A count as an int64, which tfjs itself does not have. */
+  /** A count as an int64, a type that tfjs does not have. */
   length(tf: Tf, count: number): tfjs.Tensor {
     const { binding } = this.#backend;
     const attributes = [
@@ -82,7 +82,7 @@ export class LstmOperations {
       { name: 'DstT', type: binding.TF_ATTR_TYPE, value: binding.TF_INT64 },
       { name: 'Truncate', type: binding.TF_ATTR_BOOL, value: false },
     ];
-    // tfjs-node warns of any int64 that it would have to read, which this one is not
+    // tfjs-node warns of int64 tensors in case they are read, which this one never is
     const { warn } = console;
     console.warn = () => {};
     try {

@@ -1,6 +1,6 @@
 /**
- * Compiles the kernel, with relaxed SIMD and without, into dist/worker/architectures/lstm/wasm/kernel-bytes.js. Ten kilobytes of
- * text in a module load alike in Node, in browsers and from any bundler, and without waiting; a file beside it would not.
+ * Compiles the kernel, with relaxed SIMD and without, into dist/worker/architectures/lstm/wasm/kernel-bytes.js. As ten
+ * kilobytes of text in a module it loads the same way in Node, in browsers and from any bundler, and without waiting.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

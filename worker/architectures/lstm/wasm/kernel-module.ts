@@ -1,4 +1,4 @@
-/** Compiles the kernel and hands out its memory, in Node and in browsers. */
+/** Compiles the kernel and allocates its memory, in Node and in browsers. */
 
 import { inputSize, type LstmConfig, type Preprocessing } from '../../../../shared/architectures/lstm.js';
 import { fromBase64 } from '../../../../shared/base64.js';
@@ -45,7 +45,7 @@ interface KernelExports {
   getChunk(): number;
 }
 
-/** The kernel's numbers for what the network reads. */
+/** The kernel's codes for the network's inputs. */
 const INPUTS: Readonly<Record<Preprocessing, number>> = { none: 0, 'log-and-sign': 1, rnnprop: 2, both: 3 };
 
 const ALIGNMENT = 64;
@@ -53,12 +53,12 @@ const PAGE = 65536;
 
 const compiled = new Map<boolean, object>();
 
-/** The module's bytes. Strict: without fused multiply-add, to the same bits on any processor. */
+/** The module's bytes. Strict: without fused multiply-add, with the same bits on any processor. */
 export function kernelBytes(strict: boolean): Uint8Array {
   return fromBase64(strict ? STRICT : RELAXED);
 }
 
-/** Whether relaxed SIMD, and so the kernel that is not strict, can be compiled here. */
+/** Whether relaxed SIMD, and so the non-strict kernel, can be compiled here. */
 export function hasRelaxedSimd(): boolean {
   const { validate } = webAssembly();
   const bytes = kernelBytes(false);
@@ -68,14 +68,14 @@ export function hasRelaxedSimd(): boolean {
   return validate(bytes);
 }
 
-/** The module, compiled once a thread; throws LoptError where this cannot be done. */
+/** The module, compiled once a thread; throws LoptError if that fails. */
 function compile(strict: boolean): object {
   let module = compiled.get(strict);
   if (module) return module;
   const { Module } = webAssembly();
   if (!strict && !hasRelaxedSimd()) {
     throw new LoptError(
-      'Cannot compile the kernel: WebAssembly must have relaxed SIMD here; the strict kernel does without',
+      'Cannot compile the kernel: WebAssembly must have relaxed SIMD here; the strict kernel does not need it',
     );
   }
   try {
@@ -96,7 +96,7 @@ export class Kernel {
   readonly stateRows: number;
   /** Rows of a block's record of one step. */
   readonly recordRows: number;
-  /** Steps whose weight gradients are taken together. */
+  /** Steps whose weight gradients are computed together. */
   readonly chunk: number;
   #held: number;
   #top: number;
@@ -119,7 +119,7 @@ export class Kernel {
     this.#held = this.#top;
   }
 
-  /** Reserves memory for as long as `reset` is not called. The memory may move: take views after the last allocation. */
+  /** Reserves memory until the next `reset`. Memory may move: take views after the last allocation. */
   allocate(bytes: number): number {
     const at = Math.ceil(this.#top / ALIGNMENT) * ALIGNMENT;
     this.#top = at + bytes;
@@ -128,7 +128,7 @@ export class Kernel {
     return at;
   }
 
-  /** Keeps what is allocated so far through every `reset`. */
+  /** Keeps what is allocated so far at every `reset`. */
   hold(): void {
     this.#held = this.#top;
   }
@@ -143,9 +143,12 @@ export class Kernel {
       this.exports.memory.grow(pages);
     } catch (cause) {
       const size = `${Math.ceil(this.#top / 2 ** 20)} MiB`;
-      throw new LoptError(`Cannot hold so many coordinates: the kernel's memory must be less than 4 GiB, got ${size}`, {
-        cause,
-      });
+      throw new LoptError(
+        `Cannot hold this many coordinates: the kernel's memory must be less than 4 GiB, got ${size}`,
+        {
+          cause,
+        },
+      );
     }
   }
 

@@ -1,4 +1,4 @@
-/** How the arrays of a window lie in the kernel's memory. */
+/** The layout of a window's arrays in the kernel's memory. */
 import type { Kernel } from './kernel-module.js';
 
 /** Coordinates of a full block. */
@@ -18,7 +18,7 @@ export function paddedLength(coordinates: number): number {
   return Math.ceil(coordinates / LANES) * LANES;
 }
 
-/** Cuts N coordinates into blocks; the last one is only as wide as it must be. */
+/** Cuts N coordinates into blocks; the last one is only as wide as necessary. */
 export function blocksOf(coordinates: number): Block[] {
   const blocks: Block[] = [];
   for (let first = 0; first < coordinates; first += BLOCK) {
@@ -27,7 +27,7 @@ export function blocksOf(coordinates: number): Block[] {
   return blocks;
 }
 
-/** Where one step of all blocks lies: pointers (byte offsets) to what belongs to coordinate 0. */
+/** The arrays of one step of all blocks: pointers (byte offsets) to the entries of coordinate 0. */
 export interface StepPointers {
   /** ∇, [N̂]. */
   gradient: number;
@@ -46,7 +46,7 @@ export function advanceBlock(kernel: Kernel, { first, width }: Block, at: StepPo
   kernel.exports.copyState(at.record, state, width);
 }
 
-/** Record `index` of a block's: 0 holds the state that a window, or a segment of it, begins with, s + 1 the rows of step s. */
+/** Record `index` of a block: 0 holds the state before the window, or segment; s + 1 the rows of step s. */
 export function recordOf(kernel: Kernel, layout: Layout, { first, width }: Block, index: number): number {
   return layout.records + 4 * kernel.recordRows * (layout.recordsOfBlock * first + width * index);
 }
@@ -63,7 +63,7 @@ export interface Layout {
   readonly blocks: readonly Block[];
   /** Whether the records of all blocks are kept from the forward pass to the backward pass. */
   readonly keep: boolean;
-  /** How many records lie between those of a block and of the next one: none where all blocks share the same memory. */
+  /** Records of each block in memory; 0 if all blocks share the same memory. */
   readonly recordsOfBlock: number;
   /** Bytes of a row [N̂]. */
   readonly rowBytes: number;
@@ -73,16 +73,16 @@ export interface Layout {
   readonly updates: number;
   /** The window's initial state, by blocks. */
   readonly initialState: number;
-  /** The running state, by blocks; the records hold it where they are kept. */
+  /** The running state, by blocks; if records are kept, they hold it. */
   readonly state: number;
   /** Records, of all blocks or of one. */
   readonly records: number;
   readonly scratch: number;
   readonly metaGradient: number;
   readonly lossWeights: number;
-  /** An additional dL/dg, [K][N̂]; 0 where there is none. */
+  /** An additional dL/dg, [K][N̂]; 0 if there is none. */
   readonly updateGradient: number;
-  /** What the backward pass needs where second derivatives are kept. */
+  /** What the backward pass needs if second derivatives are kept. */
   readonly secondOrder: SecondOrderLayout | undefined;
   readonly views: {
     /** Rows [N] of ∇. */
@@ -97,11 +97,11 @@ export interface Layout {
   };
 }
 
-/** Pointers and views of a backward pass step by step. */
+/** Pointers and views of a step-by-step backward pass. */
 export interface SecondOrderLayout {
-  /** Steps whose records are there at the same time: all of them where they are kept. */
+  /** Steps whose records are in memory at the same time: all of them if records are kept. */
   readonly segment: number;
-  /** The state before every segment, each by blocks; where records are kept, 0. */
+  /** The state before every segment, each by blocks; 0 if records are kept. */
   readonly checkpoints: number;
   /** dL/dh, by blocks. */
   readonly carry: number;
@@ -118,7 +118,7 @@ export interface SecondOrderLayout {
   };
 }
 
-/** What a layout is made for. */
+/** What to lay out. */
 export interface LayoutRequest {
   coordinates: number;
   steps: number;
@@ -139,7 +139,7 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
   const recordBytes = (howMany: number, lanes: number) => 4 * kernel.recordRows * howMany * lanes;
   const keep = recordBytes(steps + 1, padded) <= activationBudget;
   const segment = keep ? steps : Math.min(steps, kernel.chunk);
-  // replayed block by block, or where all blocks go backward together, by a few steps
+  // replayed block by block, or, if all blocks go backward together, a few steps at a time
   const together = keep || secondDerivatives;
   const recordsOfBlock = together ? segment + 1 : 0;
   const widest = blocks[0]!.width;

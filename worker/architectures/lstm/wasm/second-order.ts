@@ -4,14 +4,14 @@ import type { Kernel } from './kernel-module.js';
 import { type Layout, recordOf, type SecondOrderLayout, stateOf } from './layout.js';
 
 /**
- * Adds dL/dφ of L = Σ_t w_t f_t(θ_t) to the layout's φ gradient, with θ_0, h_0 and ∇_0 as constants. Backwards over t from
- * dL/d∇_K = 0, all coordinates together:
+ * Adds dL/dφ of L = Σ_t w_t f_t(θ_t) to the layout's meta-gradient, with θ_0, h_0 and ∇_0 as constants. Backward over t
+ * from dL/d∇_K = 0, all coordinates together:
  *
  *     dL/dθ_t = dL/dθ_{t+1} + w_t ∇_t + H_t·(dL/d∇_t)
  *     (dL/d∇_{t−1}, dL/dh_{t−1}, dφ) from (dL/dg_{t−1} = dL/dθ_t, dL/dh_t) through the LSTM's step
  *
- * with slopes of LogAndSign of at most `slopeLimit`, 0 for no limit. Where the records of the forward pass were too many to keep, a segment
- * of steps is computed again from the state before it, to the same bits.
+ * with slopes of LogAndSign of at most `slopeLimit`, 0 for no limit. If the forward pass did not keep its records, each
+ * segment of steps is computed again from the state before it, to the same bits.
  */
 export function backwardThroughProblems(
   kernel: Kernel,
@@ -45,7 +45,7 @@ export function backwardThroughProblems(
           width,
         );
       }
-      if (s % kernel.chunk === 0) takeWeights(kernel, layout, s - start, Math.min(kernel.chunk, steps - s));
+      if (s % kernel.chunk === 0) addWeightGradients(kernel, layout, s - start, Math.min(kernel.chunk, steps - s));
       if (s === 0) break;
       hessian(s, slopes.inputSlope, product);
       addScaled(thetaSlope, 1, product);
@@ -57,14 +57,14 @@ function addScaled(sum: Float64Array, factor: number, row: Float32Array): void {
   for (let i = 0; i < sum.length; i++) sum[i]! += factor * row[i]!;
 }
 
-/** The weights' share of so many steps, from record `before` on. */
-function takeWeights(kernel: Kernel, layout: Layout, before: number, steps: number): void {
+/** Adds the weight gradients of `steps` steps, the first of which follows record `before`. */
+function addWeightGradients(kernel: Kernel, layout: Layout, before: number, steps: number): void {
   for (const block of layout.blocks) {
     kernel.exports.weightGradients(recordOf(kernel, layout, block, before), steps, layout.metaGradient, block.width);
   }
 }
 
-/** Keeps the running state before step s, where a segment begins there. */
+/** Keeps the running state before step s if a segment begins there. */
 export function keepCheckpoint(kernel: Kernel, layout: Layout, order: SecondOrderLayout, s: number): void {
   if (s % order.segment === 0) checkpoint(kernel, layout, order, s).set(layout.views.state);
 }

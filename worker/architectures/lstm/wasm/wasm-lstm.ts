@@ -1,4 +1,4 @@
-/** The LSTM in WebAssembly: windows of blocks of coordinates, each of which stays in the processor's cache. */
+/** The LSTM in WebAssembly: windows in blocks of coordinates, each of which stays in the processor's cache. */
 import { createHash } from 'node:crypto';
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
 import { phiLength } from '../../../../shared/phi.js';
@@ -20,8 +20,8 @@ import { backwardThroughProblems, keepCheckpoint } from './second-order.js';
 const DEFAULT_BUDGET = 32 * 2 ** 20;
 
 /**
- * Computes in one thread. When the activations of a window exceed their budget, the backward pass replays them to the same
- * bits: block by block, or with second derivatives, for which all blocks go together, five steps at a time.
+ * Computes in one thread. If a window's activations exceed their budget, the backward pass computes them again, to the
+ * same bits: block by block, or, with second derivatives, five steps at a time for all blocks together.
  */
 export class WasmLstm implements HostKernel {
   readonly description: string;
@@ -158,7 +158,7 @@ class WasmWindow implements HostWindow {
     else for (const block of blocks) this.#readState(block, hidden);
   }
 
-  /** A step by itself, without its records: they would leave the cache. */
+  /** One step without keeping its records, which would not fit the cache. */
   advance(gradient: Float32Array, hidden: Float32Array): Float32Array {
     const { views, blocks, gradients, initialState: state, records: record, updates } = this.#layout;
     views.gradients[0]!.set(gradient);
@@ -168,7 +168,7 @@ class WasmWindow implements HostWindow {
     return views.updates;
   }
 
-  /** Step s of a block whose records are there: from the state in one of them to the next. */
+  /** Step s of a block with records: from the state in record s to record s + 1. */
   #forwardBlock(block: Block, s: number): void {
     const layout = this.#layout;
     const { first, width } = block;

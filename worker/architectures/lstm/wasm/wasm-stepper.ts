@@ -33,7 +33,7 @@ class WasmVariable implements HostVariable {
     this.#kernel = kernel;
     this.#blocks = blocksOf(coordinates);
     const padded = paddedLength(coordinates);
-    // zeros, since nothing that the kernel allocates is ever freed and used again
+    // zeros, since the kernel never frees and reuses memory
     this.#at = {
       gradient: kernel.allocate(4 * padded),
       updates: kernel.allocate(4 * padded),

@@ -4,23 +4,23 @@ import { ACTIVATIONS, gateProduct, lines, storeInput, unitRuns } from './shader-
 
 /** Numbers of the uniform block `Backward`, in its order; indices and strides in vectors of 4. */
 export interface BackwardParameters {
-  /** Tiles of this dispatch, and how many of them a workgroup does. */
+  /** Tiles of this dispatch, and of one workgroup. */
   tiles: number;
   groupTiles: number;
   steps: number;
-  /** 1 where there is an additional dL/dg. */
+  /** 1 if there is an additional dL/dg. */
   extra: number;
-  /** Where h_0 of the first tile is, and from a state to that of the next step. */
+  /** Position of the first tile's h_0, and the distance from a state to that of the next step. */
   state: number;
   stateStride: number;
-  /** Where ∇_0 of the first tile is. */
+  /** Position of the first tile's ∇_0. */
   gradient: number;
   gradientStride: number;
   /** The dispatch's first row of the partial sums. */
   partial: number;
 }
 
-/** The block's bytes. */
+/** The uniform block. */
 export function backwardParameters(p: BackwardParameters): Uint32Array<ArrayBuffer> {
   const { tiles, groupTiles, steps, extra, state, stateStride, gradient, gradientStride, partial } = p;
   return Uint32Array.of(
@@ -29,10 +29,11 @@ export function backwardParameters(p: BackwardParameters): Uint32Array<ArrayBuff
 }
 
 /**
- * A workgroup takes some tiles, one after the other, through all steps from the last to the first, layer by layer from
- * the top: gates again from the states of before and after the step; dL/dz, shared through workgroup memory; from it
- * dL/dh of the layer and the one below, and the products x·dL/dz, which a thread sums over tiles, steps and coordinates
- * in one order. Threads are as in the forward pass, so that dL/dh of a unit is made where it is needed.
+ * A workgroup takes several tiles, one after another, through all steps from the last to the first, layer by layer from
+ * the top. It computes the gates again from the states before and after the step; dL/dz, shared through workgroup
+ * memory; from that dL/dh of the layer and of the one below, and the products x·dL/dz, which a thread sums over tiles,
+ * steps and coordinates in a fixed order. Threads are divided as in the forward pass, so that a unit's dL/dh is
+ * computed by the thread that needs it.
  */
 export function backwardShader(plan: LstmPlan): string {
   const { network, layers, stride, threads, lanes, output, partialLength, resident, variant } = plan;
@@ -129,7 +130,7 @@ ${lines(topBlock, (i) => `  zs[(${i}u + q * ${topBlock}u) * ${stride}u + p] = ou
       block,
       variant.backwardUnits,
       variant.rolled,
-      // what comes from memory is asked for before the product, which takes longer
+      // loads from memory are issued before the product, which takes longer
       (first, count) => `
 ${lines(
   count,
@@ -179,7 +180,7 @@ ${hiddenSlopes(of, l)}
 ${product(of, layer, l)}`;
   }
 
-  /** dL/dh of the layer's step before, and what it adds to that of the layer below: W·dL/dz. */
+  /** W·dL/dz: dL/dh of the layer's previous step, and the share of this layer in that of the layer below. */
   function hiddenSlopes(of: LstmPlan, l: number): string {
     const { block, padded, below, rows, weights, transposed } = of.layers[l]!;
     const columns = variant.slopes === 'columns';
@@ -217,7 +218,7 @@ ${sums.map(([name], index) => `        ${finish(name, index)}`).join('\n')}
   }
 }
 
-/** A thread's place in a layer's dW, and what it sums: in registers, or zeros in memory. */
+/** Declares a thread's place in a layer's dW and its sums, in registers, or zeroes them in memory. */
 function declareProduct({ resident, threads }: LstmPlan, layer: LayerPlan, l: number): string {
   const { rows, columns, rowThreads, rounds } = layer.product;
   if (resident) {
@@ -250,7 +251,7 @@ ${storeTile(layer, 'row', 'column', 'sum', '+=')}
       }`;
 }
 
-/** The product of one of a thread's tiles. */
+/** The product for one of a thread's tiles of dW. */
 function productRound(
   { stride, lanes }: Pick<LstmPlan, 'stride' | 'lanes'>,
   { padded, rows, product: { rows: a, columns: b, rowThreads, columnThreads } }: LayerPlan,

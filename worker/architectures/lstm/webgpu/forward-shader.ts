@@ -3,7 +3,7 @@ import { inputSize } from '../../../../shared/architectures/lstm.js';
 import { forwardRows, type LstmPlan } from './plan.js';
 import { ACTIVATIONS, gateProduct, lines, storeInput, unitRuns } from './shader-parts.js';
 
-/** What `output` is to hold. */
+/** What the shader writes to `output`. */
 export const FORWARD_OUTPUTS = { nothing: 0, updates: 1, theta: 2 } as const;
 
 /** Numbers of the uniform block `Forward`, in its order; indices and strides of states and gradients in vectors of 4. */
@@ -15,12 +15,12 @@ export interface ForwardParameters {
   steps: number;
   /** One of FORWARD_OUTPUTS. */
   output: number;
-  /** Where the states before and after the first step begin. */
+  /** Positions of the states before and after the first step. */
   before: number;
   after: number;
-  /** From a state to that of the next step. */
+  /** Distance from a state to that of the next step. */
   stateStride: number;
-  /** Where ∇ of the first step and the dispatch's first coordinate is. */
+  /** Position of the first step's ∇ at the dispatch's first coordinate. */
   gradient: number;
   gradientStride: number;
   /** The dispatch's first coordinate, and N, in θ and output. */
@@ -28,7 +28,7 @@ export interface ForwardParameters {
   coordinates: number;
 }
 
-/** The block's bytes. */
+/** The uniform block. */
 export function forwardParameters(p: ForwardParameters): Uint32Array<ArrayBuffer> {
   const { tiles, gridWidth, steps, output, before, after, stateStride, gradient, gradientStride, first, coordinates } =
     p;
@@ -59,7 +59,7 @@ export function forwardShader(plan: LstmPlan): string {
   }
   const stateOf = (base: string, row: string) => `states[${base} + (${row}) * ${lanes}u]`;
   const sharedRow = (row: string) => `xs[(${row}) * ${stride}u + p]`;
-  // all loads before the first store, so that they are under way together
+  // all loads before the first store, so that they overlap
   const load = [
     ...layers.map(({ block, state }, l) =>
       lines(block, (i) => `    let h${l}_${i} = ${stateOf('before', `${state + i}u + q * ${block}u`)};`),

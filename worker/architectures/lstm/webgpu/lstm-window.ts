@@ -7,7 +7,7 @@ import { FORWARD_OUTPUTS, type ForwardParameters, forwardParameters } from './fo
 import { type LstmPlan, tilesOf } from './plan.js';
 import { finiteParameters, SMALL_WORKGROUP, SUM_ROWS } from './small-shaders.js';
 
-/** What the windows of one LSTM have in common. */
+/** Resources that the windows of one LSTM share. */
 export interface SharedResources {
   plan: LstmPlan;
   device: GPUDevice;
@@ -16,11 +16,11 @@ export interface SharedResources {
   weights: GPUBuffer;
   /** 0, 1, 2, … over a partial dφ. */
   everyEntry: GPUBuffer;
-  /** Where in a partial dφ the entries of φ are. */
+  /** The index of each entry of φ in a partial dφ. */
   phiEntries: GPUBuffer;
 }
 
-/** What a window is made for. */
+/** Options of a window. */
 export interface LstmWindowOptions {
   shared: SharedResources;
   buffers: DeviceBuffers;
@@ -38,7 +38,7 @@ export interface LstmWindowOptions {
 interface Slab {
   firstTile: number;
   tiles: number;
-  /** [slots][tiles][stateRows][tile]. Slot 0 is h_0; then those of all steps, or two in turn. */
+  /** [slots][tiles][stateRows][tile]. Slot 0 is h_0, followed by one for every step, or by two used in turn. */
   states: GPUBuffer;
   /** ∇_0…∇_K, [steps + 1][tiles·tile]. */
   gradients: GPUBuffer;
@@ -46,13 +46,13 @@ interface Slab {
   extra?: GPUBuffer;
 }
 
-/** What the backward pass may be asked for. */
+/** Options of the backward pass. */
 export interface BackwardOptions {
   /** K, the steps that went forward. @default the window's */
   steps?: number;
   /**
-   * Forget the states of the steps and compute them again from h_0, as after `zeroCoordinates`; to the same bits for
-   * the coordinates that were not made zero. Read h_K before. @default false
+   * Compute the states again from h_0, as after `zeroCoordinates`; coordinates that were not zeroed keep their bits.
+   * Read h_K before. @default false
    */
   replay?: boolean;
   /** Whether `setExtra` was called for every step of this window. @default false */
@@ -61,17 +61,17 @@ export interface BackwardOptions {
 
 /**
  * One window at a time: `setState`, then for s = 0…K−1 `setGradient` of ∇_s and `forward`; `setGradient` of ∇_K,
- * `setLossWeights`, `backward`. All but `setLossWeights` append commands to the encoder that they are given; the caller
- * submits it. The buffers of others need the usages STORAGE, COPY_SRC and COPY_DST.
+ * `setLossWeights`, `backward`. All but `setLossWeights` append commands to the given encoder, which the caller
+ * submits. Buffers of the caller need the usages STORAGE, COPY_SRC and COPY_DST.
  */
 export class LstmWindow {
   readonly coordinates: number;
   readonly steps: number;
   /** Bytes of a state of all coordinates: [tiles][stateRows][tile], as `packState` makes it. */
   readonly stateBytes: number;
-  /** dφ, [phiLength], once the commands of `backward` were executed. */
+  /** dφ, [phiLength], once the commands of `backward` have run. */
   readonly metaGradient: GPUBuffer;
-  /** For θ, [N] each: `forward` from one to the other finds its bind groups made, as with any buffers that come again. */
+  /** For θ, [N] each: `forward` from one to the other reuses its bind groups, as with any buffers that recur. */
   readonly points: readonly [GPUBuffer, GPUBuffer];
   /** Whether the states of all steps are kept. */
   readonly keep: boolean;
@@ -126,7 +126,7 @@ export class LstmWindow {
     this.setLossWeights(new Float32Array(steps).fill(1));
   }
 
-  /** w_1…w_K for the commands that are submitted from now on; all 1 at first. */
+  /** w_1…w_K for the commands that are submitted from now on; initially all 1. */
   setLossWeights(weights: Float32Array): void {
     this.#shared.device.queue.writeBuffer(this.#lossWeights, 0, Float32Array.from(weights));
   }
@@ -139,7 +139,7 @@ export class LstmWindow {
     }
   }
 
-  /** h_s into a buffer of `stateBytes`: of the last step, or of any where the states are kept. */
+  /** h_s into a buffer of `stateBytes`: of the last step, or of any step if the states are kept. */
   getState(encoder: GPUCommandEncoder, s: number, state: GPUBuffer): void {
     for (const slab of this.#slabs) {
       const bytes = 16 * slab.tiles * this.#tileVectors;
@@ -163,8 +163,8 @@ export class LstmWindow {
   }
 
   /**
-   * (g_s, h_{s+1}) = m(∇_s, h_s, φ): `output` [N] becomes θ + g_s, or g_s where no θ [N] is given; it must be another
-   * buffer than θ's. One dispatch for every slab, of which there is one unless a binding cannot hold all states.
+   * (g_s, h_{s+1}) = m(∇_s, h_s, φ): `output` [N] becomes θ + g_s, or g_s if no θ [N] is given; it must not be θ's
+   * buffer. One dispatch for every slab; there is one slab unless a binding cannot hold all states.
    */
   forward(encoder: GPUCommandEncoder, s: number, output: GPUBuffer, theta?: GPUBuffer): void {
     const pass = encoder.beginComputePass();
@@ -183,7 +183,7 @@ export class LstmWindow {
     pass.end();
   }
 
-  /** Makes h_0, h_K and all gradients zero for the coordinates where `mask` [N] is 0, whatever they were. */
+  /** Zeroes h_0, h_K and all gradients for the coordinates where `mask` [N] is 0, even if they are not finite. */
   zeroCoordinates(encoder: GPUCommandEncoder, mask: GPUBuffer, steps: number = this.steps): void {
     const { plan, pipelines } = this.#shared;
     const pass = encoder.beginComputePass();
@@ -200,8 +200,7 @@ export class LstmWindow {
   }
 
   /**
-   * Writes 1 into `flags`, from its number `at` on, for every problem of so many coordinates whose ∇_1…∇_K are not all
-   * finite.
+   * Writes 1 to `flags`, from index `at` on, for every problem of `width` coordinates whose ∇_1…∇_K are not all finite.
    */
   flagProblems(encoder: GPUCommandEncoder, steps: number, width: number, flags: GPUBuffer, at: number): void {
     const { plan, pipelines, device } = this.#shared;
@@ -226,8 +225,8 @@ export class LstmWindow {
   }
 
   /**
-   * dφ = d/dφ Σ_s <g_s, Σ_{t>s} w_t ∇_t + extra_s> into `metaGradient`, with all gradients as constants. Three dispatches
-   * where there is one slab and its states are kept; a replay adds one, and slices have theirs.
+   * dφ = d/dφ Σ_s <g_s, Σ_{t>s} w_t ∇_t + extra_s> into `metaGradient`, with all gradients as constants. Three
+   * dispatches if there is one slab and its states are kept; a replay adds one, and every slice has its own.
    */
   backward(encoder: GPUCommandEncoder, options: BackwardOptions = {}): void {
     const { replay = false, extra = false, steps = this.steps } = options;
@@ -257,12 +256,12 @@ export class LstmWindow {
     this.#buffers.close();
   }
 
-  /** Where h_s is. */
+  /** The slot of h_s. */
   #slot(s: number): number {
     return this.keep || s === 0 ? s : 1 + ((s - 1) % 2);
   }
 
-  /** Tiles, in whole groups, of which so many states fit a buffer. */
+  /** How many tiles, in whole groups, fit a buffer with this many states each. */
   #fittingTiles(slots: number): number {
     const groups = Math.floor(this.#largestBuffer / (16 * slots * this.#tileVectors * this.#groupTiles));
     return Math.max(1, groups) * this.#groupTiles;
@@ -293,7 +292,7 @@ export class LstmWindow {
     pass.dispatchWorkgroups(columns, rows);
   }
 
-  /** h_1…h_K of some of a slab's tiles from h_0, in `states` [K + 1][tiles]. */
+  /** Computes h_1…h_K of some of a slab's tiles from h_0 again, in `states` [K + 1][tiles]. */
   #replay(
     encoder: GPUCommandEncoder,
     slab: Slab,
@@ -317,7 +316,7 @@ export class LstmWindow {
     pass.end();
   }
 
-  /** The partial dφ's of some of a slab's tiles, whose states are [K + 1][tiles]. */
+  /** Computes the partial dφ's of some of a slab's tiles, whose states are [K + 1][tiles]. */
   #backwardSlice(
     encoder: GPUCommandEncoder,
     slab: Slab,
@@ -349,7 +348,7 @@ export class LstmWindow {
     pass.end();
   }
 
-  /** dφ from the partial ones. */
+  /** Sums the partial dφ's. */
   #sum(encoder: GPUCommandEncoder): void {
     const { plan, pipelines, everyEntry, phiEntries, phiLength } = this.#shared;
     const run = Math.ceil(this.#groups / SUM_ROWS);
@@ -371,7 +370,7 @@ export class LstmWindow {
   }
 }
 
-/** A grid of at least so many workgroups within the device's limit a dimension. */
+/** A grid of at least this many workgroups, within the device's limit for each dimension. */
 function gridOf(workgroups: number, { limits }: GPUDevice): { columns: number; rows: number } {
   const columns = Math.min(workgroups, limits.maxComputeWorkgroupsPerDimension);
   return { columns, rows: Math.ceil(workgroups / columns) };

@@ -1,11 +1,11 @@
-/** How the LSTM's arrays and work are laid out on a GPU: everything that its shaders and buffers have in common. */
+/** The layout of the LSTM's arrays and work on a GPU, which its shaders and buffers share. */
 
 import { inputSize, type LstmConfig } from '../../../../shared/architectures/lstm.js';
 import { LoptError } from '../../../../shared/errors.js';
 import { phiTensors, stateSizes } from '../../../../shared/phi.js';
 import { FORGET_BIAS } from '../definition.js';
 
-/** Choices that change speed and, by the order of sums, the last bits; the defaults are those measured best. */
+/** Choices that change speed and, by the order of sums, the last bits; the defaults measured best. */
 export interface LstmVariant {
   /** Coordinates of a workgroup, a multiple of 4. @default the largest of 32, 16, 8 and 4 that the device holds */
   tile?: number;
@@ -15,18 +15,18 @@ export interface LstmVariant {
   forwardUnits?: number;
   /** The same in the backward pass. @default 5 */
   backwardUnits?: number;
-  /** Whether the runs of units are a loop of the shader, which is shorter so. @default false */
+  /** Whether the runs of units are a loop, which makes the shader shorter. @default false */
   rolled?: boolean;
   /**
-   * How W is read where it is multiplied by dL/dz: as it is elsewhere, or from a transposed copy in which what a warp reads
-   * lies together. @default 'rows'
+   * How W is read to be multiplied by dL/dz: as elsewhere, or from a transposed copy in which a warp's reads are
+   * contiguous. @default 'rows'
    */
   slopes?: 'rows' | 'columns';
   /** Most rows and columns of a thread's tile of dW. @default 12 */
   productSide?: number;
-  /** Accumulators of dW that a thread may hold; where more are needed they live in memory. @default 112 */
+  /** Accumulators of dW that a thread may keep in registers; if it needs more, they are in memory. @default 112 */
   accumulators?: number;
-  /** Most workgroups of the backward pass, each of which leaves a partial dφ. @default 16384, fewer where φ is long */
+  /** Most workgroups of the backward pass, each of which computes a partial dφ. @default 16384, fewer if φ is long */
   groups?: number;
 }
 
@@ -39,7 +39,7 @@ export const SOFTWARE_VARIANT: LstmVariant = {
   accumulators: 9,
 };
 
-/** One layer. A row is of 4·threads-a-row coordinates; indices of weights count vectors of four gates. */
+/** One layer. A row has 4·`lanes` coordinates; indices of weights count vectors of four gates. */
 export interface LayerPlan {
   units: number;
   /** Units of one thread: those from q·block on, q being its part of the workgroup. */
@@ -52,11 +52,11 @@ export interface LayerPlan {
   rows: number;
   /** First vector of W [rows × padded]. */
   weights: number;
-  /** First vector of Wᵀ [padded × rows − 1], without the biases; 0 where there is none. */
+  /** First vector of Wᵀ [padded × rows − 1], without the biases; 0 if there is none. */
   transposed: number;
   /** First row of h in the state; c follows. */
   state: number;
-  /** How a thread's share of dW [rows × 4·padded] is cut. */
+  /** How dW [rows × 4·padded] is divided among threads. */
   product: ProductPlan;
 }
 
@@ -67,7 +67,7 @@ export interface ProductPlan {
   columns: number;
   rowThreads: number;
   columnThreads: number;
-  /** Tiles that a thread does one after the other. */
+  /** Tiles that a thread computes one after another. */
   rounds: number;
 }
 
@@ -100,7 +100,7 @@ export interface LstmPlan {
   resident: boolean;
 }
 
-/** The limits of a device that count here. */
+/** The limits of a device that matter here. */
 export type LstmLimits = Pick<
   GPUSupportedLimits,
   'maxComputeWorkgroupStorageSize' | 'maxComputeInvocationsPerWorkgroup'
@@ -108,18 +108,18 @@ export type LstmLimits = Pick<
 
 const TILES = [32, 16, 8, 4];
 
-/** Workgroups of the backward pass, as long as there are enough to fill a GPU and few bytes of partial dφ's. */
+/** Workgroups of the backward pass: enough to fill a GPU, with few bytes of partial dφ's. */
 const MOST_GROUPS = 16384;
 const ENOUGH_GROUPS = 512;
 const MOST_PARTIAL_BYTES = 2 ** 29;
 
 /**
- * Most parts of a layer. One unit a thread measured twice as fast as five (H100), although every number that is loaded then
- * serves fewer multiply-adds: more threads are at work at a time.
+ * Most parts of a layer. One unit a thread measured twice as fast as five (H100): every loaded number then serves fewer
+ * multiply-adds, but more threads work at a time.
  */
 const MOST_PARTS = 32;
 
-/** Lays the network out; throws LoptError where the device cannot hold a layer. */
+/** Lays the network out; throws LoptError if the device cannot hold a layer. */
 export function planLstm(network: LstmConfig, limits: LstmLimits, variant: LstmVariant = {}): LstmPlan {
   const widest = Math.max(...network.layers);
   const parts = variant.parts ?? Math.ceil(widest / Math.ceil(widest / MOST_PARTS));
@@ -134,13 +134,13 @@ export function planLstm(network: LstmConfig, limits: LstmLimits, variant: LstmV
   );
 }
 
-/** Rows that the forward shader holds: the inputs, and of each layer the old h and, but for the last, the new one. */
+/** Rows that the forward shader holds: the inputs, each layer's old h, and the new h of each layer but the last. */
 export function forwardRows({ network, layers }: LstmPlan): number {
   const hidden = layers.reduce((rows, { padded }, l) => rows + padded * (l + 1 < layers.length ? 2 : 1), 0);
   return inputSize(network) + hidden;
 }
 
-/** Rows that the backward shader holds of one layer: x with the ones, and dL/dz. */
+/** Rows that the backward shader holds for one layer: x with the ones, and dL/dz. */
 export function backwardRows({ layers, parts }: LstmPlan): { x: number; z: number } {
   const z = Math.max(...layers.map(({ padded }) => 4 * padded), layers.at(-1)!.padded + parts);
   return { x: Math.max(...layers.map(({ rows }) => rows)), z };
@@ -219,7 +219,7 @@ function planTile(network: LstmConfig, parts: number, tile: number, { groups, ..
 }
 
 /**
- * Cuts a product of rows × columns for so many threads. A thread's tile of a × b loads a + b numbers for a·b
+ * Divides a product of rows × columns among threads. A thread's tile of a × b loads a + b numbers for a·b
  * multiply-adds, and four multiply-adds run in the time of one load.
  */
 function planProduct(rows: number, columns: number, threads: number, side: number): ProductPlan {
@@ -249,7 +249,7 @@ export function packPhi(plan: LstmPlan, phi: Float32Array): Float32Array<ArrayBu
   return packed;
 }
 
-/** Where in a partial dφ each entry of φ is, [phiLength]. */
+/** The index of each entry of φ in a partial dφ, [phiLength]. */
 export function partialMap(plan: LstmPlan): Uint32Array<ArrayBuffer> {
   const indices: number[] = [];
   forEachEntry(plan, (index, { vector, gate }) => {
@@ -258,7 +258,7 @@ export function partialMap(plan: LstmPlan): Uint32Array<ArrayBuffer> {
   return Uint32Array.from(indices);
 }
 
-/** Calls back for every entry of φ with its place in the packed one. */
+/** Calls `visit` for every entry of φ with its place in the packed φ. */
 function forEachEntry(
   { network, layers, output }: LstmPlan,
   visit: (index: number, place: { vector: number; transposed: number; gate: number; forget: boolean }) => void,
@@ -286,7 +286,7 @@ function forEachEntry(
   visit(outputBias!.offset, { vector: output + layers.at(-1)!.padded, transposed: 0, gate: 0, forget: false });
 }
 
-/** Tiles that hold so many coordinates. */
+/** How many tiles hold these coordinates. */
 export function tilesOf({ tile }: LstmPlan, coordinates: number): number {
   return Math.ceil(coordinates / tile);
 }

@@ -1,15 +1,15 @@
-/** What the forward and the backward shader have in common, as WGSL. */
+/** WGSL that the forward and the backward shader share. */
 import { LOG_AND_SIGN_P } from '../definition.js';
 import type { LayerPlan, LstmPlan } from './plan.js';
 
-/** Text of one line a number 0…count − 1. */
+/** One line of text for each number 0…count − 1. */
 export function lines(count: number, line: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => line(index)).join('\n');
 }
 
 /**
- * σ by exp; tanh by the rational function of the CPU's kernel, relative error 2e-7, since 1 − e^−2x would lose the digits
- * of small values; so the two pipes of a GPU share the work.
+ * σ by exp; tanh by the rational function of the CPU's kernel, relative error 2e-7, since 1 − e^−2x would lose the
+ * digits of small values. This also divides the work between the two pipes of a GPU.
  */
 export const ACTIVATIONS = `
 fn sigmoid4(x: vec4f) -> vec4f {
@@ -29,7 +29,7 @@ fn tanh4(value: vec4f) -> vec4f {
 }
 `;
 
-/** Puts what the network reads of the gradients `name` (vec4f) into rows 0 and 1 of xs, or row 0. */
+/** Stores the network's input for the gradients `name` (vec4f) in rows 0 and 1 of xs, or in row 0. */
 export function storeInput({ network, stride }: LstmPlan, name: string): string {
   if (network.preprocessing === 'none') return `xs[p] = ${name};`;
   const threshold = Math.exp(-LOG_AND_SIGN_P);
@@ -41,14 +41,14 @@ export function storeInput({ network, stride }: LstmPlan, name: string): string 
       xs[${stride}u + p] = select(${name} * ${Math.exp(LOG_AND_SIGN_P)}, sign(${name}), large);`;
 }
 
-/** Names of the accumulators of the gates of a run's unit n. */
+/** Names of the accumulators for the gates of a run's unit n. */
 export function gates(n: number): [string, string, string, string] {
   return [`i${n}`, `g${n}`, `f${n}`, `o${n}`];
 }
 
 /**
- * z = (x, h)·W + b of `count` units of a thread's block from `first` (an expression) on, for 4 coordinates: declares the
- * accumulators `gates(n)`. The rows from below and its own h start at these rows of xs.
+ * z = (x, h)·W + b of `count` units of a thread's block from `first` (an expression) on, for 4 coordinates: declares
+ * the accumulators `gates(n)`. The input from below and the layer's own h start at the rows `rowOf` of xs.
  */
 export function gateProduct(
   { stride }: LstmPlan,
@@ -79,8 +79,8 @@ ${lines(count, (n) =>
 }
 
 /**
- * The text for a thread's block of units in runs of at most `most`, each by `body` of its first unit, an expression, and
- * their number: one after the other, or, where `rolled`, in a loop as far as runs are of one length.
+ * The text for a thread's block of units, in runs of at most `most`. `body` gives the text of a run from its first
+ * unit, an expression, and its length. The runs follow one another or, if `rolled`, those of full length are a loop.
  */
 export function unitRuns(
   block: number,

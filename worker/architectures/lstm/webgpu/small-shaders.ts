@@ -1,4 +1,4 @@
-/** The shaders around the LSTM's own: the sum of the partial dφ's, what is not finite, and zeros for what went bad. */
+/** The LSTM's small shaders, which sum partial dφ's, flag problems that are not finite, and zero bad ones. */
 import { inputSize } from '../../../../shared/architectures/lstm.js';
 import type { LstmPlan } from './plan.js';
 
@@ -9,8 +9,8 @@ export const SMALL_WORKGROUP = 64;
 export const SUM_ROWS = 64;
 
 /**
- * sums[i] = Σ_r terms[r][entry(i)] over a workgroup's run of rows, from the first to the last. Twice: over runs of the
- * partial sums' rows with every entry, and over what that leaves, for the entries of φ in their order.
+ * sums[i] = Σ_r terms[r][entry(i)] over a workgroup's run of rows, from the first to the last. Used twice: over runs of
+ * the partial sums' rows for every entry, then over those results for the entries of φ in order.
  */
 export const SUM_SHADER = `
 struct Sum { rows: u32, run: u32, length: u32, count: u32 }
@@ -33,7 +33,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 export interface ZeroParameters {
   tiles: number;
   gridWidth: number;
-  /** Where the two states begin. */
+  /** Positions of the two states. */
   initial: number;
   final: number;
   gradientRows: number;
@@ -43,7 +43,7 @@ export interface ZeroParameters {
   coordinates: number;
 }
 
-/** Makes ∇ and both ends of the state zero wherever the mask is 0, whatever they were. */
+/** Zeroes ∇ and both states wherever the mask is 0, even if they are not finite. */
 export function zeroShader({ lanes, stateRows }: LstmPlan): string {
   return `
 struct Zero {
@@ -88,16 +88,16 @@ export interface FiniteParameters {
   first: number;
   coordinates: number;
   width: number;
-  /** Where the flags begin. */
+  /** Index of the first flag. */
   flags: number;
 }
 
-/** The block's bytes. */
+/** The uniform block. */
 export function finiteParameters(p: FiniteParameters): Uint32Array<ArrayBuffer> {
   return Uint32Array.of(p.tiles, p.gridWidth, p.rows, p.gradientStride, p.first, p.coordinates, p.width, p.flags);
 }
 
-/** Writes 1, as a float, for every problem with a number in ∇_1, ∇_2, … that is not finite. */
+/** Writes 1, as a float, for every problem with a non-finite number in ∇_1, ∇_2, …. */
 export function finiteShader({ lanes }: LstmPlan): string {
   return `
 struct Finite {

@@ -1,4 +1,4 @@
-/** The LSTM of our WGSL shaders, on the tensors of TensorFlow.js. */
+/** The LSTM by our WGSL shaders, on TensorFlow.js's tensors. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { Recent } from '../../../devices/webgpu/recent.js';
 import { TensorBuffers } from '../../../devices/webgpu/tensor-buffers.js';
@@ -14,10 +14,10 @@ export interface WebGpuKernelOptions extends WebGpuLstmOptions {
   tf: Tf;
 }
 
-/** Steps of a passage that has no backward pass, between two copies of its state. */
-const WALK = 16;
+/** Steps between two copies of the state in a passage without a backward pass. */
+const FORWARD_STEPS = 16;
 
-/** Shapes whose buffers are kept: a run has windows of one or two, and evaluations of another one. */
+/** Most shapes whose buffers are kept: a run has one or two, and its evaluations another. */
 const KEPT = 3;
 
 /** A kernel whose state is one tensor, as the shaders read it (`packState`). */
@@ -57,7 +57,7 @@ export class WebGpuKernel implements TensorKernel {
   }
 
   upload(hidden: Float32Array): TensorState {
-    // tensors keep the array they are made from, and the caller may write to his
+    // a tensor keeps the array that it is made from, and the caller may write to that array
     return [this.#tf.tensor1d(hidden.slice())];
   }
 
@@ -80,9 +80,9 @@ export class WebGpuKernel implements TensorKernel {
   #windowFor(coordinates: number, { steps, backward }: PassageOptions): LstmWindow {
     const known = this.#windows.get(coordinates);
     if (known && (!backward || known.steps >= steps)) return known;
-    // before the new one is made: they are large
+    // dropped before the new one is made, since windows are large
     this.#windows.delete(coordinates);
-    const window = this.lstm.createWindow(coordinates, backward ? steps : Math.min(steps, WALK));
+    const window = this.lstm.createWindow(coordinates, backward ? steps : Math.min(steps, FORWARD_STEPS));
     this.#windows.set(coordinates, window);
     return window;
   }
@@ -95,13 +95,13 @@ class Passage implements TensorPassage {
   readonly #initial: tfjs.Tensor;
   readonly #windowFor: (coordinates: number) => LstmWindow;
   #window: LstmWindow | undefined;
-  /** Buffers of the window: θ, and where the next one goes. */
+  /** Buffers of the window: the current θ, and the next. */
   #points: readonly [GPUBuffer, GPUBuffer] | undefined;
-  /** The tensor with the same θ. */
+  /** The tensor with the current θ. */
   #reached: tfjs.Tensor | undefined;
   /** Steps done since the state was last set. */
   #step = 0;
-  /** Whether that was within the passage. */
+  /** Whether the state was set again within the passage. */
   #again = false;
 
   constructor(
@@ -181,7 +181,7 @@ class Passage implements TensorPassage {
   state(healthy: tfjs.Tensor1D | undefined): TensorState {
     const { tensor, buffer } = this.#buffers.create(this.#initial.size);
     const window = this.#window!;
-    // after a replay too, which goes forward from zeros
+    // after a replay too, whose steps lead away from zero
     if (healthy) this.#zeroBad(window, healthy);
     this.#buffers.encode((encoder) => window.getState(encoder, this.#step, buffer));
     return [tensor];
@@ -202,7 +202,7 @@ class Passage implements TensorPassage {
     return this.#window;
   }
 
-  /** Goes on from the last step's state as from a first one. */
+  /** Starts again at step 0 from the last step's state. */
   #startAgain(window: LstmWindow): void {
     const { tensor, buffer } = this.#buffers.create(this.#initial.size);
     this.#buffers.encode((encoder) => {
@@ -215,7 +215,7 @@ class Passage implements TensorPassage {
   }
 
   #zeroBad(window: LstmWindow, healthy: tfjs.Tensor1D): void {
-    // tf.cast would leave the integers of a boolean as they are
+    // tf.cast would leave a boolean's integers as they are
     const mask = this.#tf.where(healthy, 1, 0);
     const buffer = this.#buffers.of(mask);
     this.#buffers.encode((encoder) => window.zeroCoordinates(encoder, buffer, this.#step));

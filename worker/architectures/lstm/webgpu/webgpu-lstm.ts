@@ -16,15 +16,15 @@ export interface WebGpuLstmOptions {
   network: LstmConfig;
   variant?: LstmVariant;
   /**
-   * The states of all steps of a window are kept up to this many bytes; above, the backward pass replays them in slices
-   * of coordinates, to the same bits. @default 2 GiB
+   * The states of all steps of a window are kept if they fit in this many bytes; otherwise the backward pass replays
+   * them in slices of coordinates, to the same bits. @default 2 GiB
    */
   stateBudget?: number;
   /** Most bytes of states in one buffer. @default what the device can bind */
   largestBuffer?: number;
 }
 
-/** Shaders, φ and the windows that use them; not to be used after `close`. */
+/** Shaders, φ and the windows that use them; must not be used after `close`. */
 export class WebGpuLstm {
   readonly plan: LstmPlan;
   readonly phiLength: number;
@@ -70,7 +70,7 @@ export class WebGpuLstm {
     };
   }
 
-  /** Buffers that are alive, those of the windows included. */
+  /** How many buffers are alive, including those of the windows. */
   get bufferCount(): number {
     return this.#buffers.count;
   }
@@ -80,7 +80,7 @@ export class WebGpuLstm {
     this.#shared.device.queue.writeBuffer(this.#shared.weights, 0, packPhi(this.plan, phi));
   }
 
-  /** Makes the buffers of windows of up to this many steps on so many coordinates. */
+  /** Makes the buffers for windows of up to this many steps on this many coordinates. */
   createWindow(coordinates: number, steps: number): LstmWindow {
     return new LstmWindow({
       shared: this.#shared,
@@ -92,7 +92,7 @@ export class WebGpuLstm {
     });
   }
 
-  /** Destroys every buffer, those of the windows too. */
+  /** Destroys every buffer, including those of the windows. */
   close(): void {
     this.#buffers.close();
   }

@@ -1,4 +1,4 @@
-/** The tensorflow engine: windows by TensorFlow, on an NVIDIA GPU or on the CPU. */
+/** The tensorflow engine: windows computed by TensorFlow, on an NVIDIA GPU or on the CPU. */
 import { ruleOf } from '../../../architectures/registry.js';
 import { useBackend } from '../../../devices/backend.js';
 import { loadTensorflow } from '../../../devices/tensorflow/load.js';
@@ -11,7 +11,7 @@ export async function createTensorflowEngine(
   const { tf, device } = await loadTensorflow();
   useBackend(tf, 'tensorflow');
   const { architecture, secondDerivatives = false } = options;
-  // fused operations do not know second derivatives
+  // fused operations do not support second derivatives
   const kernel = secondDerivatives ? undefined : await ruleOf(architecture).kernels.tensorflow?.(architecture, { tf });
   return new TensorEngine({ ...options, ...(kernel && { kernel }), tf, device, name: 'tensorflow' });
 }

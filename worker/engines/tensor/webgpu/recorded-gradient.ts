@@ -1,4 +1,4 @@
-/** The gradient of stationary problems: their operations are taken down once a shape, and repeated at every step. */
+/** The gradient of stationary problems: its operations are recorded once a shape and replayed at every step. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { Arena } from '../../../devices/arena.js';
 import { DeviceBuffers } from '../../../devices/webgpu/device-buffers.js';
@@ -15,12 +15,12 @@ export interface RecordedGradientOptions {
   /** TensorFlow.js with its backend `webgpu` set, on the same device. */
   tf: Tf;
   device: GPUDevice;
-  /** Stationary ones. */
+  /** Must be stationary. */
   problems: Problems;
 }
 
-/** The buffers of a recording, which it reads and leaves its results in. */
-interface Ends {
+/** The buffers that a recording reads from and writes its results to. */
+interface RecordedBuffers {
   theta: GPUBuffer;
   data: GPUBuffer | undefined;
   losses: GPUBuffer;
@@ -28,16 +28,16 @@ interface Ends {
 }
 
 /** A recording of one shape, and the data that its constants were computed from. */
-interface Shape extends Recording<Ends> {
+interface Shape extends Recording<RecordedBuffers> {
   buffers: DeviceBuffers;
-  /** The tensor's. */
+  /** Identifies the data's tensor. */
   dataId?: object | undefined;
 }
 
-/** Shapes that are kept: a run has one, and evaluations another. */
+/** Most shapes that are kept: a run has one, and its evaluations another. */
 const KEPT = 3;
 
-/** Computes gradients without the operations' own bookkeeping, which takes longer on the host than they on a GPU. */
+/** Computes gradients without tfjs's bookkeeping, which takes the host longer than the operations take a GPU. */
 export class RecordedGradient {
   readonly #tf: Tf;
   readonly #problems: Problems;
@@ -56,12 +56,12 @@ export class RecordedGradient {
     });
   }
 
-  /** Buffers that are alive. */
+  /** How many buffers are alive. */
   get bufferCount(): number {
     return this.#buffers.count;
   }
 
-  /** f of every problem, and its gradient; the batch's data must be on the device, if there are any. */
+  /** f of every problem, and its gradient. The batch's data, if any, must be on the device. */
   compute(theta: tfjs.Tensor1D, batch: Batch): TensorSlopes {
     const shape = this.#shapeFor(theta.size, batch);
     const { constant, varying, result } = shape;
@@ -107,8 +107,8 @@ export class RecordedGradient {
     return shape;
   }
 
-  /** The operations once, on zeros. */
-  #run(coordinates: number, batch: Batch, vary: (buffer: GPUBuffer) => void): Ends {
+  /** Runs the operations once, on zeros. */
+  #run(coordinates: number, batch: Batch, vary: (buffer: GPUBuffer) => void): RecordedBuffers {
     const { tensor } = batch;
     const arena = new Arena();
     try {
@@ -132,7 +132,7 @@ export class RecordedGradient {
   }
 }
 
-/** The gradient of stationary problems as a tensor engine takes it. */
+/** The gradient of stationary problems as options of a tensor engine. */
 export function recordedGradient(
   options: RecordedGradientOptions,
 ): Required<Pick<TensorEngineOptions, 'gradient' | 'resources'>> {

@@ -1,7 +1,7 @@
-/** Takes down the dispatches of TensorFlow.js, to repeat them without it. */
+/** Records the dispatches of TensorFlow.js, to replay them without it. */
 import type { DeviceBuffers } from '../../../devices/webgpu/device-buffers.js';
 
-/** As much of tfjs-backend-webgpu as is needed here. */
+/** The part of tfjs-backend-webgpu that is used here. */
 interface RecordingBackend {
   readonly tensorMap: { get(id: object): { resource: GPUBuffer } };
   bufferManager: BufferManager;
@@ -37,42 +37,42 @@ interface Dispatch {
   output: GPUBuffer;
 }
 
-/** What operations do, in their order. */
+/** The dispatches of some operations, in order. */
 export interface Recording<Result> {
-  /** What has the same outcome whatever is in the buffer that varies. */
+  /** Dispatches whose results do not depend on the varying buffers. */
   constant: readonly Dispatch[];
-  /** What follows from that buffer. */
+  /** Dispatches whose results depend on them. */
   varying: readonly Dispatch[];
   result: Result;
 }
 
 /**
- * Runs operations, and takes down what they dispatch. Every tensor that they make has a buffer of its own, which is never
- * given to another: a repetition finds each of them as it was left. Tensors made by `run` are to be disposed of there.
+ * Runs operations and records their dispatches. Every tensor that they make has its own buffer, which is never
+ * reused, so a replay finds each buffer as it was left. `run` must dispose of the tensors that it makes.
  *
- * @param backend of TensorFlow.js, which is set
+ * @param backend the current one of TensorFlow.js
  * @param buffers where the tensors' buffers come from
- * @param run calls `vary` for the buffer that repetitions find with other contents
+ * @param run calls `vary` for each buffer whose contents change between replays
  */
 export function record<Result>(
   backend: object,
   buffers: DeviceBuffers,
   run: (vary: (buffer: GPUBuffer) => void) => Result,
 ): Recording<Result> {
-  const own = backend as RecordingBackend;
-  const { bufferManager } = own;
-  const { recordAndSubmit } = own;
+  const patched = backend as RecordingBackend;
+  const { bufferManager } = patched;
+  const { recordAndSubmit } = patched;
   const varied = new Set<GPUBuffer>();
   const dispatches: Dispatch[] = [];
-  const bufferOf = ({ dataId }: TensorInfo): GPUBuffer => own.tensorMap.get(dataId).resource;
+  const bufferOf = ({ dataId }: TensorInfo): GPUBuffer => patched.tensorMap.get(dataId).resource;
 
-  submit(own);
-  own.bufferManager = {
+  submit(patched);
+  patched.bufferManager = {
     acquireBuffer: (bytes, usage) => buffers.create('recorded', bytes, usage),
     releaseBuffer() {},
   };
-  own.recordAndSubmit = (program, output, inputs, uniforms) => {
-    const bindGroup = bindGroupOf(own, () => recordAndSubmit.call(own, program, output, inputs, uniforms));
+  patched.recordAndSubmit = (program, output, inputs, uniforms) => {
+    const bindGroup = bindGroupOf(patched, () => recordAndSubmit.call(patched, program, output, inputs, uniforms));
     const { pipeline, dispatch } = program;
     dispatches.push({
       pipeline,
@@ -86,31 +86,32 @@ export function record<Result>(
     const result = run((buffer) => varied.add(buffer));
     return { ...divide(dispatches, varied), result };
   } finally {
-    // what was disposed of is released here, where that does nothing
-    submit(own);
-    own.bufferManager = bufferManager;
-    own.recordAndSubmit = recordAndSubmit;
+    // releases what was disposed of while releasing still does nothing
+    submit(patched);
+    patched.bufferManager = bufferManager;
+    patched.recordAndSubmit = recordAndSubmit;
   }
 }
 
 /**
- * What follows from the buffers that vary, and the rest, each in its order. A dispatch also follows where another one that
- * does writes to the same buffer, before it or after: zeros to which products are added must be there anew every time.
+ * Separates the dispatches that depend on the varying buffers from the rest, each in order. A dispatch also depends on
+ * them if a dependent one writes to the same buffer, before it or after: zeros to which products are added must be
+ * written again every time.
  */
 function divide(
   dispatches: readonly Dispatch[],
   given: ReadonlySet<GPUBuffer>,
 ): Pick<Recording<unknown>, 'constant' | 'varying'> {
   const varied = new Set(given);
-  const follows = ({ inputs, output }: Dispatch) => varied.has(output) || inputs.some((input) => varied.has(input));
+  const depends = ({ inputs, output }: Dispatch) => varied.has(output) || inputs.some((input) => varied.has(input));
   let known: number;
   do {
     known = varied.size;
-    for (const dispatch of dispatches) if (follows(dispatch)) varied.add(dispatch.output);
+    for (const dispatch of dispatches) if (depends(dispatch)) varied.add(dispatch.output);
   } while (varied.size > known);
   return {
-    constant: dispatches.filter((dispatch) => !follows(dispatch)),
-    varying: dispatches.filter(follows),
+    constant: dispatches.filter((dispatch) => !depends(dispatch)),
+    varying: dispatches.filter(depends),
   };
 }
 
@@ -127,7 +128,7 @@ export function encodeDispatches(encoder: GPUCommandEncoder, dispatches: readonl
   pass.end();
 }
 
-/** The bind group of the one dispatch that this makes. */
+/** The bind group of the only dispatch that `dispatch` makes. */
 function bindGroupOf(backend: RecordingBackend, dispatch: () => void): GPUBindGroup {
   let found: GPUBindGroup | undefined;
   backend.ensureCommandEncoderReady();
@@ -146,7 +147,7 @@ function bindGroupOf(backend: RecordingBackend, dispatch: () => void): GPUBindGr
   return found!;
 }
 
-/** Submits what there is, also nothing: then what was disposed of is released. */
+/** Submits all commands, even if there are none, which also releases what was disposed of. */
 function submit(backend: RecordingBackend): void {
   backend.ensureCommandEncoderReady();
   backend.endComputePassEncoder();

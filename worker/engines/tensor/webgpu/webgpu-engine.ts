@@ -1,4 +1,4 @@
-/** The webgpu engine: windows by an architecture's shaders, on any GPU that WebGPU finds. */
+/** The webgpu engine: windows computed by an architecture's shaders, on any GPU that WebGPU finds. */
 import { ruleOf } from '../../../architectures/registry.js';
 import { useBackend } from '../../../devices/backend.js';
 import { loadWebGpu } from '../../../devices/webgpu/load.js';
@@ -12,7 +12,7 @@ export async function createWebGpuEngine(
   const { tf, device, name, software, watch } = await loadWebGpu();
   useBackend(tf, 'webgpu');
   const { architecture, problems, secondDerivatives = false } = options;
-  // shaders do not know second derivatives
+  // shaders do not support second derivatives
   const own = secondDerivatives ? undefined : ruleOf(architecture).kernels.webgpu;
   const kernel = await own?.(architecture, { tf, device, software });
   const recorded = problems.stationary ? recordedGradient({ tf, device, problems }) : {};

@@ -1,6 +1,6 @@
 /** Activation functions on four lanes, from + − × ÷ and bit operations alone. */
 
-/** a·b + c: one rounding where the module is compiled with relaxed SIMD on a machine with fused multiply-add, two otherwise. */
+/** a·b + c, rounded once with relaxed SIMD on a machine with fused multiply-add, otherwise twice. */
 // @ts-ignore: decorator
 @inline
 export function fma(a: v128, b: v128, c: v128): v128 {

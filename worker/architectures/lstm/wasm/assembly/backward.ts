@@ -1,4 +1,4 @@
-/** Back-propagation through the recorded steps of one block: all of them where second derivatives are dropped, one otherwise. */
+/** Back-propagation through a block's recorded steps: all of them, or one at a time if second derivatives are kept. */
 import { fma } from './activations';
 import { preprocessBackward } from './forward';
 import {
@@ -6,7 +6,7 @@ import {
   stateRows, unitsOf,
 } from './network';
 
-/** Steps whose weight gradients are taken together: what they read stays in the second-level cache. */
+/** Steps whose weight gradients are computed together, so that their inputs stay in the second-level cache. */
 const CHUNK: i32 = 5;
 
 export function getChunk(): i32 { return CHUNK; }
@@ -16,7 +16,7 @@ export function getChunk(): i32 { return CHUNK; }
  *
  * `records` are the rows of K + 1 records: record 0 holds the state that the window began with, record s + 1 the rows
  * of step s. `gradients` points to the block's first coordinate in ∇_0; rows are `gradientStride` bytes apart.
- * dL/dg_s = Σ_{t>s} weights[t − 1]·∇_t (+ extra_s where `extra` is not 0). `scratch` holds `stateRows` + 1 rows.
+ * dL/dg_s = Σ_{t>s} weights[t − 1]·∇_t (+ extra_s if `extra` is not 0). `scratch` holds `stateRows` + 1 rows.
  */
 export function backwardBlock(
   records: usize, steps: i32, gradients: usize, gradientStride: usize, weights: usize, extra: usize,
@@ -39,7 +39,7 @@ export function backwardBlock(
       v128.store(output + b, extra == 0 ? sum : f32x4.add(sum, v128.load(extra + <usize>s * gradientStride + b)));
     }
     backwardLayers(record, carry, s > 0, rowBytes);
-    // the weights' share of a few steps at a time, while their rows are in cache
+    // the weight gradients of a few steps at a time, while their rows are in cache
     if (s % CHUNK == 0) {
       weightGradients(records + <usize>s * recordBytes, min(CHUNK, steps - s), dphi, width);
     }
@@ -47,10 +47,10 @@ export function backwardBlock(
 }
 
 /**
- * One step of one block backward, where dL/d∇ is wanted. `record` holds the step's rows, and before them lies the record of
- * the step before it; `slope` points to dL/dg [width], `carry` holds dL/dh, in the rows of a state, and becomes that of the
- * step before. Writes dL/d∇ [width] at the ∇ [width] that the step read to `inputSlope`, through an input whose slopes are taken
- * to be at most `limit`; `scratch` holds the rows of x. What the weights get of it, `weightGradients` takes.
+ * One step of one block backward, down to dL/d∇. `record` holds the step's rows; the previous step's record lies before
+ * it. `slope` points to dL/dg [width]. `carry` holds dL/dh, in the rows of a state, and becomes that of the previous
+ * step. Writes dL/d∇ [width] at the step's ∇ [width] to `inputSlope`, with the input's slopes limited to `limit`;
+ * `scratch` holds the rows of x. The weight gradients are left to `weightGradients`.
  */
 export function backwardStep(
   record: usize, slope: usize, carry: usize, gradient: usize, inputSlope: usize, limit: f32, scratch: usize, width: i32,
@@ -63,7 +63,7 @@ export function backwardStep(
   preprocessBackward(gradient, scratch, inputSlope, limit, rowBytes);
 }
 
-/** From dL/dg in the record's last row and dL/dh' in `carry` to dL/dz over the gates, and to dL/dh where `recur` says so. */
+/** From dL/dg in the record's last row and dL/dh' in `carry`: dL/dz in place of the gates and, if `recur`, dL/dh. */
 function backwardLayers(record: usize, carry: usize, recur: bool, rowBytes: usize): void {
   const recordBytes = <usize>recordRows * rowBytes;
   const previous = record - recordBytes + <usize>inputRows * rowBytes;
@@ -87,7 +87,9 @@ function backwardLayers(record: usize, carry: usize, recur: bool, rowBytes: usiz
   }
 }
 
-/** dL/dz of one layer, over its gates; `carry` holds dL/dh rows and then dL/dc rows, and keeps dL/dc of the step before. */
+/**
+ * dL/dz of one layer, in place of its gates; `carry` holds rows of dL/dh, then of dL/dc, and gets the previous dL/dc.
+ */
 function backwardGates(units: i32, gates: usize, cell: usize, carry: usize, output: usize, rowBytes: usize): void {
   const stride: usize = <usize>units * rowBytes;
   const one = f32x4.splat(1);
@@ -165,8 +167,8 @@ function put(to: usize, v0: v128, v1: v128, add: bool): void {
 }
 
 /**
- * dW = Σ_{step, coordinate} row·dz of every layer, as one product over these steps of the block; `records` points to the record
- * of the step before them.
+ * dW = Σ_{step, coordinate} row·dz of every layer, as one product over these steps of the block; `records` points to
+ * the record before theirs.
  */
 export function weightGradients(records: usize, steps: i32, dphi: usize, width: i32): void {
   const rowBytes: usize = <usize>width << 2;

@@ -11,7 +11,7 @@ const EXP_P: f32 = 22026.4658; // e^10
 const DECAY: f32 = 0.95;
 const EPSILON: f32 = 1e-8;
 
-/** LogAndSign with p = 10 (Andrychowicz et al. 2016, appendix A), or the gradient as it is, into the rows x. */
+/** LogAndSign with p = 10 (Andrychowicz et al. 2016, appendix A), or the gradient itself, into the rows x. */
 function preprocess(gradient: usize, x: usize, rowBytes: usize): void {
   if (inputs == RAW) {
     memory.copy(x, gradient, rowBytes);
@@ -29,8 +29,9 @@ function preprocess(gradient: usize, x: usize, rowBytes: usize): void {
 }
 
 /**
- * dL/d∇ from dL/dx: with LogAndSign 1/(p·∇) of the first where |∇| ≥ e^−p, e^p of the second elsewhere, neither taken to be more
- * than `limit`, 0 for no limit. RNNProp's inputs have no such derivative where the running mean square is 0, and are not differentiated here.
+ * dL/d∇ from dL/dx. With LogAndSign: 1/(p·∇) times the first row if |∇| ≥ e^−p, otherwise e^p times the second, both
+ * factors of at most `limit` in magnitude, 0 for no limit. RNNProp's inputs are not differentiated here: they have no
+ * derivative if the running mean square is 0.
  */
 export function preprocessBackward(gradient: usize, slopes: usize, to: usize, limit: f32, rowBytes: usize): void {
   const steepest: f32 = limit > 0 ? limit : <f32>Infinity;
@@ -51,8 +52,9 @@ export function preprocessBackward(gradient: usize, slopes: usize, to: usize, li
 }
 
 /**
- * RNNProp's inputs (Lv et al. 2017, arXiv 1703.03633): the gradient and its running mean, over the root of the running mean
- * square, into the rows x. `moments` are rows of p, the sum of the weights so far that corrects the bias, of m and of v.
+ * RNNProp's inputs (Lv et al. 2017, arXiv 1703.03633): the gradient and its running mean, divided by the root of
+ * the running mean square, into the rows x. `moments` are rows of p (the sum of the weights so far, which corrects the
+ * bias), m and v.
  */
 function normalise(gradient: usize, moments: usize, x: usize, newMoments: usize, rowBytes: usize): void {
   const decay = f32x4.splat(DECAY);
@@ -99,7 +101,7 @@ export function forwardBlock(gradient: usize, state: usize, record: usize, updat
   }
 }
 
-/** One layer: the four gates of a unit for 8 coordinates accumulate in 8 registers. `h` and `newH` are followed by their c rows. */
+/** One layer. The four gates of a unit for 8 coordinates accumulate in 8 registers. Rows of c follow `h` and `newH`. */
 function forwardLayer(layer: i32, below: usize, h: usize, newH: usize, gates: usize, rowBytes: usize): void {
   const units = unitsOf(layer);
   const stride: usize = rowBytes * units;
@@ -146,7 +148,9 @@ function forwardLayer(layer: i32, below: usize, h: usize, newH: usize, gates: us
   }
 }
 
-/** c = f·c + i·c̃ and h = o·tanh c for 4 coordinates of one unit; `stride` bytes lie between the gates' rows of a unit, and from h to c. */
+/**
+ * c = f·c + i·c̃ and h = o·tanh c for 4 coordinates of one unit; `stride`: bytes from gate to gate, and from h to c.
+ */
 // @ts-ignore: decorator
 @inline
 function activate(zi: v128, zg: v128, zf: v128, zo: v128, cell: usize, newH: usize, stride: usize, gates: usize): void {

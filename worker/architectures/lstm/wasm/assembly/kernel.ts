@@ -1,4 +1,4 @@
-/** What the engine calls. */
+/** The functions that the engine calls. */
 export { addLayer, configure, finish, getRecordRows, getStateRows, loadPhi, packBytes } from './network';
 export { copyState, forwardBlock } from './forward';
 export { backwardBlock, backwardStep, getChunk, weightGradients } from './backward';

@@ -1,8 +1,8 @@
 /**
- * The shape of the network, the packed copies of its weights, and where things lie in memory.
+ * The shape of the network, the packed copies of its weights, and the layout of memory.
  *
- * Lanes are coordinates. A block of `width` coordinates (a multiple of 8) keeps every quantity as a row [width]. A record
- * holds the rows of one block at one step:
+ * Lanes are coordinates. A block of `width` coordinates (a multiple of 8) keeps every quantity as a row [width]. A
+ * record holds the rows of one block at one step:
  *
  *   x       inputs rows                       the preprocessed gradient
  *   state   per layer: h units, c units       what the next step needs
@@ -14,7 +14,7 @@
 export const MAX_LAYERS: i32 = 8;
 
 export let layerCount: i32 = 0;
-/** What the network reads: the gradient as it is, LogAndSign, RNNProp's normalised gradient and momentum, or both. */
+/** The network's input: the gradient itself, LogAndSign, RNNProp's normalised gradient and momentum, or both. */
 export const RAW: i32 = 0;
 export const LOG_AND_SIGN: i32 = 1;
 export const RNNPROP: i32 = 2;
@@ -84,7 +84,7 @@ export function padTo4(n: i32): i32 {
   return (n + 3) & ~3;
 }
 
-/** Starts the description of a network: 1 input row where it reads the gradient as it is, 4 where it reads both others, else 2. */
+/** Starts the description of a network. Input rows: 1 for the gradient itself, 4 for both others, otherwise 2. */
 export function configure(kind: i32, scale: f32): void {
   layerCount = 0;
   inputs = kind;

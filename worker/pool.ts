@@ -9,7 +9,7 @@ import { ENGINES } from './engines/select.js';
 import { loadedModules } from './problems/modules.js';
 import type { SessionId } from './session.js';
 import type { EvaluateTask, WindowsAnswer, WindowsTask } from './tasks.js';
-import type { Outcome, ThreadData } from './thread.js';
+import type { TaskReply, ThreadData } from './thread.js';
 
 /** A thread died during a task, or its device was lost; the states of the task are lost with it. */
 export class ThreadLostError extends LoptError {
@@ -157,26 +157,26 @@ export class Pool {
   }
 
   async #run<Answer>(name: string, { digest }: SessionId, task: object): Promise<Answer> {
-    let outcome: Outcome<Answer>;
+    let reply: TaskReply<Answer>;
     this.#heal();
     this.#live.add(digest);
     const live = [...this.#live];
     this.#piscina ??= this.#start();
     try {
-      outcome = (await this.#piscina.run({ ...task, live }, { name })) as Outcome<Answer>;
+      reply = (await this.#piscina.run({ ...task, live }, { name })) as TaskReply<Answer>;
     } catch (cause) {
       this.#lost += 1;
       this.#heal();
       throw new ThreadLostError(`A thread ended while it computed: ${messageOf(cause)}`, { cause });
     }
-    if ('answer' in outcome) {
-      this.#ready.add(outcome.thread);
-      return outcome.answer;
+    if ('answer' in reply) {
+      this.#ready.add(reply.thread);
+      return reply.answer;
     }
-    if (outcome.kind === 'lost') {
+    if (reply.kind === 'lost') {
       this.#lost += 1;
-      throw new ThreadLostError(outcome.failure);
+      throw new ThreadLostError(reply.failure);
     }
-    throw outcome.kind === 'usage' ? new UsageError(outcome.failure) : new LoptError(outcome.failure);
+    throw reply.kind === 'usage' ? new UsageError(reply.failure) : new LoptError(reply.failure);
   }
 }

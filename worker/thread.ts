@@ -25,7 +25,7 @@ type Pooled<Task> = Task & {
 };
 
 /** A task's answer and the thread that gave it, or why there is none: `lost` if a retry may succeed. */
-export type Outcome<Answer> =
+export type TaskReply<Answer> =
   | { answer: Answer; thread: number }
   | { failure: string; kind: 'usage' | 'lost' | 'failed' };
 
@@ -50,16 +50,16 @@ async function loadModules({ problemModules }: ThreadData): Promise<void> {
   for (const path of problemModules) await loadProblemModule(path, { trial: false });
 }
 
-export function computeWindows(task: Pooled<WindowsTask>): Promise<Outcome<WindowsAnswer>> {
-  return outcomeOf(task.session, async () => tasks.computeWindows(await openSession(task), task), buffersOf);
+export function computeWindows(task: Pooled<WindowsTask>): Promise<TaskReply<WindowsAnswer>> {
+  return replyTo(task.session, async () => tasks.computeWindows(await openSession(task), task), buffersOf);
 }
 
-export function evaluate(task: Pooled<EvaluateTask>): Promise<Outcome<ChunkScores>> {
-  return outcomeOf(task.session, async () => tasks.evaluate(await openSession(task), task));
+export function evaluate(task: Pooled<EvaluateTask>): Promise<TaskReply<ChunkScores>> {
+  return replyTo(task.session, async () => tasks.evaluate(await openSession(task), task));
 }
 
-export function fingerprint(task: Pooled<{ session: SessionId }>): Promise<Outcome<string>> {
-  return outcomeOf(task.session, async () => fingerprintOf(await openSession(task)));
+export function fingerprint(task: Pooled<{ session: SessionId }>): Promise<TaskReply<string>> {
+  return replyTo(task.session, async () => fingerprintOf(await openSession(task)));
 }
 
 /** The buffers of an answer, to be transferred to the pool's owner; those of states are shared. */
@@ -67,16 +67,16 @@ function buffersOf({ nodes }: WindowsAnswer): ArrayBuffer[] {
   return nodes.map(({ metaGradient }) => metaGradient.buffer as ArrayBuffer);
 }
 
-async function outcomeOf<Answer>(
+async function replyTo<Answer>(
   session: SessionId,
   compute: () => Promise<Answer>,
   transfers?: (answer: Answer) => ArrayBuffer[],
-): Promise<Outcome<Answer>> {
+): Promise<TaskReply<Answer>> {
   try {
     const answer = await compute();
     if (!transfers) return { answer, thread: threadId };
     const moved = { [transferableSymbol]: transfers(answer), [valueSymbol]: { answer, thread: threadId } };
-    return move(moved as unknown as ArrayBuffer) as unknown as Outcome<Answer>;
+    return move(moved as unknown as ArrayBuffer) as unknown as TaskReply<Answer>;
   } catch (error) {
     if (error instanceof DeviceLostError) await dropSession(session.digest);
     if (error instanceof DeviceLostError || error instanceof ShardLostError) {

@@ -1,9 +1,9 @@
-/** Records a sweep in its trial log: events and decisions. */
+/** Records a sweep in its trial log: events and instructions. */
 import { VERSION } from '../../shared/config.js';
 import { FileError } from '../../shared/errors.js';
 import type { Parameters } from './domain.js';
 import type { SweepPlan } from './plan.js';
-import type { Outcome } from './schedulers/scheduler.js';
+import type { TrialEnd } from './schedulers/scheduler.js';
 import { distributionJson, internalValue } from './trial-log/distribution.js';
 import type { Ledger } from './trial-log/ledger.js';
 import { ATTRIBUTE, DIRECTION, type Json, OPERATION, TRIAL_STATE } from './trial-log/operations.js';
@@ -91,11 +91,11 @@ export class SweepRecord {
   }
 
   /** A trial that ends without a value counts as failed. */
-  stop(trial: number, outcome: Outcome, value: number | null): void {
+  stop(trial: number, end: TrialEnd, value: number | null): void {
     this.#ledger.write({
       op_code: OPERATION.setTrialState,
       trial_id: trial,
-      state: value === null ? TRIAL_STATE.fail : TRIAL_STATE[outcome],
+      state: value === null ? TRIAL_STATE.fail : TRIAL_STATE[end],
       values: value === null ? null : [value],
       datetime_complete: now(),
     });

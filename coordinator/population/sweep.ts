@@ -7,7 +7,7 @@ import { samplerOf } from './samplers/registry.js';
 import type { Observation, Sampler } from './samplers/sampler.js';
 import { explore } from './schedulers/explore.js';
 import { schedulerOf } from './schedulers/registry.js';
-import type { Decision, SchedulerSession } from './schedulers/scheduler.js';
+import type { Instruction, SchedulerSession } from './schedulers/scheduler.js';
 import { SweepRecord } from './sweep-record.js';
 import { newTrial, parametersOf, type Trial } from './trial.js';
 import type { Ledger } from './trial-log/ledger.js';
@@ -36,7 +36,7 @@ export interface Runner {
 /** Observes a sweep; when it is resumed, events that happened before are repeated. */
 export interface SweepObserver {
   reported?(trial: Trial, round: number, value: number | null): void;
-  decided?(decision: Decision): void;
+  instructed?(instruction: Instruction): void;
 }
 
 export interface SweepOptions {
@@ -56,7 +56,7 @@ export interface SweepResult {
   best: { trial: Trial; value: number } | null;
 }
 
-/** A run that was decided on and whose report has not been taken yet. */
+/** A run that was instructed on and whose report has not been taken yet. */
 interface Job {
   trial: number;
   to: number;
@@ -84,7 +84,7 @@ class Sweep {
   readonly #scheduler: SchedulerSession;
   readonly #trials: Trial[] = [];
   readonly #observations: Observation[] = [];
-  /** In the order of their decisions. */
+  /** In the order of their instructions. */
   readonly #jobs: Job[] = [];
 
   constructor({ plan, ledger, runner, observer = {}, signal }: SweepOptions) {
@@ -173,33 +173,33 @@ class Sweep {
     this.#apply(this.#scheduler.report({ trial: number, round, cost }));
   }
 
-  #apply(decisions: readonly Decision[]): void {
-    for (const decision of decisions) {
-      this.#carryOut(decision);
-      this.#observer.decided?.(decision);
+  #apply(instructions: readonly Instruction[]): void {
+    for (const instruction of instructions) {
+      this.#carryOut(instruction);
+      this.#observer.instructed?.(instruction);
     }
   }
 
-  #carryOut(decision: Decision): void {
-    const { trial: number } = decision;
+  #carryOut(instruction: Instruction): void {
+    const { trial: number } = instruction;
     const trial = this.#trials[number];
-    if (decision.action === 'create') {
+    if (instruction.action === 'create') {
       const parameters = this.#sampler.ask(number, this.#observations);
-      this.#record.create(parameters, decision.to);
+      this.#record.create(parameters, instruction.to);
       this.#trials[number] = newTrial(number, this.#plan.seed, parameters, this.#plan.fixed);
       this.#observations[number] = { number, parameters, rounds: 0, cost: null };
-      this.#enqueue(number, decision.to);
+      this.#enqueue(number, instruction.to);
       return;
     }
     if (!trial) throw new RangeError(`Cannot continue trial ${number}: it must have been created`);
-    if (decision.action === 'stop') {
+    if (instruction.action === 'stop') {
       const { cost } = this.#observations[number]!;
-      this.#record.stop(number, decision.outcome, this.#valueOf(cost));
+      this.#record.stop(number, instruction.end, this.#valueOf(cost));
       this.#runner.finished?.(trial);
       return;
     }
-    if (decision.action === 'fork') {
-      const { from, at, to } = decision;
+    if (instruction.action === 'fork') {
+      const { from, at, to } = instruction;
       const parent = this.#trials[from]!;
       const parameters = this.#varied(number, at, parametersOf(parent));
       const segment = parent.segments.length - 1;
@@ -207,9 +207,9 @@ class Sweep {
       const forked = { parameters, from: { trial: from, segment, round: at } };
       this.#trials[number] = { ...trial, segments: [...trial.segments, forked] };
     } else {
-      this.#record.run(number, decision.to);
+      this.#record.run(number, instruction.to);
     }
-    this.#enqueue(number, decision.to);
+    this.#enqueue(number, instruction.to);
   }
 
   #varied(number: number, round: number, parent: Parameters): Parameters {

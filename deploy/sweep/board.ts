@@ -4,7 +4,7 @@ import type { Scores } from '../../coordinator/evaluation.js';
 import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
 import { METRICS, metricValue } from '../../coordinator/population/metric.js';
 import type { SweepPlan } from '../../coordinator/population/plan.js';
-import type { Decision } from '../../coordinator/population/schedulers/scheduler.js';
+import type { Instruction } from '../../coordinator/population/schedulers/scheduler.js';
 import type { SweepObserver } from '../../coordinator/population/sweep.js';
 import type { Trial } from '../../coordinator/population/trial.js';
 import type { EvaluationRow } from '../../coordinator/report/report.js';
@@ -110,10 +110,10 @@ export class SweepBoard implements SweepObserver {
     this.#value(place, value);
   }
 
-  decided({ trial, action, ...decision }: Decision): void {
+  instructed({ trial, action, ...instruction }: Instruction): void {
     const place = this.#placeOf(trial);
-    if ('outcome' in decision) place.state = decision.outcome;
-    else if ('to' in decision) Object.assign(place, { state: 'waiting', to: decision.to });
+    if ('end' in instruction) place.state = instruction.end;
+    else if ('to' in instruction) Object.assign(place, { state: 'waiting', to: instruction.to });
   }
 
   /** The member that a trial's current segment is. */

@@ -117,9 +117,9 @@ export async function conductSweep(
 function bothOf(board: SweepBoard, page: SweepLivePage | undefined): SweepObserver {
   return {
     reported: (...report) => board.reported(...report),
-    decided: (decision) => {
-      board.decided(decision);
-      page?.decided(decision);
+    instructed: (instruction) => {
+      board.instructed(instruction);
+      page?.instructed(instruction);
     },
   };
 }

@@ -11,8 +11,8 @@ import { runAll } from '../../coordinator/population/schedulers/none.js';
 import { populationBased } from '../../coordinator/population/schedulers/population-based.js';
 import { schedulerOf } from '../../coordinator/population/schedulers/registry.js';
 import {
-  type Decision,
   geometricRungs,
+  type Instruction,
   type Report,
   sessionOf,
 } from '../../coordinator/population/schedulers/scheduler.js';
@@ -23,14 +23,14 @@ import { toyBest } from '../fixtures/toy-population.js';
 
 const INFINITE = Number.POSITIVE_INFINITY;
 
-/** Decisions in short: c0>9 creates trial 0 to round 9, r runs on, s stops a complete one, x prunes, f2<0@9>18 forks 2 from 0. */
-function short(decisions: readonly Decision[]): string {
-  return decisions
-    .map((decision) => {
-      const { action, trial } = decision;
-      if (action === 'stop') return `${decision.outcome === 'complete' ? 's' : 'x'}${trial}`;
-      if (action === 'fork') return `f${trial}<${decision.from}@${decision.at}>${decision.to}`;
-      return `${action === 'create' ? 'c' : 'r'}${trial}>${decision.to}`;
+/** Instructions in short: c0>9 creates trial 0 to round 9, r runs on, s stops a complete one, x prunes, f2<0@9>18 forks 2 from 0. */
+function short(instructions: readonly Instruction[]): string {
+  return instructions
+    .map((instruction) => {
+      const { action, trial } = instruction;
+      if (action === 'stop') return `${instruction.end === 'complete' ? 's' : 'x'}${trial}`;
+      if (action === 'fork') return `f${trial}<${instruction.from}@${instruction.at}>${instruction.to}`;
+      return `${action === 'create' ? 'c' : 'r'}${trial}>${instruction.to}`;
     })
     .join(' ');
 }
@@ -142,10 +142,11 @@ describe('asha()', () => {
     const run = (feed: (open: Map<number, number>) => Report | undefined) => {
       const session = schedulerOf(plan, false);
       const open = new Map<number, number>();
-      const all: Decision[] = [];
-      const take = (decisions: readonly Decision[]) => {
-        for (const decision of decisions) if (decision.action !== 'stop') open.set(decision.trial, decision.to);
-        all.push(...decisions);
+      const all: Instruction[] = [];
+      const take = (instructions: readonly Instruction[]) => {
+        for (const instruction of instructions)
+          if (instruction.action !== 'stop') open.set(instruction.trial, instruction.to);
+        all.push(...instructions);
       };
       take(session.begin());
       for (let event = feed(open); event; event = feed(open)) {

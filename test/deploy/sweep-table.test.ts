@@ -30,14 +30,14 @@ function scores(mean: number | null) {
 function board(): SweepBoard {
   let now = 0;
   const made = new SweepBoard(PLAN, () => now++);
-  for (const trial of [0, 1, 2]) made.decided({ action: 'create', trial, to: 10 });
+  for (const trial of [0, 1, 2]) made.instructed({ action: 'create', trial, to: 10 });
   const observer = made.observe({ trial: 0, fork: 0, flags: { clip: 0.5, seed: 3 } }, 10);
   observer.started!(0, 1);
   observer.round!({ ...recordOf(1), round: 2 }, MEASURES);
   observer.evaluated!(0, scores(40), new Float32Array(1));
   observer.evaluated!(2, scores(50.123456), new Float32Array(1));
   made.reported(newTrial(1, 3, { clip: 1.25 }, {}), 10, 45);
-  made.decided({ action: 'stop', trial: 1, outcome: 'pruned' });
+  made.instructed({ action: 'stop', trial: 1, end: 'pruned' });
   return made;
 }
 

@@ -1,5 +1,5 @@
 /** Asynchronous successive halving (Li et al. 2020, "A system for massively parallel hyperparameter tuning", algorithm 2). */
-import { byCost, type Decision, type Report, type Scheduler, type Step } from './scheduler.js';
+import { byCost, type Instruction, type Report, type Scheduler, type Step } from './scheduler.js';
 
 export interface AshaOptions {
   trials: number;
@@ -39,34 +39,34 @@ export function asha({ trials, rungs, eta, parallel }: AshaOptions): Scheduler<A
       const rung = { reports, promoted: [...promoted, next.trial] };
       return {
         state: { ...state, running: state.running + 1, rungs: state.rungs.with(level, rung) },
-        decisions: [{ action: 'run', trial: next.trial, to: rungs[level + 1]! }],
+        instructions: [{ action: 'run', trial: next.trial, to: rungs[level + 1]! }],
       };
     }
     if (state.created === trials) return undefined;
     return {
       state: { ...state, created: state.created + 1, running: state.running + 1 },
-      decisions: [{ action: 'create', trial: state.created, to: rungs[0]! }],
+      instructions: [{ action: 'create', trial: state.created, to: rungs[0]! }],
     };
   }
 
-  function fill(before: AshaState, first: readonly Decision[]): Step<AshaState> {
+  function fill(before: AshaState, first: readonly Instruction[]): Step<AshaState> {
     let state = before;
-    const decisions = [...first];
+    const instructions = [...first];
     while (state.running < parallel) {
       const job = nextJob(state);
       if (!job) break;
       state = job.state;
-      decisions.push(...job.decisions);
+      instructions.push(...job.instructions);
     }
-    if (state.running === 0) decisions.push(...paused(state));
-    return { state, decisions };
+    if (state.running === 0) instructions.push(...paused(state));
+    return { state, instructions };
   }
 
-  function paused(state: AshaState): Decision[] {
+  function paused(state: AshaState): Instruction[] {
     const left = state.rungs.slice(0, top).flatMap(({ reports, promoted }) => {
       return reports.map(({ trial }) => trial).filter((trial) => !promoted.includes(trial));
     });
-    return left.sort((a, b) => a - b).map((trial) => ({ action: 'stop', trial, outcome: 'pruned' }));
+    return left.sort((a, b) => a - b).map((trial) => ({ action: 'stop', trial, end: 'pruned' }));
   }
 
   return {
@@ -78,7 +78,7 @@ export function asha({ trials, rungs, eta, parallel }: AshaOptions): Scheduler<A
       const rung = { reports: [...reports, report], promoted };
       const { trial } = report;
       const after = { ...state, running: state.running - 1, rungs: state.rungs.with(level, rung) };
-      return fill(after, level === top ? [{ action: 'stop', trial, outcome: 'complete' }] : []);
+      return fill(after, level === top ? [{ action: 'stop', trial, end: 'complete' }] : []);
     },
   };
 }

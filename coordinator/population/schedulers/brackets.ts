@@ -2,7 +2,7 @@
  * Brackets of synchronous successive halving (Jamieson and Talwalkar 2016): all trials of a bracket run to a rung, and
  * the best go on to the next.
  */
-import { byCost, createTrials, type Decision, type Report, type Scheduler } from './scheduler.js';
+import { byCost, createTrials, type Instruction, type Report, type Scheduler } from './scheduler.js';
 
 export interface Bracket {
   /** Rounds of the rungs, ascending. */
@@ -34,38 +34,44 @@ export function synchronousBrackets(brackets: readonly Bracket[], oneByOne: bool
     trials += sizes[0]!;
   }
 
-  function begin(index: number): { state: BracketState; decisions: Decision[] } {
+  function begin(index: number): { state: BracketState; instructions: Instruction[] } {
     const { sizes, rungs } = brackets[index]!;
     const first = firsts[index]!;
     const alive = Array.from({ length: sizes[0]! }, (_, i) => first + i);
-    return { state: { first, rung: 0, alive, reports: [] }, decisions: createTrials(first, alive.length, rungs[0]!) };
+    return {
+      state: { first, rung: 0, alive, reports: [] },
+      instructions: createTrials(first, alive.length, rungs[0]!),
+    };
   }
 
   return {
     synchronous: true,
     init() {
       const begun = brackets.slice(0, oneByOne ? 1 : brackets.length).map((_, index) => begin(index));
-      return { state: begun.map(({ state }) => state), decisions: begun.flatMap(({ decisions }) => decisions) };
+      return {
+        state: begun.map(({ state }) => state),
+        instructions: begun.flatMap(({ instructions }) => instructions),
+      };
     },
     report(states, report) {
       const index = firsts.findLastIndex((first) => first <= report.trial);
       const before = states[index]!;
       const reports = [...before.reports, report];
       if (reports.length < before.alive.length) {
-        return { state: states.with(index, { ...before, reports }), decisions: [] };
+        return { state: states.with(index, { ...before, reports }), instructions: [] };
       }
       const { rungs, sizes } = brackets[index]!;
       const rung = before.rung + 1;
       const alive = rung < rungs.length ? survivors(reports, sizes[rung]!) : [];
-      const outcome = rung < rungs.length ? 'pruned' : 'complete';
-      const decisions = before.alive.map(
-        (trial): Decision =>
-          alive.includes(trial) ? { action: 'run', trial, to: rungs[rung]! } : { action: 'stop', trial, outcome },
+      const end = rung < rungs.length ? 'pruned' : 'complete';
+      const instructions = before.alive.map(
+        (trial): Instruction =>
+          alive.includes(trial) ? { action: 'run', trial, to: rungs[rung]! } : { action: 'stop', trial, end },
       );
       const after = states.with(index, { ...before, rung, alive, reports: [] });
-      if (alive.length > 0 || states.length === brackets.length) return { state: after, decisions };
+      if (alive.length > 0 || states.length === brackets.length) return { state: after, instructions };
       const next = begin(states.length);
-      return { state: [...after, next.state], decisions: [...decisions, ...next.decisions] };
+      return { state: [...after, next.state], instructions: [...instructions, ...next.instructions] };
     },
   };
 }

@@ -14,12 +14,12 @@ export function runAll({ trials, rounds, ahead }: NoneOptions): Scheduler<number
     synchronous: true,
     init() {
       const count = Math.min(trials, ahead);
-      return { state: count, decisions: createTrials(0, count, rounds) };
+      return { state: count, instructions: createTrials(0, count, rounds) };
     },
     report: (created, { trial }) => ({
       state: Math.min(created + 1, trials),
-      decisions: [
-        { action: 'stop', trial, outcome: 'complete' },
+      instructions: [
+        { action: 'stop', trial, end: 'complete' },
         ...createTrials(created, Math.min(trials - created, 1), rounds),
       ],
     }),

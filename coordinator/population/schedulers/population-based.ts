@@ -1,6 +1,6 @@
 /** Population-based training (Jaderberg et al. 2017, arXiv 1711.09846) with truncation selection. */
 import type { Draws } from '../draws.js';
-import { byCost, createTrials, type Decision, type Report, type Scheduler } from './scheduler.js';
+import { byCost, createTrials, type Instruction, type Report, type Scheduler } from './scheduler.js';
 
 export interface PopulationOptions {
   /** Size of the population. */
@@ -28,18 +28,18 @@ export function populationBased({
   const share = Math.min(Math.max(1, Math.floor(truncation * trials)), Math.floor(trials / 2));
   return {
     synchronous: true,
-    init: () => ({ state: [], decisions: createTrials(0, trials, Math.min(every, rounds)) }),
+    init: () => ({ state: [], instructions: createTrials(0, trials, Math.min(every, rounds)) }),
     report(before, report) {
       const reports = [...before, report];
-      if (reports.length < trials) return { state: reports, decisions: [] };
+      if (reports.length < trials) return { state: reports, instructions: [] };
       const { round } = report;
       const ranked = reports.toSorted(byCost);
       if (round === rounds) {
         const stops = Array.from(
           { length: trials },
-          (_, trial): Decision => ({ action: 'stop', trial, outcome: 'complete' }),
+          (_, trial): Instruction => ({ action: 'stop', trial, end: 'complete' }),
         );
-        return { state: [], decisions: stops };
+        return { state: [], instructions: stops };
       }
       const to = Math.min(round + every, rounds);
       const best = ranked.slice(0, share).filter(({ cost }) => Number.isFinite(cost));
@@ -48,13 +48,13 @@ export function populationBased({
       const replaced = new Set(worst.map(({ trial }) => trial));
       const forks = [...replaced]
         .sort((a, b) => a - b)
-        .map((trial): Decision => {
+        .map((trial): Instruction => {
           const from = best[Math.floor(draws(trial, round)(0) * best.length)]!.trial;
           return { action: 'fork', trial, from, at: round, to };
         });
-      const runs: Decision[] = [];
+      const runs: Instruction[] = [];
       for (let trial = 0; trial < trials; trial++) if (!replaced.has(trial)) runs.push({ action: 'run', trial, to });
-      return { state: [], decisions: [...forks, ...runs] };
+      return { state: [], instructions: [...forks, ...runs] };
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Schedulers decide how long trials run. Events go in and decisions come out. Decisions depend only on earlier events:
- * the same events in the same order give the same decisions, so that a sweep can be resumed.
+ * Schedulers decide how long trials run. Events go in and instructions come out. Instructions depend only on earlier events:
+ * the same events in the same order give the same instructions, so that a sweep can be resumed.
  */
 
 /** What a trial reported after a round. */
@@ -11,31 +11,31 @@ export interface Report {
   cost: number;
 }
 
-export type Decision =
+export type Instruction =
   /** A new trial with the next number runs to a round. */
   | { action: 'create'; trial: number; to: number }
   /** A paused trial continues. Pausing costs nothing. */
   | { action: 'run'; trial: number; to: number }
   /**
    * A trial continues from the state of another, φ and outer optimizer, after round `at`, with varied parameters. This
-   * decision precedes the one by which the other trial continues.
+   * instruction precedes the one by which the other trial continues.
    */
   | { action: 'fork'; trial: number; from: number; at: number; to: number }
   /** A trial has run in full, or is stopped early. */
-  | { action: 'stop'; trial: number; outcome: Outcome };
+  | { action: 'stop'; trial: number; end: TrialEnd };
 
-export type Outcome = 'complete' | 'pruned';
+export type TrialEnd = 'complete' | 'pruned';
 
 export interface Step<State> {
   state: State;
-  decisions: readonly Decision[];
+  instructions: readonly Instruction[];
 }
 
 /** A scheduling algorithm as pure functions; its state is a value. */
 export interface Scheduler<State> {
   /**
-   * Whether decisions may depend on results only, not on their timing. If so, reports are delivered in the order of the
-   * decisions to run, and the sweep has the same bits whenever they arrive; if not, they are delivered as they arrive.
+   * Whether instructions may depend on results only, not on their timing. If so, reports are delivered in the order of the
+   * instructions to run, and the sweep has the same bits whenever they arrive; if not, they are delivered as they arrive.
    */
   readonly synchronous: boolean;
   init(): Step<State>;
@@ -45,15 +45,15 @@ export interface Scheduler<State> {
 /** A scheduler with its state. */
 export interface SchedulerSession {
   readonly synchronous: boolean;
-  begin(): readonly Decision[];
-  report(report: Report): readonly Decision[];
+  begin(): readonly Instruction[];
+  report(report: Report): readonly Instruction[];
 }
 
 export function sessionOf<State>(scheduler: Scheduler<State>): SchedulerSession {
   let state: State | undefined;
   const take = (step: Step<State>) => {
     state = step.state;
-    return step.decisions;
+    return step.instructions;
   };
   return {
     synchronous: scheduler.synchronous,
@@ -77,7 +77,7 @@ export function geometricRungs(least: number, eta: number, rounds: number): numb
   return [...rungs, rounds];
 }
 
-/** Decisions to create trials first, first + 1, … */
-export function createTrials(first: number, count: number, to: number): Decision[] {
+/** Instructions to create trials first, first + 1, … */
+export function createTrials(first: number, count: number, to: number): Instruction[] {
   return Array.from({ length: count }, (_, i) => ({ action: 'create', trial: first + i, to }));
 }

@@ -22,8 +22,8 @@ export function stoppingScheduler({ trials, checks, parallel, rule }: StoppingOp
   return {
     synchronous: false,
     init() {
-      const decisions = createTrials(0, Math.min(trials, parallel), first);
-      return { state: decisions.map(() => []), decisions };
+      const instructions = createTrials(0, Math.min(trials, parallel), first);
+      return { state: instructions.map(() => []), instructions };
     },
     report(before, { trial, cost }) {
       const own = [...before[trial]!, cost];
@@ -31,12 +31,12 @@ export function stoppingScheduler({ trials, checks, parallel, rule }: StoppingOp
       const others = state.filter((_, other) => other !== trial);
       const over = own.length === checks.length;
       if (!over && Number.isFinite(cost) && !rule(own, others)) {
-        return { state, decisions: [{ action: 'run', trial, to: checks[own.length]! }] };
+        return { state, instructions: [{ action: 'run', trial, to: checks[own.length]! }] };
       }
       const created = createTrials(state.length, Math.min(trials - state.length, 1), first);
       return {
         state: [...state, ...created.map(() => [])],
-        decisions: [{ action: 'stop', trial, outcome: over ? 'complete' : 'pruned' }, ...created],
+        instructions: [{ action: 'stop', trial, end: over ? 'complete' : 'pruned' }, ...created],
       };
     },
   };

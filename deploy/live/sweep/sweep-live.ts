@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import type { Reassignment } from '../../../coordinator/actions.js';
 import type { RunObserver } from '../../../coordinator/observer.js';
 import type { SweepPlan } from '../../../coordinator/population/plan.js';
-import type { Decision } from '../../../coordinator/population/schedulers/scheduler.js';
+import type { Instruction } from '../../../coordinator/population/schedulers/scheduler.js';
 import type { SweepObserver } from '../../../coordinator/population/sweep.js';
 import { counted, grouped, short } from '../../../coordinator/report/numbers.js';
 import { valueText } from '../../../coordinator/report/sweep/parameter-axis.js';
@@ -116,12 +116,12 @@ export class SweepLivePage implements SweepObserver {
     this.#crew.led(nameOf(segment), leader);
   }
 
-  decided(decision: Decision): void {
-    const { trial } = decision;
-    if (decision.action === 'fork') {
-      this.#begins.set(trial, [...(this.#begins.get(trial) ?? [0]), decision.at]);
+  instructed(instruction: Instruction): void {
+    const { trial } = instruction;
+    if (instruction.action === 'fork') {
+      this.#begins.set(trial, [...(this.#begins.get(trial) ?? [0]), instruction.at]);
     }
-    if (!this.#replaying()) this.#noteDecision(decision);
+    if (!this.#replaying()) this.#noteInstruction(instruction);
   }
 
   /** Shows the final state and closes the page; idempotent. */
@@ -134,18 +134,18 @@ export class SweepLivePage implements SweepObserver {
     return this.#closing;
   }
 
-  #noteDecision(decision: Decision): void {
-    const { trial, action } = decision;
+  #noteInstruction(instruction: Instruction): void {
+    const { trial, action } = instruction;
     const place = this.#board?.places.find((each) => each.trial === trial);
     const value = `${this.#plan.metric.name} ${short(place?.last ?? null)}`;
     const after = `round ${grouped(place?.round ?? 0)}`;
     if (action === 'fork') {
-      this.#note(`Trial ${trial} became a copy of trial ${decision.from} after round ${grouped(decision.at)}`);
+      this.#note(`Trial ${trial} became a copy of trial ${instruction.from} after round ${grouped(instruction.at)}`);
     } else if (action === 'run' && this.#plan.scheduler.type !== 'pbt') {
-      this.#note(`Trial ${trial} was promoted: from ${after}, ${value}, to round ${grouped(decision.to)}`);
+      this.#note(`Trial ${trial} was promoted: from ${after}, ${value}, to round ${grouped(instruction.to)}`);
     } else if (action === 'stop') {
       const failed = typeof place?.last !== 'number';
-      const how = failed ? 'failed' : decision.outcome === 'complete' ? 'has run in full' : 'was stopped early';
+      const how = failed ? 'failed' : instruction.end === 'complete' ? 'has run in full' : 'was stopped early';
       this.#note(`Trial ${trial} ${how} after ${after}${failed ? '' : `, ${value}`}`);
     }
   }

@@ -1,4 +1,4 @@
-/** A segment is the part of a trial between forks, its start and its end. Each is a run of its own. */
+/** Segments of trials: a trial starts with one, and each of its forks starts another. Each is a run of its own. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileError } from '../../shared/errors.js';

@@ -37,3 +37,11 @@ test("the README's examples run as written, in an application that has lopt from
   for (const name of ['runs/a/report.html', 'runs/a/phi.py', 'curves.svg'])
     assert.ok(existsSync(join(folder, name)), name);
 });
+
+test('the README links only to what is there', () => {
+  const links = [...README.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)|src="([^"]+)"/g)].map(
+    (match) => match[1] ?? match[2]!,
+  );
+  assert.ok(links.length > 20);
+  for (const link of links) assert.ok(existsSync(join(ROOT, link)), link);
+});

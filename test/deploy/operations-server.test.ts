@@ -6,7 +6,6 @@ import { Gauge, Registry } from 'prom-client';
 import { metricsAddress } from '../../deploy/operations/flags.js';
 import { type OperationsOptions, OperationsServer } from '../../deploy/operations/server.js';
 import { LoptError, UsageError } from '../../shared/errors.js';
-import { startProcess } from '../e2e/harness.js';
 import { parseExposition, sampleOf } from '../fixtures/exposition.js';
 
 async function serve(test: TestContext, options: Partial<OperationsOptions> = {}): Promise<OperationsServer> {
@@ -122,18 +121,6 @@ describe('OperationsServer', () => {
       assert.match(error.message, /^Cannot serve metrics on 192\.0\.2\.1:0: "metrics-host" must be an address of this/);
       return true;
     });
-  });
-
-  it('does not keep a process whose work is done', async () => {
-    const module = new URL('../../deploy/operations/server.js', import.meta.url).href;
-    const script = `
-      import { OperationsServer } from ${JSON.stringify(module)};
-      const registry = { contentType: 'text/plain', metrics: async () => '' };
-      const { url } = await OperationsServer.start({ registry, checks: {}, port: 0 });
-      console.log((await fetch(url + '/livez')).status);
-    `;
-    const { code, stdout } = await startProcess(['--input-type=module', '--eval', script]).ended;
-    assert.deepEqual([code, stdout], [0, '200\n']);
   });
 });
 

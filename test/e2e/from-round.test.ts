@@ -9,6 +9,7 @@ import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import { digestOf } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
 import { FileJournal } from '../../shared/journal/file-journal.js';
+import { loptHere } from '../fixtures/command-line.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import {
   lopt,
@@ -55,13 +56,13 @@ describe('--from-round', () => {
   });
 
   it('is refused without --resume, and where it is no round', async (test) => {
-    const out = join(temporaryFolder(test), 'run');
-    const fresh = await lopt(['train', 'quadratic', '--from-round', '3', '--out', out]);
+    const folder = temporaryFolder(test);
+    const fresh = await loptHere(['train', 'quadratic', '--from-round', '3', '--out', 'run'], folder);
     assert.deepEqual(
       [fresh.code, fresh.stderr.trim()],
       [2, 'Cannot train: --from-round goes back in a run, and needs --resume'],
     );
-    const wrong = await lopt(['train', '--resume', '--from-round', '-1', '--out', out]);
+    const wrong = await loptHere(['train', '--resume', '--from-round', '-1', '--out', 'run'], folder);
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /"from-round" must be/);
   });

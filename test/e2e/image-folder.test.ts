@@ -3,6 +3,7 @@ import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { loptHere } from '../fixtures/command-line.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { cifarFiles, mnistFiles, writeFiles } from '../fixtures/image-folders.js';
 import { type Ended, lopt, sha256OfFile, wordsOf } from './harness.js';
@@ -84,7 +85,7 @@ test('lopt train conv and lopt train autoencoder train on files of CIFAR-10, con
 
 test('lopt train answers a folder without images with one sentence, and leaves nothing behind', async (context) => {
   const folder = temporaryFolder(context);
-  const { code, stderr } = await lopt(['train', 'conv', '--problem.folder', '.', '--out', 'run'], folder);
+  const { code, stderr } = await loptHere(['train', 'conv', '--problem.folder', '.', '--out', 'run'], folder);
   assert.match(
     stderr,
     /^Cannot read images from \S+: it must hold the files of .* or the files of .*, and holds neither\n$/,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -58,8 +58,7 @@ describe('the example, as the README names it', () => {
 
   for (const threads of [2, 3]) {
     it(`gives the same φ to the last bit with ${threads} threads`, async (context) => {
-      const out = join(temporaryFolder(context), 'run');
-      assert.equal(await train(out, [...named, '--rounds', ROUNDS, '--threads', threads], root), expected);
+      assert.equal(await trainExample(temporaryFolder(context), threads), expected);
     });
   }
 
@@ -133,54 +132,16 @@ test('a --config file names a module from its own folder', async (context) => {
   assert.deepEqual([config.problem, flags['problem-module']], ['distance', join(folder, 'distance.js')]);
 });
 
-describe('lopt answers a module that is not as it must be with one sentence', () => {
-  const COMMANDS = ['train', 'bench', 'problems'];
+test('lopt problems lists problems that cannot be had by default, and the sentence with them', async (context) => {
+  const folder = temporaryFolder(context);
+  writeModule(folder, 'bad.js', 'configure: () => ({ ...plain, parameters: [{ name: "a", shape: [3] }] })');
+  const { code, stdout, stderr } = await lopt(['problems', '--problem-module', 'bad.js'], folder);
+  const sentence = 'the sizes of "parameters" must add up to "coordinates", 2, got 3 in a [3]';
+  assert.ok(stdout.endsWith(`\n  θ by default: not known (Cannot use problem module bad.js: ${sentence})\n`), stdout);
+  assert.deepEqual([stderr, code], ['', 0]);
+});
 
-  it('a module that is refused: exit code 1, and nothing is left behind', async (context) => {
-    const folder = temporaryFolder(context);
-    writeModule(folder, 'bad.js', 'summary: 3');
-    for (const command of COMMANDS) {
-      const { code, stderr } = await lopt([command, '--problem-module', 'bad.js'], folder);
-      const sentence = 'Cannot use problem module bad.js: "summary" must be a one-line string, got 3\n';
-      assert.deepEqual([stderr, code], [sentence, 1]);
-    }
-    assert.deepEqual(readdirSync(folder), ['bad.js']);
-  });
-
-  it('problems that cannot be had by default: they are listed, and the sentence with them', async (context) => {
-    const folder = temporaryFolder(context);
-    writeModule(folder, 'bad.js', 'configure: () => ({ ...plain, parameters: [{ name: "a", shape: [3] }] })');
-    const { code, stdout, stderr } = await lopt(['problems', '--problem-module', 'bad.js'], folder);
-    const sentence = 'the sizes of "parameters" must add up to "coordinates", 2, got 3 in a [3]';
-    assert.ok(stdout.endsWith(`\n  θ by default: not known (Cannot use problem module bad.js: ${sentence})\n`), stdout);
-    assert.deepEqual([stderr, code], ['', 0]);
-  });
-
-  it('problems that are refused', async (context) => {
-    const folder = temporaryFolder(context);
-    writeModule(folder, 'bad.js', 'configure: () => ({ ...plain, coordinates: -1 })');
-    const { code, stderr } = await lopt(['train', '--problem-module', 'bad.js'], folder);
-    const sentence = 'configure() must give a positive integer as "coordinates", got -1';
-    assert.deepEqual([stderr, code], [`Cannot use problem module bad.js: ${sentence}\n`, 1]);
-    assert.deepEqual(readdirSync(folder), ['bad.js']);
-  });
-
-  it('a name that is taken: exit code 2', async (context) => {
-    const folder = temporaryFolder(context);
-    writeModule(folder, 'mlp.js', '');
-    const { code, stderr } = await lopt(['train', '--problem-module', 'mlp.js'], folder);
-    const sentence = 'its "name" must not be taken by another family, got "mlp"';
-    assert.deepEqual([stderr, code], [`Cannot use problem module mlp.js: ${sentence}\n`, 2]);
-  });
-
-  it('a path that is none: exit code 2', async (context) => {
-    const folder = temporaryFolder(context);
-    writeText(folder, 'run.yaml', 'problem-module: 3');
-    const { code, stderr } = await lopt(['train', '--config', 'run.yaml'], folder);
-    const sentence = 'Cannot read flags from run.yaml: "problem-module" must be the path of a file, got 3\n';
-    assert.deepEqual([stderr, code], [sentence, 2]);
-  });
-
+describe('lopt train answers what a module does wrong in a run, or between two, with one sentence', () => {
   // what the trial before the run cannot see
   const late: readonly [what: string, changes: string, sentence: string][] = [
     [

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { loptHere } from '../fixtures/command-line.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import { TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
 import { writeSweep } from '../fixtures/sweep-file.js';
@@ -86,8 +87,8 @@ describe('a sweep on a cluster', { skip: WITHOUT_NATS }, () => {
   });
 
   it('takes no flags of a single run', async (test) => {
-    const file = writeSweep(temporaryFolder(test));
-    const { code, stderr } = await lopt(['up', file, '--learning-rate', '0.1']);
+    const folder = temporaryFolder(test);
+    const { code, stderr } = await loptHere(['up', writeSweep(folder), '--learning-rate', '0.1'], folder);
     assert.equal(code, 2);
     assert.match(stderr, /^Cannot bring a cluster up: "learning-rate" must stand in the sweep's file/);
   });

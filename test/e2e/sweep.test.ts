@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, test } from 'node:test';
+import { loptHere } from '../fixtures/command-line.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
 import { writeSweep } from '../fixtures/sweep-file.js';
 import { logOf, phisOf, progressOf } from '../fixtures/sweep-results.js';
@@ -128,8 +129,9 @@ test('lopt sweep says what is wrong in a sentence', async (context) => {
   const out = join(folder, 'sweep');
   await sweep(file, out, '--threads', '1');
   const other = join(folder, 'other.yaml');
-  const says = async (words: readonly string[], code: number, sentence: RegExp) => {
-    const ended = await lopt(['sweep', ...words]);
+  // a folder stays locked until the end of the process
+  const says = async (words: readonly string[], code: number, sentence: RegExp, locks = false) => {
+    const ended = await (locks ? lopt : loptHere)(['sweep', ...words], folder);
     assert.match(ended.stderr, sentence);
     assert.equal(ended.code, code, ended.stderr);
     assert.equal(ended.stderr.trim().split('\n').length, 1);
@@ -137,7 +139,7 @@ test('lopt sweep says what is wrong in a sentence', async (context) => {
   await says([], 2, /^Cannot sweep: a sweep's file must be named, or --resume with --out/);
   await says([file, '--out', out], 2, /it holds a sweep already; add --resume to continue it, or name another/);
   await says(['--resume', '--out', folder], 2, /it must hold a sweep, but has no sweep.json/);
-  await says(['--resume', '--out', out, '--seed', '9'], 2, /"seed" must stay 5, got 9/);
+  await says(['--resume', '--out', out, '--seed', '9'], 2, /"seed" must stay 5, got 9/, true);
   await says([other], 1, /there is no such file/);
 });
 

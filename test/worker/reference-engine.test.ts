@@ -11,7 +11,6 @@ import type { Batch, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { relativeError } from '../contracts/engine.js';
 import { testTensorEngine } from '../contracts/tensor-engine.js';
-import { wasmBackend } from '../fixtures/tfjs-wasm.js';
 
 const key: Key = seedKey(1606);
 
@@ -31,7 +30,6 @@ testTensorEngine({
     return tf;
   },
 });
-testTensorEngine({ name: 'reference over tfjs wasm', load: wasmBackend, lacks: ['conv'] });
 
 describe('networkInput()', () => {
   it('has slopes of LogAndSign of at most the limit', async () => {

@@ -1,12 +1,13 @@
+/** What `lopt` says to wrong flags and files; test/e2e/refused.test.ts has a few of them answered by real processes. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { phiLength } from '../../shared/phi.js';
 import { encodePhi } from '../../shared/phi-format.js';
 import { FAMILIES } from '../../worker/problems/registry.js';
+import { loptHere } from '../fixtures/command-line.js';
 import { temporaryFolder } from '../fixtures/folder.js';
-import { CLI, lopt, SMALL_FLAGS, startProcess, wordsOf } from './harness.js';
 
 /** Arguments, exit code, and the one sentence that is printed. */
 type Case = readonly [args: string, code: number, sentence: string];
@@ -127,7 +128,7 @@ describe('lopt answers wrong flags with one sentence and leaves nothing behind',
   for (const [args, code, sentence] of CASES) {
     it(`lopt ${args}`, async (context) => {
       const folder = temporaryFolder(context);
-      const ended = await lopt(args === '' ? [] : args.split(' '), folder);
+      const ended = await loptHere(args === '' ? [] : args.split(' '), folder);
       assert.deepEqual([ended.stderr, ended.code], [`${sentence}\n`, code]);
       assert.deepEqual(readdirSync(folder), []);
     });
@@ -152,23 +153,12 @@ describe('lopt train --config answers a wrong file with one sentence', () => {
     it(JSON.stringify(content), async (context) => {
       const folder = temporaryFolder(context);
       writeFileSync(join(folder, 'f.yaml'), content);
-      const ended = await lopt(['train', '--config', 'f.yaml'], folder);
+      const ended = await loptHere(['train', '--config', 'f.yaml'], folder);
       assert.match(ended.stderr, sentence);
       assert.equal(ended.code, code);
       assert.deepEqual(readdirSync(folder), ['f.yaml']);
     });
   }
-
-  it('and takes flags from a right one', async (context) => {
-    const folder = temporaryFolder(context);
-    writeFileSync(join(folder, 'f.yaml'), 'problem: simple\nrounds: 2\nlayers: [3]\nout: run\n');
-    const ended = await lopt(['train', '--config', 'f.yaml', '--problems', '5'], folder);
-    assert.equal(ended.code, 0, ended.stderr);
-    const { config } = JSON.parse(readFileSync(join(folder, 'run', 'config.json'), 'utf8')) as {
-      config: Record<string, unknown>;
-    };
-    assert.deepEqual([config['problem'], config['problems']], ['simple', 5]);
-  });
 });
 
 describe('lopt answers a damaged φ file with one sentence', () => {
@@ -204,7 +194,7 @@ describe('lopt answers a damaged φ file with one sentence', () => {
         ['train', '--init', 'x'],
         ['export', 'x', '--to', 'torch'],
       ]) {
-        const ended = await lopt(args, folder);
+        const ended = await loptHere(args, folder);
         assert.ok(ended.stderr.startsWith(sentence), ended.stderr);
         assert.equal(ended.stderr.split('\n').length, 2);
         assert.equal(ended.code, 1);
@@ -216,149 +206,9 @@ describe('lopt answers a damaged φ file with one sentence', () => {
   it('and --init refuses flags of another network', async (context) => {
     const folder = temporaryFolder(context);
     writeFileSync(join(folder, 'x'), whole);
-    const ended = await lopt(['train', '--init', 'x', '--layers', '4'], folder);
+    const ended = await loptHere(['train', '--init', 'x', '--layers', '4'], folder);
     const expected =
-      'Cannot train: the network must be the one of the φ it starts from (layers 3, preprocessing none, output scale 0.1)\n';
+      'Cannot train: the architecture must be the one of the φ it starts from (layers 3, preprocessing none, output scale 0.1)\n';
     assert.deepEqual([ended.stderr, ended.code], [expected, 2]);
   });
-});
-
-describe('lopt train --resume answers a damaged or different run with one sentence', () => {
-  /** A run of a few rounds, with two checkpoints. */
-  async function shortRun(folder: string): Promise<string> {
-    const out = join(folder, 'run');
-    const args = ['train', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, shards: 2 }), '--rounds', '6', '--out', out];
-    assert.equal((await lopt(args)).code, 0);
-    assert.equal((await lopt(['train', '--resume', '--rounds', '9', '--out', out])).code, 0);
-    return out;
-  }
-
-  function damage(path: string): void {
-    const bytes = readFileSync(path);
-    bytes[bytes.length >> 1]! ^= 0xff;
-    writeFileSync(path, bytes);
-  }
-
-  it('a new run into its folder', async (context) => {
-    const out = await shortRun(temporaryFolder(context));
-    const ended = await lopt(['train', '--out', out]);
-    const expected = `Cannot train into ${out}: it holds a run already; add --resume to continue it, or name another folder with --out\n`;
-    assert.deepEqual([ended.stderr, ended.code], [expected, 2]);
-  });
-
-  it('another configuration', async (context) => {
-    const out = await shortRun(temporaryFolder(context));
-    const ended = await lopt(['train', '--resume', '--out', out, '--shards', '4']);
-    const expected = `Cannot resume ${out}: "shards" must stay 2, as the run was started, got 4\n`;
-    assert.deepEqual([ended.stderr, ended.code], [expected, 2]);
-  });
-
-  it('a config.json that was changed', async (context) => {
-    const out = await shortRun(temporaryFolder(context));
-    const path = join(out, 'config.json');
-    writeFileSync(path, readFileSync(path, 'utf8').replace('"shards": 2', '"shards": 3'));
-    const ended = await lopt(['train', '--resume', '--out', out]);
-    const expected = `Cannot read the configuration from ${path}: its digest must match its content, but the file was changed\n`;
-    assert.deepEqual([ended.stderr, ended.code], [expected, 1]);
-  });
-
-  it('one damaged checkpoint: the run goes on from the other', async (context) => {
-    const out = await shortRun(temporaryFolder(context));
-    const folder = join(out, 'checkpoints');
-    const newest = readdirSync(folder).sort().at(-1)!;
-    damage(join(folder, newest));
-    const ended = await lopt(['train', '--resume', '--rounds', '10', '--out', out]);
-    assert.equal(ended.code, 0, ended.stderr);
-    assert.ok(ended.stdout.includes(`Cannot read the checkpoint ${join(folder, newest)}: it is damaged`), ended.stdout);
-    assert.ok(ended.stdout.includes('Resuming after round 9.'), ended.stdout);
-  });
-
-  it('a journal without its beginning and no readable checkpoint', async (context) => {
-    const out = await shortRun(temporaryFolder(context));
-    for (const name of readdirSync(join(out, 'checkpoints'))) damage(join(out, 'checkpoints', name));
-    const journal = join(out, 'journal');
-    const [segment] = readdirSync(journal);
-    // the first segment lost: what is left begins later
-    renameSync(join(journal, segment!), join(journal, 'journal-000000000004.bin'));
-    const ended = await lopt(['train', '--resume', '--out', out]);
-    assert.equal(ended.code, 1);
-    assert.match(ended.stderr, /^Cannot resume the run: .*no undamaged checkpoint is of one of them\n$/);
-  });
-});
-
-describe('lopt leaves no half-written file', () => {
-  it('killed while it trains, every φ file is whole', async (context) => {
-    const out = join(temporaryFolder(context), 'run');
-    const args = ['train', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, shards: 1 }), '--seconds', '60', '--out', out];
-    const { child, ended, printed } = startProcess([CLI, ...args]);
-    await printed('round ');
-    child.kill('SIGKILL');
-    await ended;
-    for (const name of readdirSync(out).filter((file) => file.endsWith('.safetensors'))) {
-      const checked = await lopt(['eval', join(out, name), '--functions', '2', '--tune-functions', '2']);
-      assert.equal(checked.code, 0, checked.stderr);
-    }
-    assert.ok(existsSync(join(out, 'config.json')));
-  });
-});
-
-describe('one process at a time works on a folder', () => {
-  const words = ['train', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, shards: 1 })];
-
-  it('another one is told so in a sentence, and changes nothing', async (context) => {
-    const out = join(temporaryFolder(context), 'run');
-    const { child, ended, printed } = startProcess([CLI, ...words, '--rounds', '100000', '--out', out]);
-    context.after(() => child.kill('SIGKILL'));
-    await printed('Training');
-    const config = readFileSync(join(out, 'config.json'), 'utf8');
-    const other = await lopt(['train', '--resume', '--rounds', '7', '--out', out]);
-    assert.deepEqual(
-      [other.stdout, other.stderr, other.code],
-      ['', `Cannot resume ${out}: process ${child.pid} is using it; wait for it to end, or stop it\n`, 1],
-    );
-    assert.equal(readFileSync(join(out, 'config.json'), 'utf8'), config);
-    child.kill('SIGINT');
-    assert.equal((await ended).code, 130);
-    assert.equal(existsSync(join(out, 'lock')), false);
-  });
-
-  it('one that was killed, or never wrote its name, is in nobody’s way', async (context) => {
-    const out = join(temporaryFolder(context), 'run');
-    const { child, ended, printed } = startProcess([CLI, ...words, '--rounds', '100000', '--out', out]);
-    await printed('Training');
-    child.kill('SIGKILL');
-    await ended;
-    const lock = join(out, 'lock');
-    const left = JSON.parse(readFileSync(lock, 'utf8')) as { pid: number };
-    assert.equal(left.pid, child.pid);
-    const stale = [
-      JSON.stringify(left),
-      // its number is another process's now
-      JSON.stringify({ ...left, pid: process.pid }),
-      JSON.stringify({ ...left, pid: process.pid, host: 'another' }),
-      '{"pid":',
-      '',
-    ];
-    for (const [index, content] of stale.entries()) {
-      writeFileSync(lock, content);
-      const resumed = await lopt(['train', '--resume', '--rounds', String(index + 1), '--out', out]);
-      assert.equal(resumed.code, 0, content + resumed.stderr);
-      assert.equal(existsSync(lock), false);
-    }
-  });
-});
-
-it('lopt train says that an evaluation.json is damaged, and reports without it', async (context) => {
-  const out = join(temporaryFolder(context), 'run');
-  const words = ['train', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, shards: 1 }), '--out', out];
-  assert.equal((await lopt([...words, '--rounds', '2'])).code, 0);
-  const evaluation = join(out, 'evaluation.json');
-  writeFileSync(evaluation, '{"phi":');
-  const { code, stdout, stderr } = await lopt(['train', '--resume', '--rounds', '3', '--out', out]);
-  assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, /\nCannot read the evaluation from .*evaluation\.json: .*; the report is written without it\n/);
-  assert.ok(existsSync(join(out, 'report.html')));
-  const report = await lopt(['report', out]);
-  assert.equal(report.code, 1);
-  assert.match(report.stderr, /^Cannot read the evaluation from .*evaluation\.json: .*\n$/);
 });

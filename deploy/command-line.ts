@@ -8,6 +8,7 @@ import type { Command } from './commands/command.js';
 import { coordinator } from './commands/coordinator.js';
 import { evaluate } from './commands/eval.js';
 import { exportPhi } from './commands/export.js';
+import { addFlags, flagNames } from './commands/flags.js';
 import { engines, problems } from './commands/lists.js';
 import { report as reportCommand } from './commands/report.js';
 import { status, stop } from './commands/runs.js';
@@ -34,23 +35,6 @@ const COMMANDS: readonly Command[] = [
   engines,
 ];
 
-/** Flags that name files: 1.10 stays 1.10. */
-const PATHS = new Set([
-  'out',
-  'init',
-  'config',
-  'json',
-  'report',
-  'svg',
-  'problem-module',
-  'folder',
-  'phi',
-  'run',
-  'name',
-  'nats',
-  'nats-user',
-]);
-
 /** Runs `lopt` with these arguments; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
@@ -59,7 +43,7 @@ export async function main(args: readonly string[]): Promise<number> {
     let code: number = EXIT.done;
     const parser = COMMANDS.reduce(
       (chain, command) =>
-        addCommand(chain, command, options, (done) => {
+        addCommand(chain, command, { options, help: rest.includes('--help') }, (done) => {
           code = done;
         }),
       base(),
@@ -101,31 +85,26 @@ function checkCommand(words: readonly string[]): void {
   );
 }
 
-function addCommand(chain: Argv, command: Command, options: Flags, done: (code: number) => void): Argv {
+function addCommand(
+  chain: Argv,
+  command: Command,
+  { options, help }: { options: Flags; help: boolean },
+  done: (code: number) => void,
+): Argv {
   return chain.command(
     command.usage,
     command.summary,
     (builder) => {
-      let built = builder;
-      for (const [name, describe] of Object.entries(command.flags))
-        built = built.option(name, {
-          describe,
-          requiresArg: true,
-          ...(PATHS.has(name) ? { type: 'string' as const } : {}),
-        });
-      for (const [name, describe] of Object.entries(command.switches))
-        built = built.option(name, { describe, type: 'boolean' });
-      if (command.problemOptions) {
-        built = built.epilogue('--problem.NAME VALUE sets an option of the problem family; lopt problems lists them.');
-      }
-      return built;
+      const built = addFlags(builder, command, help);
+      if (!command.problemOptions) return built;
+      return built.epilogue('--problem.NAME VALUE sets an option of the problem family; lopt problems lists them.');
     },
     async (argv) => {
       const { _: extra, $0: _script, help: _help, version: _version, ...rest } = argv;
       const positionals: Record<string, string | undefined> = {};
       const flags: Record<string, unknown> = { ...options };
       const names = [...command.usage.matchAll(/[<[]([a-z]+)[>\]]/g)].map((match) => match[1]!);
-      const known = [...Object.keys(command.flags), ...Object.keys(command.switches)];
+      const known = flagNames(command);
       for (const [name, value] of Object.entries(rest)) {
         if (names.includes(name)) positionals[name] = value === undefined ? undefined : String(value);
         else if (known.includes(name)) flags[name] = value;

@@ -3,14 +3,15 @@ import { UsageError } from './errors.js';
 
 /** How a number must be. */
 export interface NumberRule {
-  integer?: boolean;
-  minimum?: number;
-  maximum?: number;
+  readonly integer?: boolean;
+  readonly minimum?: number;
+  readonly maximum?: number;
   /** The minimum itself is not allowed. */
-  exclusive?: boolean;
+  readonly exclusive?: boolean;
 }
 
-function describe(rule: NumberRule, kind = rule.integer ? 'an integer' : 'a number'): string {
+/** How a number must be, in words; `kind` begins them. */
+export function numberText(rule: NumberRule, kind = rule.integer ? 'an integer' : 'a number'): string {
   const { minimum, maximum, exclusive } = rule;
   if (minimum !== undefined && maximum !== undefined && !exclusive) return `${kind} from ${minimum} to ${maximum}`;
   const bounds: string[] = [];
@@ -19,21 +20,26 @@ function describe(rule: NumberRule, kind = rule.integer ? 'an integer' : 'a numb
   return [kind, ...bounds].join(' ');
 }
 
+/** Whether a number is finite and as the rule says. */
+export function allowsNumber({ integer, minimum, maximum, exclusive }: NumberRule, number: number): boolean {
+  if (!Number.isFinite(number)) return false;
+  if (integer && !Number.isSafeInteger(number)) return false;
+  if (minimum !== undefined && (exclusive ? number <= minimum : number < minimum)) return false;
+  return maximum === undefined || number <= maximum;
+}
+
 /** The number, or undefined where the rule does not allow it. */
-function parseNumber(value: unknown, { integer, minimum, maximum, exclusive }: NumberRule): number | undefined {
+function parseNumber(value: unknown, rule: NumberRule): number | undefined {
   // Number('') is 0, which nobody means
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  if (typeof number !== 'number' || !Number.isFinite(number)) return undefined;
-  if (integer && !Number.isSafeInteger(number)) return undefined;
-  if (minimum !== undefined && (exclusive ? number <= minimum : number < minimum)) return undefined;
-  return maximum !== undefined && number > maximum ? undefined : number;
+  return typeof number === 'number' && allowsNumber(rule, number) ? number : undefined;
 }
 
 /** Reads a number, from a number or its text; `task` is what could not be done, as in "Cannot train". */
 export function checkNumber(task: string, name: string, value: unknown, rule: NumberRule = {}): number {
   const number = parseNumber(value, rule);
   if (number !== undefined) return number;
-  throw new UsageError(`${task}: "${name}" must be ${describe(rule)}, got ${show(value)}`);
+  throw new UsageError(`${task}: "${name}" must be ${numberText(rule)}, got ${show(value)}`);
 }
 
 /** Reads a list of numbers, from a list, one number, or text such as "20,20". */
@@ -41,7 +47,7 @@ export function checkNumbers(task: string, name: string, value: unknown, rule: N
   const parts = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : [value];
   const numbers = parts.map((part) => parseNumber(part, rule));
   if (numbers.every((number) => number !== undefined)) return numbers;
-  const items = describe(rule, rule.integer ? 'integers' : 'numbers');
+  const items = numberText(rule, rule.integer ? 'integers' : 'numbers');
   throw new UsageError(`${task}: "${name}" must be a list such as 20,20 of ${items}, got ${show(value)}`);
 }
 

@@ -1,10 +1,8 @@
 /** Checks every message at the edge of a bus: its shape, its sizes, and that it belongs to the run. */
-import { architectureShape } from './architectures/registry.js';
 import { canonicalJson } from './canonical-json.js';
-import { combinationFault } from './combination.js';
-import { digestOf, type ForkPoint, type OuterConfig, type RunConfig } from './config.js';
+import { digestOf, type RunConfig } from './config.js';
+import { configShape, MOST_SHARDS } from './config-shape.js';
 import { LONGEST_SENTENCE } from './errors.js';
-import { estimatorShape } from './estimators/registry.js';
 import type {
   AnnounceMessage,
   ChunkScores,
@@ -15,19 +13,16 @@ import type {
   ToWorker,
   VoteMessage,
 } from './messages.js';
+import { MOST_HORIZONS } from './options/general.js';
 import { phiLength } from './phi.js';
 import {
-  boolean,
   doubles,
-  either,
   exactly,
   finite,
   finiteFloats,
   integer,
   list,
-  nullable,
   object,
-  record,
   type Shape,
   ShapeError,
   shapeError,
@@ -35,79 +30,16 @@ import {
   text,
 } from './shape.js';
 import { coverage, type NodePlace, type TreeNode } from './sum-tree.js';
-import type { AugmentationConfig, CurriculumConfig } from './training.js';
 
-/** The most entries of a φ, shards of a run, and functions of a chunk that are believed before the run is known. */
+/** The most entries of a φ, and functions of a chunk, that are believed before the run is known. */
 const MOST_ENTRIES = 2 ** 24;
-const MOST_SHARDS = 2 ** 24;
 const MOST_FUNCTIONS = 2 ** 16;
-/** The most times that a curriculum's horizon grows. */
-const MOST_STAGES = 64;
 
 const digest = text(64, /^[0-9a-f]{64}$/);
 const id = text(64, /^[A-Za-z0-9_-]+$/);
 const sentence = text(LONGEST_SENTENCE);
 const count = integer(0);
 const counting = integer(1);
-
-const outer = object<OuterConfig>({
-  learningRate: finite,
-  finalRate: finite,
-  flat: finite,
-  clip: finite,
-  beta1: finite,
-  beta2: finite,
-  epsilon: finite,
-});
-
-const optionValue = either<number | string | number[]>(
-  'a number, text, or a list of numbers',
-  finite,
-  text(4096),
-  list(finite, 4096),
-);
-
-const configFields = object<RunConfig>(
-  {
-    version: text(64),
-    problem: text(256),
-    problemOptions: record(optionValue, 256),
-    architecture: architectureShape,
-    estimator: estimatorShape,
-    augmentation: object<AugmentationConfig>({ coordinateScale: finite }),
-    curriculum: object<CurriculumConfig>({ horizons: list(counting, MOST_STAGES), patience: counting }),
-    seed: count,
-    member: count,
-    shards: integer(1, MOST_SHARDS),
-    problems: counting,
-    horizon: counting,
-    unroll: counting,
-    longestUnroll: count,
-    stagger: boolean,
-    outer,
-    evaluateEvery: counting,
-    evaluateFunctions: counting,
-    engine: text(64),
-    strict: boolean,
-    initialPhi: nullable(digest),
-    start: object<ForkPoint>({ digest, round: count, state: digest }),
-    dataHashes: record(text(256), 256),
-    folders: record(text(4096), 256),
-  },
-  ['start'],
-);
-
-/** The configuration of a run. */
-export const configShape: Shape<RunConfig> = (value, at) => {
-  const config = configFields(value, at);
-  const { unroll, longestUnroll } = config;
-  if (longestUnroll !== 0 && longestUnroll < unroll) {
-    throw shapeError(`${at}.longestUnroll`, `0, or at least ${unroll}`, longestUnroll);
-  }
-  const fault = combinationFault(config);
-  if (fault !== undefined) throw new ShapeError(`"${at}" cannot be combined so: ${fault}`);
-  return config;
-};
 
 /** What the sizes in a run's messages must be, or may be at most where its configuration is not known yet. */
 interface Sizes {
@@ -123,7 +55,7 @@ interface Sizes {
 
 const ANY_SIZES: Sizes = {
   horizon: Number.MAX_SAFE_INTEGER,
-  growths: MOST_STAGES,
+  growths: MOST_HORIZONS,
   phi: { shortest: 1, longest: MOST_ENTRIES },
   shards: MOST_SHARDS,
   functions: MOST_FUNCTIONS,

@@ -1,6 +1,5 @@
 /** `lopt bench`: how fast this machine computes windows. */
 
-import { PREPROCESSINGS } from '../../shared/architectures/lstm.js';
 import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
@@ -9,8 +8,12 @@ import { EXIT } from '../run/exit.js';
 import { MODULE_FLAG, problemOf } from '../run/problem-module.js';
 import { configure, type Flags, threadsOf } from '../run/train-flags.js';
 import type { Command } from './command.js';
+import { someOptions, standardsOf } from './flags.js';
 
 const TASK = 'Cannot measure';
+
+/** Options for which no family is asked: windows of the same kind are measured on all problems. */
+const PLAIN = ['unroll', 'second-derivatives'] as const;
 
 export const bench: Command = {
   name: 'bench',
@@ -18,20 +21,16 @@ export const bench: Command = {
   summary: 'measure coordinate-steps a second of the kernel, of windows and of rounds',
   flags: {
     threads: 'threads of the rounds (default: all processors, or one for a GPU)',
-    shards: 'shards of a round (default: one a thread)',
-    problems: 'problems in a shard',
-    unroll: 'inner steps of a window (default 20)',
-    layers: 'units of the LSTM layers',
-    preprocessing: `input of the architecture: ${PREPROCESSINGS.join(', ')}`,
-    engine: 'what computes windows',
     seconds: 'seconds of each measurement (default 2)',
     json: 'write the figures to this file',
     ...MODULE_FLAG,
   },
-  switches: {
-    strict: 'no fused multiply-add',
-    'second-derivatives': 'back-propagate through the optimizee gradients too (default: do not)',
-  },
+  switches: {},
+  options: () =>
+    someOptions(
+      { groups: ['architecture', 'engine'], names: ['problems', 'shards', ...PLAIN] },
+      { ...standardsOf(PLAIN), shards: 'one a thread' },
+    ),
   problemOptions: true,
   run: runBench,
 };
@@ -42,7 +41,7 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
     givenSeconds === undefined ? 2 : checkNumber(TASK, 'seconds', givenSeconds, { minimum: 0, exclusive: true });
   const problem = (await problemOf(TASK, flags, positionals['problem'])) ?? 'quadratic';
   const own = threadsOf(TASK, flags);
-  const configured = await configure(TASK, problem, { shards: own, unroll: 20, 'second-derivatives': false, ...rest });
+  const configured = await configure(TASK, problem, { shards: own, ...standardsOf(PLAIN), ...rest });
   const threads = threadsOf(TASK, flags, configured.config.engine);
   const { config, problems } = configured;
   if (problems.mixture) {

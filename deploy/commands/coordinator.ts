@@ -15,9 +15,10 @@ import { watchBus } from '../operations/registry.js';
 import { OperationsServer } from '../operations/server.js';
 import { compareRun } from '../run/compare-run.js';
 import { conductRun } from '../run/conduct.js';
-import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../run/prepare-run.js';
+import { mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../run/prepare-run.js';
 import { type Flags, threadsOf } from '../run/train-flags.js';
 import type { Command } from './command.js';
+import { everyOption, flagNames } from './flags.js';
 
 const TASK = 'Cannot coordinate';
 
@@ -46,6 +47,7 @@ export const coordinator: Command = {
     name: 'name of this coordinator (default: the host)',
     threads: 'threads of --compare (default: all processors)',
   },
+  options: everyOption,
   switches: {
     ...TRAINING_SWITCHES,
     ...COMPARE_SWITCH,
@@ -69,7 +71,7 @@ async function runCoordinator(
   given: Flags,
 ): Promise<number> {
   followParent();
-  const known: GivenFlags['known'] = coordinator;
+  const known = { names: flagNames(coordinator), switches: coordinator.switches };
   const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known });
   const { nats, prefix } = natsFlags(TASK, flags);
   const address = metricsAddress(TASK, flags);

@@ -7,7 +7,6 @@ import { checkNumber } from '../../shared/check.js';
 import type { RunConfig } from '../../shared/config.js';
 import { writeFileWhole } from '../../shared/files.js';
 import { readPhi } from '../../shared/phi-file.js';
-import { ENGINES } from '../../worker/engines/select.js';
 import { Pool } from '../../worker/pool.js';
 import { familyFor } from '../../worker/problems/registry.js';
 import { compareAndPrint } from '../run/compare-run.js';
@@ -19,6 +18,7 @@ import { RunFolder, type StoredRun } from '../run/run-folder.js';
 import { writeCurves } from '../run/run-report.js';
 import { configure, type Flags, problemFlags, problemFlagsOf, threadsOf } from '../run/train-flags.js';
 import type { Command } from './command.js';
+import { someOptions } from './flags.js';
 
 const TASK = 'Cannot evaluate';
 const DEFAULT_PHI = 'quadratic';
@@ -31,16 +31,15 @@ export const evaluate: Command = {
   flags: {
     functions: 'fresh functions to compare on (default: 10000, fewer where functions are large)',
     'tune-functions': 'functions of the training distribution to tune learning rates on',
-    horizon: 'steps of every optimizer (default 100)',
-    seed: 'what the functions are drawn from (default 0)',
     json: 'write the figures to this file',
     report: 'write a page with learning curves and table to this HTML file',
     svg: 'write the learning curves to this file',
     threads: 'threads that compute (default: all processors, or one for a GPU)',
-    engine: `what computes the learned optimizer: auto, ${[...ENGINES.keys()].join(', ')}`,
     ...MODULE_FLAG,
   },
-  switches: { strict: 'no fused multiply-add: the same bits on any processor' },
+  switches: {},
+  options: () =>
+    someOptions({ groups: ['engine'], names: ['seed', 'horizon'] }, { horizon: "that of φ's run, or of the problem" }),
   problemOptions: true,
   run: runEval,
 };

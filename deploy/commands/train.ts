@@ -8,6 +8,7 @@ import { trainEmbedded } from '../run/embedded.js';
 import { mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../run/prepare-run.js';
 import { type Flags, threadsOf } from '../run/train-flags.js';
 import type { Command } from './command.js';
+import { everyOption, flagNames } from './flags.js';
 
 const TASK = 'Cannot train';
 
@@ -20,13 +21,15 @@ export const train: Command = {
     ...LIVE_FLAGS,
     threads: 'threads that compute (default: all processors, or one for a GPU)',
   },
+  options: everyOption,
   switches: { ...TRAINING_SWITCHES, compare: 'afterwards, hold φ against tuned hand-designed optimizers' },
   problemOptions: true,
   run: runTrain,
 };
 
 async function runTrain(positionals: Readonly<Record<string, string | undefined>>, given: Flags): Promise<number> {
-  const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known: train });
+  const known = { names: flagNames(train), switches: train.switches };
+  const { flags, problem } = mergeFlags({ task: TASK, problem: positionals['problem'], given, known });
   // a wrong number is told before a folder is made
   threadsOf(TASK, flags);
   const address = liveAddress(TASK, flags);

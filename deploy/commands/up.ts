@@ -12,13 +12,14 @@ import type { KeeperMessage } from '../cluster/server-keeper.js';
 import { Supervised } from '../cluster/supervisor.js';
 import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
 import { EXIT } from '../run/exit.js';
-import { type GivenFlags, mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../run/prepare-run.js';
+import { mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../run/prepare-run.js';
 import { withModulePath } from '../run/problem-module.js';
 import { configure, type Flags, threadsOf } from '../run/train-flags.js';
 import { isSweepFile, prepareSweep } from '../sweep/prepare-sweep.js';
 import { SweepFolder } from '../sweep/sweep-folder.js';
 import type { Command } from './command.js';
 import { CLUSTER_FLAGS, COMPARE_SWITCH, PATIENCE, RESUME_VARIABLE, runNameOf } from './coordinator.js';
+import { everyOption, flagNames } from './flags.js';
 import { SWEEP_FLAGS, SWEEP_SWITCHES } from './sweep.js';
 
 const TASK = 'Cannot bring a cluster up';
@@ -41,13 +42,14 @@ export const up: Command = {
     workers: 'worker processes (default 2)',
     threads: 'threads of each worker (default: the processors shared out)',
   },
+  options: everyOption,
   switches: { ...TRAINING_SWITCHES, ...COMPARE_SWITCH },
   problemOptions: true,
   run: runUp,
 };
 
 async function runUp(positionals: Readonly<Record<string, string | undefined>>, given: Flags): Promise<number> {
-  const known: GivenFlags['known'] = up;
+  const known = { names: flagNames(up), switches: up.switches };
   const named = positionals['problem'];
   const sweeps = isSweepFile(named) || (given['resume'] === true && holdsSweep(given['out']));
   const { flags, problem } = sweeps

@@ -3,41 +3,33 @@ import type { Goal } from '../../coordinator/pacer.js';
 import { checkNumber, show } from '../../shared/check.js';
 import { dataDifference, digestOf } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
+import { AUTO_ENGINE } from '../../shared/options/general.js';
+import { textOf } from '../../shared/options/kinds.js';
+import type { OptionValue } from '../../shared/options/option.js';
+import { optionNames, optionTable } from '../../shared/options/table.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { readConfigFile } from './config-file.js';
 import { type LockOptions, lockFolder } from './folder-lock.js';
 import { MODULE_FLAG, problemOf, withModulePath } from './problem-module.js';
 import { RunFolder, type StoredRun } from './run-folder.js';
-import {
-  type Configured,
-  configure,
-  type Flags,
-  NUMBER_FLAGS,
-  problemFlagsOf,
-  SWITCH_FLAGS,
-  WORD_FLAGS,
-} from './train-flags.js';
+import { type Configured, configure, type Flags, problemFlagsOf } from './train-flags.js';
 
 const DEFAULT_PROBLEM = 'quadratic';
 const DEFAULT_SECONDS = 60;
 
-const describeNumbers = Object.entries(NUMBER_FLAGS).map(([name, { describe }]) => [name, describe] as const);
-
-/** The flags of every command that trains. */
+/** The flags of every command that trains, beside the options of the run. */
 export const TRAINING_FLAGS = {
   seconds: `how long to train: the rounds that fit are planned once (default ${DEFAULT_SECONDS})`,
   rounds: 'how many rounds to train, instead of a time',
   out: 'folder of the run (default: a new one under runs/)',
-  ...Object.fromEntries(describeNumbers),
-  ...WORD_FLAGS,
   ...MODULE_FLAG,
   init: 'start from the φ in this file',
   'from-round': 'with --resume: drop the rounds beyond this one and go on from it',
   config: 'read flags from this YAML file; those given here come first',
 } as const;
 
-/** The switches of every command that trains. */
-export const TRAINING_SWITCHES = { ...SWITCH_FLAGS, resume: 'go on with the run in --out' } as const;
+/** The switches of every command that trains, beside the options of the run. */
+export const TRAINING_SWITCHES = { resume: 'go on with the run in --out' } as const;
 
 /** The flags of this kind among those given. */
 function only(flags: Flags, keep: (name: string) => boolean): Flags {
@@ -45,8 +37,7 @@ function only(flags: Flags, keep: (name: string) => boolean): Flags {
 }
 
 function configures(name: string): boolean {
-  const tables = [NUMBER_FLAGS, WORD_FLAGS, SWITCH_FLAGS, MODULE_FLAG];
-  return tables.some((table) => name in table) || name.startsWith('problem.');
+  return name.startsWith('problem.') || name in MODULE_FLAG || optionNames().includes(name);
 }
 
 /** Where a command's flags come from. */
@@ -56,13 +47,13 @@ export interface GivenFlags {
   problem: string | undefined;
   /** Flags of the command line. */
   given: Flags;
-  /** Those that the command has, and which of them are switches. */
-  known: { flags: Readonly<Record<string, string>>; switches: Readonly<Record<string, string>> };
+  /** The names of all flags that the command has, and its own switches. */
+  known: { names: readonly string[]; switches: Readonly<Record<string, string>> };
 }
 
-/** The flags with those of `--config`, checked as far as they are switches, and the problem's name. */
+/** The flags with those of `--config`, checked as far as they are the command's own switches, and the problem's name. */
 export function mergeFlags({ task, problem, given, known }: GivenFlags): { flags: Flags; problem: string | undefined } {
-  const names = [...Object.keys(known.flags), ...Object.keys(known.switches)].filter((name) => name !== 'config');
+  const names = known.names.filter((name) => name !== 'config');
   const fromFile = given['config'] === undefined ? undefined : readConfigFile(String(given['config']), names);
   const flags = withModulePath(task, { ...goalGiven(fromFile?.flags ?? {}, given), ...given });
   for (const name of Object.keys(known.switches)) {
@@ -146,7 +137,7 @@ async function resumeRun(
   }
   const init = folder.init;
   // auto is what it was when the run began
-  const given = only(flags, (name) => configures(name) && !(name === 'engine' && flags[name] === 'auto'));
+  const given = only(flags, (name) => configures(name) && !(name === 'engine' && flags[name] === AUTO_ENGINE));
   // where the data lay, and not what was typed: that may have been relative to another folder
   const { folders, engine } = stored.config;
   const places = { ...problemFlagsOf({ problemOptions: {}, folders }), engine };
@@ -172,15 +163,22 @@ function differenceSentence(path: string, stored: StoredRun, { config }: Configu
   const { folders, ...numeric } = config;
   const data = dataDifference({ folders, dataHashes: stored.config.dataHashes }, config.dataHashes);
   if (data) return `Cannot resume ${path}: ${data}`;
-  const entries = (value: object, prefix = ''): [string, string][] =>
-    Object.entries(value).flatMap(([name, inner]): [string, string][] =>
-      typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-        ? entries(inner as object, `${prefix}${name}.`)
-        : [[`${prefix}${name}`, JSON.stringify(inner)]],
-    );
-  const before = new Map(entries(stored.config));
-  const [name, now] = entries(numeric).find(([key, value]) => before.get(key) !== value) ?? ['version', config.version];
-  return `Cannot resume ${path}: "${name}" must stay ${before.get(name)}, as the run was started, got ${now}`;
+  const before = new Map(leavesOf(stored.config));
+  const changed = leavesOf(numeric).find(([key, value]) => JSON.stringify(before.get(key)) !== JSON.stringify(value));
+  const [key, now] = changed ?? ['version', config.version];
+  const row = optionTable().find((each) => each.path === key);
+  const text = (value: unknown) => (row ? textOf(row.kind, value as OptionValue) : JSON.stringify(value));
+  const name = row?.name ?? key;
+  return `Cannot resume ${path}: "${name}" must stay ${text(before.get(key))}, as the run was started, got ${text(now)}`;
+}
+
+/** Every part of a configuration that has no parts itself, by its path. */
+function leavesOf(value: object, prefix = ''): [path: string, value: unknown][] {
+  return Object.entries(value).flatMap(([name, inner]): [string, unknown][] =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? leavesOf(inner as object, `${prefix}${name}.`)
+      : [[`${prefix}${name}`, inner]],
+  );
 }
 
 function fromRoundOf(task: string, flags: Flags): number | undefined {

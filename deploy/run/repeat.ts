@@ -53,6 +53,8 @@ export function evaluateCommand(
 
 function flagWords(flags: Flags): (string | number)[] {
   return Object.entries(flags).flatMap(([name, value]) => {
+    // a list of nothing, as a file may have it, cannot be said in a word
+    if (Array.isArray(value) && value.length === 0) return [];
     if (value === true) return [`--${name}`];
     if (value === false) return [`--${name}=false`];
     return [`--${name}`, Array.isArray(value) ? value.join(',') : String(value)];

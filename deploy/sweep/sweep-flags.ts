@@ -1,17 +1,13 @@
 /** The flags of `lopt train` that a sweep may set, and checks of their values before the sweep begins. */
-
 import type { ParameterValue } from '../../coordinator/population/domain.js';
 import type { SweepFlag, SweepFlags } from '../../coordinator/population/file/sweep-file.js';
-import { checkNumber, show } from '../../shared/check.js';
 import { messageOf, UsageError } from '../../shared/errors.js';
+import { checkValue } from '../../shared/options/kinds.js';
+import { type Rows, rowsByName } from '../../shared/options/table.js';
 import { checkOption, familyNamed } from '../../worker/problems/registry.js';
-import { checkWordFlag, NUMBER_FLAGS, SWITCH_FLAGS, WORD_FLAGS } from '../run/train-flags.js';
 
 /** Flags that the sweep sets itself: the trial's number. */
 const OWN = new Set(['member']);
-
-/** Flags that a fork may change: the copied state of φ and outer optimizer fits any of their values. */
-const MUTABLE = new Set(['learning-rate', 'final-rate', 'flat', 'clip', 'unroll', 'problems', 'shards']);
 
 const TASK = 'Cannot sweep';
 
@@ -19,27 +15,33 @@ const TASK = 'Cannot sweep';
 export function sweepFlags(defaultProblem: string): SweepFlags {
   return (problem) => {
     const flags = new Map<string, SweepFlag>();
-    const add = (name: string, check: (value: ParameterValue) => unknown) => {
-      if (OWN.has(name)) return;
-      flags.set(name, { mutable: MUTABLE.has(name), check: (value) => void withoutTask(() => check(value)) });
-    };
-    for (const [name, { rule }] of Object.entries(NUMBER_FLAGS)) {
-      add(name, (value) => checkNumber(TASK, name, value, rule));
-    }
-    for (const name of Object.keys(WORD_FLAGS)) {
-      add(name, (value) => checkWordFlag(TASK, name as keyof typeof WORD_FLAGS, value));
-    }
-    for (const name of Object.keys(SWITCH_FLAGS)) {
-      add(name, (value) => {
-        if (typeof value !== 'boolean') throw new UsageError(`"${name}" must be true or false, got ${show(value)}`);
-      });
+    for (const [name, rows] of rowsByName()) {
+      if (OWN.has(name)) continue;
+      const mutable = rows.every(({ changeable }) => changeable);
+      flags.set(name, { mutable, check: (value) => checkForSome(rows, value) });
     }
     const { options } = familyNamed(problem ?? defaultProblem);
     for (const [name, spec] of Object.entries(options)) {
-      add(`problem.${name}`, (value) => checkOption(TASK, name, spec, value));
+      flags.set(`problem.${name}`, {
+        mutable: false,
+        check: (value) => withoutTask(() => checkOption(TASK, name, spec, value)),
+      });
     }
     return flags;
   };
+}
+
+/** Checks a value by the options of one name: which of them a trial has may depend on what else is swept. */
+function checkForSome(rows: Rows, value: ParameterValue): void {
+  const failures = rows.flatMap((row) => {
+    try {
+      withoutTask(() => checkValue(TASK, row, value));
+      return [];
+    } catch (error) {
+      return [error];
+    }
+  });
+  if (failures.length === rows.length) throw failures[0];
 }
 
 /** Rethrows errors without their beginning, since the position in the file is put before them. */

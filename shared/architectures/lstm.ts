@@ -1,6 +1,8 @@
 /** The coordinate-wise LSTM of Andrychowicz et al. 2016, arXiv 1606.04474: its configuration. */
 import { LoptError } from '../errors.js';
-import { exactly, finite, integer, list, object, word } from '../shape.js';
+import { shapeOf } from '../options/kinds.js';
+import { type OptionDeclarations, rowsOf } from '../options/option.js';
+import { exactly, object } from '../shape.js';
 import type { ArchitectureSpec, StatePart, TensorSpec } from './architecture.js';
 
 /** How a gradient is presented to the network; the definition of each is in worker/architectures/lstm/definition.ts. */
@@ -68,38 +70,43 @@ function state(config: LstmConfig): StatePart[] {
   return hasMoments(config) ? [...layers, { name: 'moments', size: 3 }] : layers;
 }
 
+const OPTIONS = {
+  layers: {
+    describe: 'units of the LSTM layers, as in 20,20',
+    group: 'architecture',
+    kind: {
+      type: 'numbers',
+      rule: { integer: true, minimum: 1, maximum: MAXIMUM_UNITS },
+      default: [20, 20],
+      length: { minimum: 1, maximum: MAXIMUM_LAYERS, of: 'layers' },
+    },
+    path: 'architecture.layers',
+  },
+  preprocessing: {
+    describe: 'what the network reads of a gradient',
+    group: 'architecture',
+    kind: { type: 'choice', choices: PREPROCESSINGS, default: 'log-and-sign' },
+    path: 'architecture.preprocessing',
+    sources: [{ label: 'Lv et al. 2017', url: 'https://arxiv.org/abs/1703.03633' }],
+  },
+  'output-scale': {
+    describe: 'factor on the output of the network',
+    group: 'architecture',
+    kind: { type: 'number', rule: { minimum: 0, exclusive: true }, default: 0.1 },
+    path: 'architecture.outputScale',
+    advice: 'outputScale',
+  },
+} as const satisfies OptionDeclarations;
+
 export const lstm: ArchitectureSpec<LstmConfig> = {
   type: 'lstm',
   summary: 'a coordinate-wise LSTM (Andrychowicz et al. 2016)',
-  options: [
-    {
-      name: 'layers',
-      describe: 'units of the LSTM layers, as in 20,20',
-      group: 'architecture',
-      kind: { type: 'numbers', rule: { integer: true, minimum: 1, maximum: MAXIMUM_UNITS }, default: [20, 20] },
-      path: 'architecture.layers',
-    },
-    {
-      name: 'preprocessing',
-      describe: 'what the network reads of a gradient',
-      group: 'architecture',
-      kind: { type: 'choice', choices: PREPROCESSINGS, default: 'log-and-sign' },
-      path: 'architecture.preprocessing',
-    },
-    {
-      name: 'output-scale',
-      describe: 'factor on the output of the network',
-      group: 'architecture',
-      kind: { type: 'number', rule: { minimum: 0, exclusive: true }, default: 0.1 },
-      path: 'architecture.outputScale',
-      advice: 'outputScale',
-    },
-  ],
+  options: rowsOf(OPTIONS),
   shape: object<LstmConfig>({
     type: exactly('lstm'),
-    layers: list(integer(1, 65536), 64),
-    preprocessing: word(...PREPROCESSINGS),
-    outputScale: finite,
+    layers: shapeOf(OPTIONS.layers.kind),
+    preprocessing: shapeOf(OPTIONS.preprocessing.kind),
+    outputScale: shapeOf(OPTIONS['output-scale'].kind),
   }),
   tensors,
   reads: () => ['gradient'],

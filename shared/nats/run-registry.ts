@@ -2,8 +2,8 @@
 import type { ArchitectureConfig } from '../architectures/architecture.js';
 import { architectureShape } from '../architectures/registry.js';
 import type { RunConfig } from '../config.js';
+import { configShape } from '../config-shape.js';
 import { ClusterError } from '../errors.js';
-import { configShape } from '../message-check.js';
 import { finite, integer, object, type Shape, text, word } from '../shape.js';
 import { clusterSubjects, DEFAULT_PREFIX, runSubjects } from '../subjects.js';
 import { type JetStream, REFUSALS } from './jetstream.js';

@@ -68,7 +68,7 @@ function somePhi(architecture: LstmConfig): Float32Array {
 
 async function makeEngine(
   under: TensorEngineUnderTest,
-  options: Omit<TensorEngineOptions, 'tf' | 'name' | 'kernel'>,
+  options: Omit<TensorEngineOptions, 'tf' | 'name' | 'kernel'> & { architecture: LstmConfig },
 ): Promise<{ engine: LoadedEngine; tf: Tf }> {
   const tf = await under.load();
   // second derivatives need the plain operations

@@ -78,6 +78,10 @@ const CASES: readonly Case[] = [
     2,
     'Cannot train: "engine" must be one of auto, wasm, tensorflow, webgpu, reference, got "gpu"',
   ],
+  ['train --architecture gru', 2, 'Cannot train: "architecture" must be one of lstm, got "gru"'],
+  ['train --estimator guess', 2, 'Cannot train: "estimator" must be one of bptt, got "guess"'],
+  ['train --slope-limit -1', 2, 'Cannot train: "slope-limit" must be a number of at least 0, got -1'],
+  ['train --longest-unroll 1.5', 2, 'Cannot train: "longest-unroll" must be an integer of at least 0, got 1.5'],
   ['train --seconds 3 --rounds 4', 2, 'Cannot train: give --seconds or --rounds, not both'],
   ['train --seconds 0', 2, 'Cannot train: "seconds" must be a number greater than 0, got 0'],
   ['train --rounds 0.5', 2, 'Cannot train: "rounds" must be an integer of at least 1, got 0.5'],
@@ -142,6 +146,10 @@ describe('lopt train --config answers a wrong file with one sentence', () => {
     ['- shards\n', 1, /^Cannot read flags from f\.yaml: it must hold keys and values, as in "shards: 4"\n$/],
     ['layers: []\n', 2, /^Cannot train: "layers" must list 1 to 8 layers, got 0\n$/],
     ['problem: 3\n', 1, /^Cannot read flags from f\.yaml: "problem" must be the name of a problem family\n$/],
+    ['strict: "no"\n', 2, /^Cannot train: "strict" must be true or false, got "no"\n$/],
+    ['resume: 1\n', 2, /^Cannot train: "resume" must be true or false, got 1\n$/],
+    ['episodes: true\n', 2, /^Cannot train: "episodes" must be one of staggered, together, got true\n$/],
+    ['estimator: {type: bptt}\n', 2, /^Cannot train: "estimator" must be one of bptt, got \{"type":"bptt"\}\n$/],
     ['shards: many\n', 2, /^Cannot train: "shards" must be an integer of at least 1, got "many"\n$/],
     [
       'problem: mlp\nproblem.batch: 0\n',
@@ -203,12 +211,13 @@ describe('lopt answers a damaged φ file with one sentence', () => {
     });
   }
 
-  it('and --init refuses flags of another network', async (context) => {
+  it('and --init refuses flags of another architecture', async (context) => {
     const folder = temporaryFolder(context);
     writeFileSync(join(folder, 'x'), whole);
     const ended = await loptHere(['train', '--init', 'x', '--layers', '4'], folder);
     const expected =
-      'Cannot train: the architecture must be the one of the φ it starts from (layers 3, preprocessing none, output scale 0.1)\n';
+      'Cannot train: the architecture must be the one of the φ it starts from, ' +
+      'lstm (layers 3, preprocessing none, output scale 0.1), got lstm (layers 4, preprocessing none, output scale 0.1)\n';
     assert.deepEqual([ended.stderr, ended.code], [expected, 2]);
   });
 });

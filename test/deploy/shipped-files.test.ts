@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import { coordinator } from '../../deploy/commands/coordinator.js';
+import { flagNames } from '../../deploy/commands/flags.js';
 import { worker } from '../../deploy/commands/worker.js';
 import { exportedMetrics } from '../fixtures/exported-metrics.js';
 import { parseExposition } from '../fixtures/exposition.js';
@@ -141,10 +142,7 @@ describe('the shipped commands', () => {
     'helm/lopt/templates/coordinator.yaml',
     'helm/lopt/templates/worker.yaml',
   ];
-  const known = [coordinator, worker].flatMap(({ flags, switches }) => [
-    ...Object.keys(flags),
-    ...Object.keys(switches),
-  ]);
+  const known = [coordinator, worker].flatMap(flagNames);
   const others = new Set([
     'config.file',
     'storage.tsdb.path',

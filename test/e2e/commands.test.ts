@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
 import { encodeJson } from '../../deploy/export/json.js';
 import { encodeNpz } from '../../deploy/export/npz.js';
+import { optionNames } from '../../shared/options/table.js';
 import { phiLength } from '../../shared/phi.js';
 import { readPhi, writePhi } from '../../shared/phi-file.js';
 import { encodeTorch } from '../../worker/architectures/lstm/torch.js';
@@ -190,9 +191,9 @@ test('lopt train keeps second derivatives where it is told to, or where the fami
     const { code, stderr } = await lopt(['train', ...more, ...flags, '--out', out]);
     assert.equal(code, 0, stderr);
     const { config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as {
-      config: { secondDerivatives: boolean };
+      config: { estimator: { secondDerivatives: boolean } };
     };
-    return { kept: config.secondDerivatives, hash: sha256OfFile(join(out, 'last.safetensors')) };
+    return { kept: config.estimator.secondDerivatives, hash: sha256OfFile(join(out, 'last.safetensors')) };
   };
   for (const engine of ['wasm', 'reference']) {
     const advised = await train(`${engine}-advised`, 'quadratic', '--engine', engine);
@@ -205,6 +206,50 @@ test('lopt train keeps second derivatives where it is told to, or where the fami
   const moving = await train('moving', 'quadratic', '--preprocessing', 'both');
   assert.equal(moving.kept, false);
   assert.equal((await train('other', 'rastrigin')).kept, false);
+});
+
+test('lopt train --help shows every option under its heading, with its type or choices, its default and what families advise', async () => {
+  const { code, stdout } = await lopt(['train', '--help']);
+  assert.equal(code, 0);
+  // as if no line had been broken
+  const text = stdout.replace(/\n {2,}(?!--)/g, ' ').replace(/ +/g, ' ');
+  let heading = '';
+  const headings = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const [, flag] = /^ *--([a-z-]+)/.exec(line) ?? [];
+    if (flag !== undefined) headings.set(flag, heading);
+    else if (line.endsWith(':')) heading = line.slice(0, -1);
+  }
+  assert.deepEqual(
+    optionNames().filter((name) => !headings.has(name)),
+    [],
+  );
+  for (const [flag, expected] of [
+    ['rounds', 'Options'],
+    ['seed', 'Run'],
+    ['longest-unroll', 'Episodes'],
+    ['architecture', 'Architecture'],
+    ['layers', 'Architecture lstm'],
+    ['estimator', 'Estimator'],
+    ['slope-limit', 'Estimator bptt'],
+    ['scale-coordinates', 'Augmentation'],
+    ['horizons', 'Curriculum'],
+    ['clip', 'Outer optimizer'],
+    ['evaluate-every', 'Evaluation'],
+    ['strict', 'Engine'],
+  ]) {
+    assert.equal(headings.get(flag!), expected, flag);
+  }
+  for (const shown of [
+    '--layers units of the LSTM layers, as in 20,20 [array] [default: 20,20]',
+    '[choices: "lstm"] [default: lstm]',
+    '[choices: "staggered", "together"] [default: staggered]',
+    '[number] [default: 0.1; 1 for rastrigin, logistic; 0.01 for mlp, autoencoder, conv]',
+    '10 for quadratic (3 without second derivatives)',
+    'too [boolean] [default: false; true for quadratic]',
+  ]) {
+    assert.ok(text.includes(shown), `${shown} in ${text}`);
+  }
 });
 
 test('lopt bench prints a rate for the kernel, for windows and for rounds', async (context) => {

@@ -203,7 +203,7 @@ testCases('a family with a wrong field is told so', 'field', {
   ],
   'unknown advice': [
     'training: { unrol: 5 }',
-    '"training" must advise some of problems, shards, unroll, horizon, learningRate, outputScale, evaluateEvery, evaluateFunctions, secondDerivatives, firstOrder, got "unrol"',
+    '"training" must advise some of shards, problems, horizon, unroll, outputScale, secondDerivatives, learningRate, evaluateEvery, evaluateFunctions, firstOrder, got "unrol"',
   ],
   'advice that is no switch': [
     'training: { secondDerivatives: 1 }',
@@ -211,7 +211,7 @@ testCases('a family with a wrong field is told so', 'field', {
   ],
   'unknown advice for the first order': [
     'training: { firstOrder: { secondDerivatives: true } }',
-    '"training.firstOrder" must advise some of problems, shards, unroll, horizon, learningRate, outputScale, evaluateEvery, evaluateFunctions, got "secondDerivatives"',
+    '"training.firstOrder" must advise some of shards, problems, horizon, unroll, outputScale, learningRate, evaluateEvery, evaluateFunctions, got "secondDerivatives"',
   ],
   'advice for the first order that is no object': [
     'training: { firstOrder: 3 }',

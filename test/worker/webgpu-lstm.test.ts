@@ -259,10 +259,11 @@ describe('WebGpuLstm', () => {
 
   it("agrees with the definition in float64 under the φ's that come with lopt", async (test) => {
     const recorded = fixtureNamed('[20, 20] log-and-sign untrained');
-    const shipped = ['mlp', 'quadratic', 'quadratic-uniform'].map((name) => ({
-      name,
-      ...readPhi(deployPath(`pretrained/${name}.safetensors`)),
-    }));
+    const shipped = ['mlp', 'quadratic', 'quadratic-uniform'].map((name) => {
+      const { architecture, phi } = readPhi(deployPath(`pretrained/${name}.safetensors`));
+      assert.ok(architecture.type === 'lstm');
+      return { name, architecture, phi };
+    });
     // a compilation for each scale, which is part of the network
     for (const outputScale of new Set(shipped.map(({ architecture }) => architecture.outputScale))) {
       const fixture = { ...recorded, outputScale };

@@ -59,6 +59,8 @@ export interface Kernels<Config> {
   webgpu?(config: Config, options: DeviceKernelOptions): Promise<TensorKernel | undefined>;
   /** TensorFlow's fused operations; undefined if they do not support this configuration. */
   tensorflow?(config: Config, options: DeviceKernelOptions): Promise<TensorKernel | undefined>;
+  /** Whether the two before compute this configuration; plain operations are slower than a CPU. @default they do not */
+  onDevices?(config: Config): boolean;
 }
 
 /** The part of an architecture that computes; its specification is in shared/architectures/. */

@@ -4,6 +4,8 @@
  */
 import { checkWeights } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
+import type { OptionRow } from '../../shared/options/option.js';
+import { rowsByAdvice } from '../../shared/options/table.js';
 import type { Key } from '../../shared/random.js';
 import type {
   Gradient,
@@ -93,22 +95,14 @@ function hashesOf(components: readonly Component[], problems: readonly Problems[
   return Object.fromEntries(named);
 }
 
-/**
- * How the defaults of several families become one, from those that state any: what the most demanding of them can do
- * with.
- */
-const COMBINED: Readonly<Record<keyof TrainingNumbers, (values: readonly number[]) => number>> = {
-  problems: (values) => Math.min(...values),
-  // an episode of a shard is of one family: with more shards a round has more of them
-  shards: (values) => values.reduce((sum, value) => sum + value),
-  unroll: (values) => Math.min(...values),
-  horizon: (values) => Math.max(...values),
-  learningRate: (values) => Math.min(...values),
-  outputScale: (values) => Math.min(...values),
-  evaluateEvery: (values) => Math.max(...values),
-  evaluateFunctions: (values) => Math.min(...values),
+/** How the numbers of several families become one. */
+const MIXED: Readonly<Record<NonNullable<OptionRow['mixed']>, (values: readonly number[]) => number>> = {
+  least: (values) => Math.min(...values),
+  most: (values) => Math.max(...values),
+  sum: (values) => values.reduce((sum, value) => sum + value),
 };
 
+/** What the most demanding of the families can do with. */
 function trainingOf(all: readonly TrainingDefaults[]): TrainingDefaults {
   const dropped = combined(all.map(({ firstOrder, ...rest }) => ({ ...rest, ...firstOrder })));
   // if one family is better off without second derivatives, so is the mix
@@ -118,13 +112,14 @@ function trainingOf(all: readonly TrainingDefaults[]): TrainingDefaults {
   return { ...kept, secondDerivatives: true, firstOrder: Object.fromEntries(others) };
 }
 
+/** The numbers that any of the families advises, each as its option has it. */
 function combined(all: readonly TrainingNumbers[]): TrainingNumbers {
-  const training: TrainingNumbers = {};
-  for (const [name, combine] of Object.entries(COMBINED) as [keyof TrainingNumbers, typeof COMBINED.problems][]) {
-    const values = all.map((defaults) => defaults[name]).filter((value) => value !== undefined);
-    if (values.length > 0) training[name] = combine(values);
-  }
-  return training;
+  const numbers = [...rowsByAdvice()].flatMap(([name, [{ kind, mixed = 'least' }]]) => {
+    if (kind.type !== 'number') return [];
+    const values = all.flatMap((training) => training[name as keyof TrainingNumbers] ?? []);
+    return values.length === 0 ? [] : [[name, MIXED[mixed](values)] as const];
+  });
+  return Object.fromEntries(numbers);
 }
 
 /** Problems that draw from one component, with its number of coordinates; the key decides which. */

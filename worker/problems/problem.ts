@@ -112,7 +112,7 @@ export type OptionSpec =
 /** The values of a family's options, by name (kebab-case). */
 export type OptionValues = Readonly<Record<string, number | string | readonly number[]>>;
 
-/** The numbers that a family advises. */
+/** The numbers that a family advises: those of the options in shared/options/ that name an `advice`. */
 export interface TrainingNumbers {
   problems?: number;
   shards?: number;

@@ -32,6 +32,7 @@ export const lstmRule: UpdateRule<LstmConfig> = {
       const { createFusedLstm } = await import('./tensorflow/fused-lstm.js');
       return createFusedLstm({ tf, network });
     },
+    onDevices: (network) => !hasMoments(network),
   },
   stepper: (network, phi) => new WasmStepper(network, phi),
   async torch(network, phi) {

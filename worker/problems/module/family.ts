@@ -1,7 +1,9 @@
 /** Checks that what a module exports is a problem family. */
-import { checkNumber, type NumberRule, show } from '../../../shared/check.js';
+import { show } from '../../../shared/check.js';
 import { FileError, messageOf } from '../../../shared/errors.js';
-import type { OptionSpec, ProblemFamily, TrainingNumbers } from '../problem.js';
+import { checkValue } from '../../../shared/options/kinds.js';
+import { rowsByAdvice } from '../../../shared/options/table.js';
+import type { OptionSpec, ProblemFamily } from '../problem.js';
 import { checkOption } from '../registry.js';
 import { kindOf, moduleFault, moduleTask } from './fault.js';
 
@@ -9,20 +11,6 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const OPTION_TYPES: readonly OptionSpec['type'][] = ['number', 'integer', 'integers', 'choice'];
-const COUNT: NumberRule = { integer: true, minimum: 1 };
-const POSITIVE: NumberRule = { minimum: 0, exclusive: true };
-
-/** The numbers that a family may advise, and how each must be. */
-const NUMBERS: Readonly<Record<keyof TrainingNumbers, NumberRule>> = {
-  problems: COUNT,
-  shards: COUNT,
-  unroll: COUNT,
-  horizon: COUNT,
-  learningRate: POSITIVE,
-  outputScale: POSITIVE,
-  evaluateEvery: COUNT,
-  evaluateFunctions: COUNT,
-};
 
 /** The exported family; throws FileError, one sentence that names the module, the field and what it must be. */
 export function checkFamily(path: string, exported: unknown): ProblemFamily {
@@ -61,27 +49,32 @@ function checkSpec(path: string, name: string, spec: unknown): void {
 }
 
 function checkTraining(path: string, training: Fields): void {
-  const { secondDerivatives, firstOrder, ...numbers } = training;
-  if (secondDerivatives !== undefined && typeof secondDerivatives !== 'boolean') {
-    const found = kindOf(secondDerivatives);
-    throw moduleFault(path, `"training.secondDerivatives" must be true or false, got ${found}`);
-  }
-  checkNumbers(path, 'training', numbers, [...Object.keys(NUMBERS), 'secondDerivatives', 'firstOrder']);
+  const { firstOrder, ...advice } = training;
+  const rows = rowsByAdvice();
+  checkAdvice(path, 'training', advice, rows, [...rows.keys(), 'firstOrder']);
   if (firstOrder === undefined) return;
   if (!isRecord(firstOrder)) {
     throw moduleFault(path, `"training.firstOrder" must be an object of numbers, got ${kindOf(firstOrder)}`);
   }
-  checkNumbers(path, 'training.firstOrder', firstOrder, Object.keys(NUMBERS));
+  const numbers = new Map([...rows].filter(([, [{ kind }]]) => kind.type === 'number'));
+  checkAdvice(path, 'training.firstOrder', firstOrder, numbers, [...numbers.keys()]);
 }
 
-function checkNumbers(path: string, field: string, numbers: Fields, known: readonly string[]): void {
-  for (const [key, value] of Object.entries(numbers)) {
-    if (!Object.hasOwn(NUMBERS, key)) {
-      throw moduleFault(path, `"${field}" must advise some of ${known.join(', ')}, got "${key}"`);
-    }
+/** Checks what is advised by the options that it is for. */
+function checkAdvice(
+  path: string,
+  field: string,
+  advice: Fields,
+  rows: ReturnType<typeof rowsByAdvice>,
+  known: readonly string[],
+): void {
+  for (const [key, value] of Object.entries(advice)) {
+    const advised = rows.get(key);
+    if (!advised) throw moduleFault(path, `"${field}" must advise some of ${known.join(', ')}, got "${key}"`);
     if (value === undefined) continue;
-    const rule = NUMBERS[key as keyof TrainingNumbers];
-    checkAs(path, value, (task) => checkNumber(task, `${field}.${key}`, value, rule));
+    for (const { kind } of advised) {
+      checkAs(path, value, (task) => checkValue(task, { name: `${field}.${key}`, kind }, value));
+    }
   }
 }
 

@@ -11,7 +11,8 @@ import { MixEngine } from './engines/mix-engine.js';
 import { type Derivatives, ENGINES, type EngineEntry } from './engines/select.js';
 import type { Estimator } from './estimators/estimator.js';
 import { createEstimator } from './estimators/registry.js';
-import type { Gradient, HessianProduct, Mixture, Problems } from './problems/problem.js';
+import { gradientOf, hessianOf } from './problems/derivatives/derivatives.js';
+import type { Gradient, Mixture, Problems } from './problems/problem.js';
 import { familyNamed } from './problems/registry.js';
 import { ResidentShards } from './resident-shards.js';
 import { scaleGradient, scaleHessian, scaleProblems } from './training/scaled-problems.js';
@@ -137,21 +138,6 @@ async function openMix(entry: EngineEntry, config: RunConfig, { components, pick
     openEngine(entry, config, problems, { gradient: () => gradientOf(problems), hessian: () => hessianOf(problems) }),
   );
   return new MixEngine(await Promise.all(engines), pick);
-}
-
-/** A family's gradient: the closed form if it has one, otherwise its differentiated tensor loss. */
-export async function gradientOf(problems: Problems): Promise<Gradient> {
-  if (problems.createGradient) return problems.createGradient();
-  // loaded only if needed: TensorFlow.js takes a second
-  const { loadTensorGradient } = await import('./engines/tensor/reference-engine.js');
-  return loadTensorGradient(problems);
-}
-
-/** A family's H·v: the closed form if it has one, otherwise its tensor loss differentiated twice. */
-export async function hessianOf(problems: Problems): Promise<HessianProduct> {
-  if (problems.createHessian) return problems.createHessian();
-  const { loadTensorHessian } = await import('./engines/tensor/reference-engine.js');
-  return loadTensorHessian(problems);
 }
 
 /**

@@ -9,8 +9,8 @@ import { silentLogger } from '../../shared/logger.js';
 import { deriveKey } from '../../shared/random.js';
 import type { Engine } from '../../worker/engines/engine.js';
 import { ENGINES } from '../../worker/engines/select.js';
+import { gradientOf, hessianOf } from '../../worker/problems/derivatives/derivatives.js';
 import type { Gradient, Problems } from '../../worker/problems/problem.js';
-import { gradientOf, hessianOf } from '../../worker/session.js';
 import { trainEmbedded } from './embedded.js';
 
 /** Name of the row for whole windows. */

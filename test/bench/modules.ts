@@ -4,8 +4,8 @@ import { configure } from '../../deploy/run/train-flags.js';
 import { initialPhiOf } from '../../shared/config.js';
 import { seedKey } from '../../shared/random.js';
 import { ENGINES } from '../../worker/engines/select.js';
+import { hessianOf } from '../../worker/problems/derivatives/derivatives.js';
 import { loadProblemModule } from '../../worker/problems/modules.js';
-import { hessianOf } from '../../worker/session.js';
 
 // from dist/test/bench
 const MODULE = fileURLToPath(new URL('../../../test/fixtures/modules/quadratic-again.ts', import.meta.url));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { fillNormal, seedKey } from '../../shared/random.js';
-import { speedUpFilterGradient } from '../../worker/engines/tensor/filter-gradient.js';
+import { speedUpFilterGradient } from '../../worker/problems/derivatives/filter-gradient.js';
 
 interface Convolution {
   images: [number, number, number, number];

@@ -124,7 +124,7 @@ test('fingerprintOf() a mix tells a difference in any of its families', async ()
 test('a mix of which a family has no closed form is differentiated on tensors', async () => {
   const mix = await configure('mix', { families: 'quadratic,rastrigin', 'quadratic.dimension': 3 });
   assert.ok(mix.createGradient);
-  const { createTensorGradient } = await import('../../worker/engines/tensor/tensor-gradient.js');
+  const { createTensorGradient } = await import('../../worker/problems/derivatives/tensor-gradient.js');
   const tf = await import('@tensorflow/tfjs');
   await tf.setBackend('cpu');
   const gradientOf = createTensorGradient(tf, mix);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
-import { hessianVectorProduct } from '../../worker/engines/tensor/hessian.js';
+import { hessianVectorProduct } from '../../worker/problems/derivatives/hessian.js';
 import { loadImages } from '../../worker/problems/images/load.js';
 import { gatherMinibatches } from '../../worker/problems/images/minibatch.js';
 import type { Batch } from '../../worker/problems/problem.js';

@@ -10,9 +10,9 @@ import type { Engine } from '../../worker/engines/engine.js';
 import { MixEngine } from '../../worker/engines/mix-engine.js';
 import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
 import { createWasmEngine, type WasmEngineOptions } from '../../worker/engines/wasm/wasm-engine.js';
+import { gradientOf, hessianOf } from '../../worker/problems/derivatives/derivatives.js';
 import type { HessianProduct, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
-import { gradientOf, hessianOf } from '../../worker/session.js';
 import {
   cloneState,
   type EngineUnderTest,

@@ -1,5 +1,8 @@
 /** The backend that TensorFlow.js computes with, one for the whole thread. */
-import type { Tf } from '../problems/problem.js';
+import type * as tfjs from '@tensorflow/tfjs';
+
+/** TensorFlow.js, as it is loaded for a device. */
+export type Tf = typeof tfjs;
 
 /** Switches at once to a backend that has been set before. */
 export function useBackend(tf: Tf, name: string): void {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type * as tfjs from '@tensorflow/tfjs';
 import { LoptError, messageOf } from '../../../shared/errors.js';
-import type { Tf } from '../../problems/problem.js';
+import type { Tf } from '../backend.js';
 
 const PACKAGE = '@tensorflow/tfjs-node-gpu';
 

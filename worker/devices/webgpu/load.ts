@@ -1,6 +1,6 @@
 /** WebGPU in Node, and TensorFlow.js on it. */
 import { LoptError, messageOf } from '../../../shared/errors.js';
-import type { Tf } from '../../problems/problem.js';
+import type { Tf } from '../backend.js';
 import type { DeviceWatch } from '../device-watch.js';
 import { keepSumOrder } from './sum-order.js';
 import { uploadThroughQueue } from './uploads.js';

@@ -1,6 +1,6 @@
 /** Makes TensorFlow.js's matrix products and convolutions give the same bits every time. */
 import type * as tfjs from '@tensorflow/tfjs';
-import type { Tf } from '../../problems/problem.js';
+import type { Tf } from '../backend.js';
 
 /** The part of tfjs-backend-webgpu that is used here. */
 interface ChoosingBackend {

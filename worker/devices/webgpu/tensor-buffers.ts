@@ -1,6 +1,6 @@
 /** The GPU buffers behind TensorFlow.js's tensors, and its command queue. */
 import type * as tfjs from '@tensorflow/tfjs';
-import type { Tf } from '../../problems/problem.js';
+import type { Tf } from '../backend.js';
 
 /** The part of tfjs-backend-webgpu that is used here. */
 interface WebGpuBackend {

@@ -9,14 +9,14 @@ import { type UnrolledWindow, unrolledMetaGradient } from '../../architectures/t
 import { Arena } from '../../devices/arena.js';
 import { useBackend } from '../../devices/backend.js';
 import { type DeviceWatch, watched } from '../../devices/device-watch.js';
+import { checkHessian, hessianVectorProduct } from '../../problems/derivatives/hessian.js';
+import { differentiate, type TensorGradient } from '../../problems/derivatives/tensor-gradient.js';
 import type { Problems, Tf } from '../../problems/problem.js';
 import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
 import type { RolloutRequest } from '../rollout.js';
 import { batchOf, drawShard, markWhere, zeroBad } from '../shard.js';
 import { batchOn, type Shard, settleShard, takeShard, uploadData } from './device-shard.js';
 import { healthOf, healthyCoordinates, selectRows } from './health.js';
-import { checkHessian, hessianVectorProduct } from './hessian.js';
-import { differentiate, type TensorGradient } from './tensor-gradient.js';
 
 /** Options of a tensor engine. */
 export interface TensorEngineOptions {

@@ -1,5 +1,6 @@
 /** Computes a module's gradient in arrays with margins around them, so that stray writes are noticed. */
 import { LoptError } from '../../../shared/errors.js';
+import { tensorGradientOf } from '../derivatives/derivatives.js';
 import type { Batch, Gradient, Problems } from '../problem.js';
 import { moduleFault, thrownFault } from './fault.js';
 
@@ -42,8 +43,7 @@ export function closedFormProbe(path: string, problems: Problems): Probe | undef
 
 /** The differentiated loss. `compute` throws FileError if TensorFlow.js cannot differentiate it. */
 export async function tensorProbe(path: string, problems: Problems): Promise<Probe> {
-  const { loadTensorGradient } = await import('../../engines/tensor/reference-engine.js');
-  const gradientOf = await loadTensorGradient(problems);
+  const gradientOf = await tensorGradientOf(problems);
   return probe(path, 'loss()', (...args) => {
     try {
       gradientOf(...args);

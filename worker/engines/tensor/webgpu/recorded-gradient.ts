@@ -4,10 +4,10 @@ import { Arena } from '../../../devices/arena.js';
 import { DeviceBuffers } from '../../../devices/webgpu/device-buffers.js';
 import { Recent } from '../../../devices/webgpu/recent.js';
 import { TensorBuffers } from '../../../devices/webgpu/tensor-buffers.js';
+import { differentiate, type TensorSlopes } from '../../../problems/derivatives/tensor-gradient.js';
 import type { Batch, Problems, Tf } from '../../../problems/problem.js';
 import { stationaryBatch } from '../../../problems/stationary.js';
 import type { TensorEngineOptions } from '../tensor-engine.js';
-import { differentiate, type TensorSlopes } from '../tensor-gradient.js';
 import { encodeDispatches, type Recording, record } from './recorder.js';
 
 /** Options of the gradient. */

@@ -1,6 +1,6 @@
 /** Makes TensorFlow.js able to differentiate a gradient once more. */
 import type * as tfjs from '@tensorflow/tfjs';
-import type { Tf } from '../../problems/problem.js';
+import type { Tf } from '../problem.js';
 
 /** A kernel whose gradient reads the kernel's output, and how to compute that from the input. */
 interface OutputReader {

@@ -1,7 +1,7 @@
 /** The gradient of a family's tensor loss, by automatic differentiation. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { useBackend } from '../../devices/backend.js';
-import type { Batch, Gradient, Problems, Tf } from '../../problems/problem.js';
+import type { Batch, Gradient, Problems, Tf } from '../problem.js';
 
 /** f_t of every problem, [P], and its gradient, [N]. */
 export interface TensorSlopes {

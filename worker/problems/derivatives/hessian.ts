@@ -2,8 +2,8 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { LoptError, messageOf } from '../../../shared/errors.js';
 import { useBackend } from '../../devices/backend.js';
-import { agreesWithDifferences, hessianCheck } from '../../problems/hessian-check.js';
-import type { Batch, HessianProduct, Problems, Tf } from '../../problems/problem.js';
+import { agreesWithDifferences, hessianCheck } from '../hessian-check.js';
+import type { Batch, HessianProduct, Problems, Tf } from '../problem.js';
 import { differentiate } from './tensor-gradient.js';
 import { makeTwiceDifferentiable } from './twice-differentiable.js';
 

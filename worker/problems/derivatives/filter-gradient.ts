@@ -1,6 +1,6 @@
 /** A faster gradient of a convolution's filter on the CPU backend of TensorFlow.js, with the same bits. */
 import type * as tfjs from '@tensorflow/tfjs';
-import type { Tf } from '../../problems/problem.js';
+import type { Tf } from '../problem.js';
 
 const KERNEL = 'Conv2DBackpropFilter';
 

@@ -190,9 +190,9 @@ test('lopt train keeps second derivatives where it is told to, or where the fami
     const { code, stderr } = await lopt(['train', ...more, ...flags, '--out', out]);
     assert.equal(code, 0, stderr);
     const { config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as {
-      config: { secondDerivatives: boolean };
+      config: { estimator: { secondDerivatives: boolean } };
     };
-    return { kept: config.secondDerivatives, hash: sha256OfFile(join(out, 'last.safetensors')) };
+    return { kept: config.estimator.secondDerivatives, hash: sha256OfFile(join(out, 'last.safetensors')) };
   };
   for (const engine of ['wasm', 'reference']) {
     const advised = await train(`${engine}-advised`, 'quadratic', '--engine', engine);

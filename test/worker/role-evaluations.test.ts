@@ -8,7 +8,7 @@ describe('workerStep() on an evaluation', () => {
     const worker = new PlayedWorker().join();
     assert.deepEqual(worker.take(evaluateOf(5, [0, 3])), ['start score 5 chunk 0', 'start score 5 chunk 3']);
     const { config, digest } = worker.state.run!;
-    const asked = { chunk: 3, count: 4, horizon: config.horizon };
+    const asked = { chunk: 3, count: 2, horizon: config.horizon };
     assert.deepEqual(worker.newest('score').task, {
       session: { config, digest },
       optimizer: { phi: phiOf(5) },

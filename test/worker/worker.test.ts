@@ -2,12 +2,19 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { MemoryBus } from '../../shared/bus/memory-bus.js';
+import { digestOf } from '../../shared/config.js';
 import { silentLogger } from '../../shared/logger.js';
-import type { ToCoordinator, ToWorker } from '../../shared/messages.js';
+import type { AnnounceMessage, ToCoordinator, ToWorker } from '../../shared/messages.js';
 import { ThreadLostError } from '../../worker/pool.js';
 import { Worker, type WorkerOptions } from '../../worker/worker.js';
-import { announcement, evaluateOf, order, phi, phiOf } from '../fixtures/played-worker.js';
+import { announcement as announced, evaluateOf, order, phi, phiOf } from '../fixtures/played-worker.js';
 import { jobsOf, ScriptedPool } from '../fixtures/scripted-pool.js';
+
+/** An announcement that a bus lets through. */
+function announcement(changes: Partial<AnnounceMessage> = {}): AnnounceMessage {
+  const message = announced(changes);
+  return { ...message, digest: digestOf(message.config) };
+}
 
 /** A promise that a test resolves. */
 function gate(): { open: () => void; passed: Promise<void> } {

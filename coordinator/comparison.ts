@@ -12,7 +12,7 @@ export interface ComparedOptimizer {
   sum: Statistics & { learningRate: number | null };
   final: Statistics & { learningRate: number | null };
   divergenceRate: number;
-  /** The learning curve, at the learning rate that is best for `final`; null where there is none. */
+  /** The learning curve, at the learning rate that is best for `final`; null if there is none. */
   curve: Curve | null;
 }
 
@@ -37,7 +37,7 @@ interface Trial {
  * The best learning rate for each criterion: a logarithmic grid from 10^−3 to 1, grown at an edge for as long as a best
  * one lies there (at most 12 times). A non-finite mean disqualifies.
  *
- * @returns null for a criterion where no learning rate gives a finite mean
+ * @returns null for a criterion for which no learning rate gives a finite mean
  */
 export async function tuneLearningRate(
   measure: (rate: number) => Promise<Scores>,

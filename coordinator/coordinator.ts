@@ -16,7 +16,7 @@ export interface CoordinatorOptions extends TrainingOptions, SavingOptions {
   bus: Bus;
   /** φ_0. */
   phi: Float64Array;
-  /** What the run begins with instead of φ_0, where its configuration says so. */
+  /** What the run begins with instead of φ_0, if its configuration says so. */
   start?: LearnerState;
   /** Drops the rounds beyond this one first, and goes on from it. */
   fromRound?: number;
@@ -58,7 +58,7 @@ export class Coordinator {
     this.#workers = workers;
     try {
       const end = await workers.orFail(new Training(this.#options, recovered, workers, saving).run());
-      // where it fails, another coordinator may lead it, or soon will
+      // not if it fails: another coordinator may lead it, or soon will
       bus.toAllWorkers({ type: 'finished' });
       return end;
     } finally {

@@ -116,7 +116,7 @@ function difference({ number, closed }: OpenRound, node: NodePlace, first: strin
   return `${task}: workers ${first} and ${second} sent other bits for node ${nameOf(node)}`;
 }
 
-/** The run stops, with a way out where the round is closed. */
+/** The run stops, with a way out if the round is closed. */
 function failure({ number, closed }: OpenRound, sentence: string): Action {
   const wayOut = closed ? `; --resume --from-round ${number - 1} goes back to before it` : '';
   return { type: 'fail', error: new InconsistencyError(sentence + wayOut) };

@@ -1,6 +1,6 @@
 /**
  * The curriculum of horizons (Chen et al. 2020, "Training stronger baselines for learning to optimize", arXiv 2010.09089):
- * training begins with short episodes, every held-out evaluation is over the next horizon, and where that
+ * training begins with short episodes, every held-out evaluation is over the next horizon, and when that
  * stops improving, training goes on with it.
  */
 import type { RunConfig } from '../shared/config.js';
@@ -17,7 +17,7 @@ export function validationHorizon(config: Pick<RunConfig, 'horizon' | 'curriculu
 
 /**
  * Whether the horizon grows with the evaluation that acts now: none of the last `patience` evaluations under this horizon
- * was better than one before. Undefined where it does not, or there is no longer one.
+ * was better than one before. Undefined if it does not, or if there is no longer one.
  */
 export function growthAt(
   { best, candidate, grown }: Pick<LearnerState, 'best' | 'candidate' | 'grown'>,

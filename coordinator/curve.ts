@@ -3,7 +3,7 @@ import type { ChunkScores } from '../shared/messages.js';
 import { finiteOrNull } from './evaluation.js';
 import { ascending, quantile } from './quantiles.js';
 
-/** Statistics over functions of f(θ_t) at some steps t; null where not finite. */
+/** Statistics over functions of f(θ_t) at some steps t; null if not finite. */
 export interface Curve {
   /** t, ascending, from 0 to T. */
   steps: number[];

@@ -16,7 +16,7 @@ export function heldOutChunks({ evaluateFunctions, problems }: RunConfig): Evalu
   return chunksOf(evaluateFunctions, problems);
 }
 
-/** Mean, its standard error, and median; null where not finite. */
+/** Mean, its standard error, and median; null if not finite. */
 export interface Statistics {
   mean: number | null;
   standardError: number | null;

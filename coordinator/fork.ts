@@ -44,7 +44,7 @@ export function writeRunState(path: string, state: RunState): void {
   writeFileWhole(path, encodeFrame(state));
 }
 
-/** Reads a state; throws FileError where it cannot be had whole. */
+/** Reads a state; throws FileError if it is missing or not whole. */
 export function readRunState(path: string): RunState {
   const frame = decodeFrame(readFileNamed(path, 'the state of a run'));
   if (frame) return frame.value as RunState;

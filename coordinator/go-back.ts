@@ -19,7 +19,7 @@ export interface GoBackOptions {
 }
 
 /**
- * Cuts a run back to a round. Throws UsageError, and changes nothing, where that cannot be reached: nothing before it is left
+ * Cuts a run back to a round. Throws UsageError, and changes nothing, if that cannot be reached: nothing before it is left
  * to recover it from, or the journal does not go so far. Returns the checkpoints that are left.
  *
  * The checkpoints beyond go first, then the journal's records from its end. Killed at any moment in between, it leaves a run

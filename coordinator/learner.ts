@@ -8,7 +8,7 @@ import { learningRateAt } from './schedule.js';
 /** The φ of some round, and how it scored. */
 export interface ScoredPhi {
   round: number;
-  /** Mean of Σ_{t<T} f(θ_t) over the held-out functions; lower is better; null where not finite. */
+  /** Mean of Σ_{t<T} f(θ_t) over the held-out functions; lower is better; null if not finite. */
   score: number | null;
   phi: Float32Array;
 }
@@ -128,7 +128,7 @@ function follow(state: LearnerState, decision: Decision): LearnerState {
   return { ...state, candidate: null, best: better(state.best, scored) };
 }
 
-/** The better of two; the earlier one where they score the same. */
+/** The better of two; the earlier one if they score the same. */
 export function better(best: ScoredPhi | null, candidate: ScoredPhi): ScoredPhi {
   if (!best || best.score === null) return candidate.score === null && best ? best : candidate;
   return candidate.score !== null && candidate.score < best.score ? candidate : best;

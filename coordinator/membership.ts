@@ -39,7 +39,7 @@ export class Membership {
   readonly #copies: Copies;
   /** The open one, or the last one; 0 before the first. */
   #round = 0;
-  /** What starts the windows of the open round; undefined where none is to be started any more. */
+  /** What starts the windows of the open round; undefined once none is to be started any more. */
   #phi: PhiMessage | undefined;
 
   constructor({ digest, config, term, fingerprint, doubledShare, deadlines, silence }: MembershipOptions) {
@@ -131,7 +131,7 @@ export class Membership {
   }
 
   /**
-   * A round begins, with the φ that all are told now. At the start of an episode the shards are shared out anew; where
+   * A round begins, with the φ that all are told now. At the start of an episode the shards are shared out anew; if
    * shards are staggered, at that of the first one, and what moves then is replayed.
    */
   open(round: RoundInProgress, timeline: Timeline, phi: PhiMessage, now: number): Action[] {

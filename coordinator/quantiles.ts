@@ -7,7 +7,7 @@ export function ascending(values: Float64Array): Float64Array {
 
 /**
  * The quantile of values in ascending order, linear between neighbours (type 7 of Hyndman and Fan 1996, as in NumPy);
- * NaN where there are no values.
+ * NaN if there are no values.
  *
  * @param share from 0, the least value, to 1, the greatest
  */

@@ -53,7 +53,7 @@ export async function recover(
   return { state, term: term + 1, from: picked.round };
 }
 
-/** The newest of the checkpoints whose round the journal holds with the same φ; the start where the journal reaches back to it. */
+/** The newest of the checkpoints whose round the journal holds with the same φ; else the start, if the journal reaches back to it. */
 export async function pickStart(
   journal: Journal,
   checkpoints: readonly Checkpoint[],

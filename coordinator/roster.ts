@@ -8,7 +8,7 @@ export interface Member {
   /** Which start of the worker this is. */
   readonly incarnation: number;
   readonly threads: number;
-  /** What its share of the shards is in proportion to: its threads, less where it was late. */
+  /** What its share of the shards is in proportion to: its threads, less if it was late. */
   weight: number;
   /** The shards that it is ordered to advance, in order. */
   ranges: readonly ShardRange[];
@@ -17,7 +17,7 @@ export interface Member {
 }
 
 /**
- * The workers of a run. Shards move by choice only where `rebalance` is called, at the start of an episode; where a worker
+ * The workers of a run. Shards move by choice only when `rebalance` is called, at the start of an episode; when a worker
  * is gone or late, the others take over what was its own, and must replay it.
  */
 export class Roster {

@@ -13,7 +13,7 @@ interface Received {
 export interface Arrival {
   /** Shards that were not in the sum before. */
   shards: number;
-  /** Where another worker has computed the same node, or this one before: what all say of it. */
+  /** What all say of the node, if another worker has computed it, or this one before. */
   compared?: { place: NodePlace; votes: Votes };
   /** Whether a worker sent other bits for a node than it had sent before. */
   contradiction?: boolean;
@@ -97,7 +97,7 @@ export class OpenRound {
     return this.#tree.root;
   }
 
-  /** Nothing where nobody else has said anything of the node: most are never hashed here. */
+  /** Nothing if nobody else has said anything of the node: most are never hashed here. */
   #compare(place: NodePlace): Pick<Arrival, 'compared'> {
     const key = this.#keyOf(place);
     const voters = new Set(this.#hashes.get(key)?.keys());

@@ -96,7 +96,7 @@ export interface ResultMessage {
   replayed: number;
 }
 
-/** Worker: the hash of what it computed for a node of a round's sum, to be held against that of another worker. */
+/** Worker: the hash of what it computed for a node of a round's sum, to be compared with that of another worker. */
 export interface VoteMessage {
   type: 'vote';
   worker: string;

@@ -43,7 +43,7 @@ export function onAnnouncement(
   });
 }
 
-/** The next run that is announced and that `accept` takes. Rejects with the signal's reason where that comes first. */
+/** The next run that is announced and that `accept` takes. Rejects with the signal's reason if that comes first. */
 export function nextRun(
   options: AnnouncementsOptions,
   { accept = () => true, signal }: { accept?: (message: AnnounceMessage) => boolean; signal?: AbortSignal } = {},

@@ -32,8 +32,8 @@ export class BulkReceiver {
   }
 
   /**
-   * Takes a packet and answers it, at once or when there is room. Returns the message where this was its last part. Throws
-   * ShapeError where it is not a packet that a sender sends.
+   * Takes a packet and answers it, at once or when there is room. Returns the message if this was its last part. Throws
+   * ShapeError if it is not a packet that a sender sends.
    */
   receive(packet: Packet, answer: (packet: Uint8Array) => void): Uint8Array | undefined {
     const { kind, session, message, index, count, size, payload } = packet;

@@ -8,7 +8,7 @@ import { cut, decodePacket, encodePacket, type Packet } from './packet.js';
 
 /** What a sender needs of the world. */
 export interface BulkSenderOptions {
-  /** Asks the receiver; resolves to its answer, or to undefined where there is none: it may be dead, blocked or cut off. */
+  /** Asks the receiver; resolves to its answer, or to undefined if there is none: it may be dead, blocked or cut off. */
   request(packet: Uint8Array): Promise<Uint8Array | undefined>;
   /** Bytes of a part. */
   partBytes(): number;
@@ -80,7 +80,7 @@ export class BulkSender {
     queueMicrotask(() => void this.#run());
   }
 
-  /** Tries again at once, where it waits to try again. */
+  /** Tries again at once, if it waits to try again. */
   wake(): void {
     this.#wake();
   }
@@ -156,7 +156,7 @@ export class BulkSender {
     }
   }
 
-  /** Sends a part where that is granted, else asks for it. The receiver's answer, or undefined where there was none. */
+  /** Sends a part if that is granted, else asks for it. Returns the receiver's answer, or undefined if there was none. */
   async #exchange(parts: readonly Uint8Array[], index: number, size: number): Promise<Packet | undefined> {
     const payload = parts[index]!;
     const granted = this.#granted.until > this.#options.now() && this.#granted.bytes >= payload.length;
@@ -189,7 +189,7 @@ export class BulkSender {
   }
 }
 
-/** The answer where it is a grant for this message. */
+/** The answer, if it is a grant for this message. */
 function checkGrant(
   answer: Packet,
   { session, message, count }: Pick<Packet, 'session' | 'message' | 'count'>,

@@ -20,7 +20,7 @@ export function bundle(messages: readonly Uint8Array[]): Buffer {
   return bytes;
 }
 
-/** The messages of a bundle, as views of it; throws ShapeError where it is none. */
+/** The messages of a bundle, as views of it; throws ShapeError if it is none. */
 export function unbundle(received: Uint8Array): Uint8Array[] {
   const bytes = Buffer.from(received.buffer, received.byteOffset, received.byteLength);
   const messages: Uint8Array[] = [];

@@ -21,7 +21,7 @@ export class DropLog {
     return this.#dropped;
   }
 
-  /** Counts a message that was dropped, and says so where it did not just say so of others. */
+  /** Counts a message that was dropped, and says so unless it just did of others. */
   drop(subject: string, why: string): void {
     this.#dropped += 1;
     this.#unsaid += 1;

@@ -74,8 +74,8 @@ export class Grants {
   }
 
   /**
-   * Grants the bytes before they are asked for, so that the next message goes without a question; 0 where more than half
-   * of the limit would be given away so, or where others wait.
+   * Grants the bytes before they are asked for, so that the next message goes without a question; 0 if more than half
+   * of the limit would be given away so, or if others wait.
    */
   advance(holder: string, bytes: number): number {
     this.#end(holder);

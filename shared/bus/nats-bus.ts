@@ -24,7 +24,7 @@ export interface NatsBusOptions {
   link: NatsLink;
   subjects: RunSubjects;
   logger: Logger;
-  /** The run's configuration, where it is known: the sizes in messages are then checked from the first one on. */
+  /** The run's configuration, if it is known: the sizes in messages are then checked from the first one on. */
   config?: RunConfig;
   /** Milliseconds after which a result that is not answered is asked about again. @default 10 000 */
   answerMs?: number;
@@ -98,7 +98,7 @@ export class NatsBus implements Bus {
   }
 
   toWorker(worker: string, message: ToWorker): void {
-    // the server answers where nobody subscribes
+    // the server answers if nobody subscribes
     this.#publish(this.#subjects.worker(worker), message, `${this.#inbox}.${worker}`);
   }
 
@@ -128,7 +128,7 @@ export class NatsBus implements Bus {
       const opened = this.#open(incoming, reassembler, (value) => this.#checker.toWorker(value));
       if (!opened) return;
       const { message, session } = opened;
-      // the coordinator is there; where it is another one, or was cut off, it has not what is under way
+      // the coordinator is there; another one, or one that was cut off, does not have what is under way
       if (coordinator === undefined || session === coordinator) this.#sender.wake();
       else this.#sender.again();
       coordinator = session;
@@ -226,7 +226,7 @@ export class NatsBus implements Bus {
     });
   }
 
-  /** What `read` returns; where it throws, what came in was bad, and is dropped. */
+  /** What `read` returns; if it throws, what came in was bad, and is dropped. */
   #checked<Result>(subject: string, read: () => Result): Result | undefined {
     try {
       return read();
@@ -242,7 +242,7 @@ function newSession(): string {
   return randomBytes(8).toString('hex');
 }
 
-/** The packet, where it speaks as we do. */
+/** The packet, if it speaks our protocol; else throws ShapeError. */
 function ofThisProtocol(packet: Packet): Packet {
   if (packet.protocol === PROTOCOL) return packet;
   throw new ShapeError(`it speaks protocol ${packet.protocol}, and this process protocol ${PROTOCOL}`);

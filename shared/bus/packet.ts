@@ -53,7 +53,7 @@ export function encodePacket(packet: PacketFields): Buffer {
   return bytes;
 }
 
-/** The packet of some bytes; throws ShapeError where they are none, or were damaged. */
+/** The packet of some bytes; throws ShapeError if they are none, or were damaged. */
 export function decodePacket(received: Uint8Array): Packet {
   const bytes = Buffer.from(received.buffer, received.byteOffset, received.byteLength);
   if (bytes.length < HEADER || bytes.readUInt16LE(0) !== MAGIC) throw new ShapeError('it is no packet of lopt');

@@ -56,7 +56,7 @@ export class Reassembler {
   }
 
   /**
-   * Takes a part. Returns the message where this was its last part. Throws ShapeError where the part cannot belong to a
+   * Takes a part. Returns the message if this was its last part. Throws ShapeError if the part cannot belong to a
    * message that has come so far; what had come of it is then given up.
    */
   add(packet: Packet): Uint8Array | undefined {

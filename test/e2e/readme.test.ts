@@ -1,47 +1,55 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findNatsServer } from '../../deploy/cluster/nats-server.js';
-import { install, ROOT } from '../fixtures/application.js';
+import { install } from '../fixtures/application.js';
+import { blocksOf, type Document, documents, fileNameOf } from '../fixtures/documents.js';
 
-const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+/** Documents with examples, and what these leave in the folder that they are run in. */
+const LEFT: Readonly<Record<string, readonly string[]>> = {
+  'README.md': ['runs/a/report.html', 'runs/a/phi.py', 'runs/a/phi.npz', 'curves.svg', 'figures.json'],
+  'coordinator/population/README.md': ['runs/small/report.html', 'runs/small/trials.log'],
+  'deploy/README.md': ['runs/up/last.safetensors'],
+  'worker/learned/README.md': ['phi.py', 'phi.npz'],
+  'worker/problems/README.md': ['runs'],
+};
 
-/** The README's code of one language, in order; `sh` is what a reader runs, `console` what takes a cluster or an hour. */
-function blocks(language: string): string[] {
-  return [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1]!);
+/** Blocks of `sh` are what a reader runs; `console` is what takes a cluster or an hour. */
+function commandsOf(document: Document): string[] {
+  return blocksOf(document).flatMap(({ language, code }) => (language === 'sh' ? [code] : []));
 }
 
-/** The name of the file that a block is to be saved as: its first line says so. */
-function fileNameOf(block: string): string {
-  return /^\/\/ (\S+\.(?:ts|mjs))/.exec(block)![1]!;
-}
-
-test("the README's examples run as written, in an application that has lopt from its tarball", (context) => {
-  if (findNatsServer() === undefined) return context.skip('needs nats-server for its cluster: apt install nats-server');
-  const { folder } = install(context);
-  for (const language of ['ts', 'js']) {
-    for (const block of blocks(language)) writeFileSync(join(folder, fileNameOf(block)), block);
+/** Saves the files of a document into a folder, and runs its commands there. */
+function runExamples(document: Document, folder: string): void {
+  for (const block of blocksOf(document)) {
+    const name = fileNameOf(block);
+    if (name !== undefined) writeFileSync(join(folder, name), block.code);
   }
-  mkdirSync(join(folder, 'runs'));
-  const commands = blocks('sh');
-  assert.ok(commands.length >= 4);
-  for (const block of commands) {
-    const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', block], {
+  for (const command of commandsOf(document)) {
+    const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', command], {
       cwd: folder,
       encoding: 'utf8',
     });
-    assert.equal(status, 0, `${block}\n${stdout}\n${stderr}`);
+    assert.equal(status, 0, `${command}\n${stdout}\n${stderr}`);
   }
-  for (const name of ['runs/a/report.html', 'runs/a/phi.py', 'curves.svg'])
-    assert.ok(existsSync(join(folder, name)), name);
-});
+}
 
-test('the README links only to what is there', () => {
-  const links = [...README.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)|src="([^"]+)"/g)].map(
-    (match) => match[1] ?? match[2]!,
-  );
-  assert.ok(links.length > 20);
-  for (const link of links) assert.ok(existsSync(join(ROOT, link)), link);
+test('the examples of the documents run as written, in an application that has lopt from its tarball', async (context) => {
+  const { folder: application } = install(context);
+  const examples = documents().filter((document) => commandsOf(document).length > 0);
+  assert.deepEqual(examples.map(({ path }) => path).sort(), Object.keys(LEFT).sort());
+  for (const document of examples) {
+    await context.test(document.path, (context) => {
+      if (commandsOf(document).some((command) => /\blopt up\b/.test(command)) && findNatsServer() === undefined) {
+        return context.skip('needs nats-server for its cluster: apt install nats-server');
+      }
+      // each by itself, in a folder of the application
+      const folder = join(application, document.path.replaceAll('/', '-'));
+      mkdirSync(folder);
+      runExamples(document, folder);
+      for (const path of LEFT[document.path]!) assert.ok(existsSync(join(folder, path)), path);
+    });
+  }
 });

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import type { Command } from '../../deploy/commands/command.js';
+import { flagNames } from '../../deploy/commands/flags.js';
 import { ROOT } from '../fixtures/application.js';
 import {
   anchorsOf,
@@ -49,8 +50,8 @@ async function commands(): Promise<Map<string, Command>> {
   return new Map(all.flatMap((each) => (each?.usage ? [[each.name!, each as Command] as const] : [])));
 }
 
-function flagsOf({ flags, switches }: Command): string[] {
-  return [...Object.keys(flags), ...Object.keys(switches), 'help'];
+function flagsOf(command: Command): string[] {
+  return [...flagNames(command), 'help'];
 }
 
 /** The commands of `lopt` that a document gives, as words: in blocks that are run or shown, and in backticks. */

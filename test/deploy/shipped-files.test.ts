@@ -15,7 +15,9 @@ import { deployPath, deployText } from '../fixtures/shipped.js';
 /** Files of deploy/ by what they end in; the templates of the chart are no YAML before they are rendered. */
 function filesOf(...endings: string[]): string[] {
   const names = readdirSync(deployPath(''), { recursive: true, encoding: 'utf8' });
-  return names.filter((name) => endings.some((ending) => name.endsWith(ending)) && !name.includes('templates/'));
+  // nor is what the API documentation's packages and pages hold anything that is shipped
+  const others = /templates\/|^docs\/(node_modules|api)\//;
+  return names.filter((name) => endings.some((ending) => name.endsWith(ending)) && !others.test(name));
 }
 
 interface Panel {

@@ -93,26 +93,43 @@ const activations: Record<string, (x: number) => number> = {
   relu: (x) => Math.max(x, 0),
 };
 
+interface LabelledImage {
+  image: readonly number[];
+  label: number;
+}
+
+/** Minibatches by batch, options, step and problem: finite differences ask for each some hundred times. */
+const minibatches = new WeakMap<Batch, Map<string, readonly LabelledImage[]>>();
+
+function minibatchOf(options: OptionValues, batch: Batch, step: number, problem: number): readonly LabelledImage[] {
+  const known = minibatches.get(batch) ?? new Map<string, readonly LabelledImage[]>();
+  minibatches.set(batch, known);
+  const name = JSON.stringify([options, step, problem]);
+  const images = known.get(name) ?? drawMinibatch(options, batch, step, problem);
+  known.set(name, images);
+  return images;
+}
+
+function drawMinibatch(options: OptionValues, { key, split }: Batch, step: number, problem: number): LabelledImage[] {
+  const { shape, splits } = loadImages(options['folder'] as string | undefined);
+  const { count, pixels, labels } = splits[split];
+  const minibatch = new Uint32Array(options['batch'] as number);
+  fillMinibatch(key, problem, step, count, minibatch);
+  return Array.from(minibatch, (image) => {
+    const bytes = pixels.subarray(image * valuesOf(shape), (image + 1) * valuesOf(shape));
+    return { image: Array.from(bytes, (byte) => byte / 255), label: labels[image]! };
+  });
+}
+
 /** The mean over a minibatch of what `lossOf` makes of each image and its label. */
 function meanOverImages(
   options: OptionValues,
-  lossOf: (theta: Float64Array, image: number[], label: number) => number,
+  lossOf: (theta: Float64Array, image: readonly number[], label: number) => number,
 ): ReferenceLoss {
-  return (theta, { key, split }, step, problem) => {
-    const { shape, splits } = loadImages(options['folder'] as string | undefined);
-    const { count, pixels, labels } = splits[split];
-    const minibatch = new Uint32Array(options['batch'] as number);
-    fillMinibatch(key, problem, step, count, minibatch);
-    let total = 0;
-    for (const image of minibatch) {
-      const bytes = pixels.subarray(image * valuesOf(shape), (image + 1) * valuesOf(shape));
-      total += lossOf(
-        theta,
-        Array.from(bytes, (byte) => byte / 255),
-        labels[image]!,
-      );
-    }
-    return total / minibatch.length;
+  return (theta, batch, step, problem) => {
+    const images = minibatchOf(options, batch, step, problem);
+    const total = images.reduce((sum, { image, label }) => sum + lossOf(theta, image, label), 0);
+    return total / images.length;
   };
 }
 
@@ -122,7 +139,12 @@ function shapeOf(options: OptionValues): { sides: [number, number, number]; valu
 }
 
 /** The outputs of a dense network with these widths, the last layer's without an activation. */
-function denseNetwork(theta: Float64Array, sizes: readonly number[], activation: string, x: number[]): number[] {
+function denseNetwork(
+  theta: Float64Array,
+  sizes: readonly number[],
+  activation: string,
+  x: readonly number[],
+): readonly number[] {
   let a = x;
   let at = 0;
   for (let l = 1; l < sizes.length; l++) {

@@ -1,4 +1,4 @@
-/** The reference engine over the wasm backend of TensorFlow.js: a file of its own, so that both are tested at a time. */
+/** The reference engine over the wasm backend of TensorFlow.js: twenty seconds more for a backend that nobody trains on. */
 import { testTensorEngine } from '../contracts/tensor-engine.js';
 import { wasmBackend } from '../fixtures/tfjs-wasm.js';
 

@@ -11,7 +11,7 @@ import { type Compute, LearnedOptimizer } from 'lopt';
 declare const process: { argv: string[] };
 const compute: Compute = 'auto';
 const optimizer: tf.Optimizer = await LearnedOptimizer.load(process.argv[2] ?? '', { compute });
-const model = tf.sequential({ type: 'lstm', layers: [tf.layers.dense({ inputShape: [3], units: 1, kernelInitializer: 'zeros' })] });
+const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [3], units: 1, kernelInitializer: 'zeros' })] });
 model.compile({ optimizer, loss: 'meanSquaredError' });
 const inputs = tf.tensor2d([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]);
 const targets = tf.tensor2d([[1], [-2], [0.5], [-0.5]]);

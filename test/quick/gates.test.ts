@@ -30,7 +30,6 @@ describe('the gates', () => {
     assert.throws(() => starts.spawn('sleep', ['9']), /^Error: Cannot start sleep in the quick gate: move the test/);
     const { status, error } = starts.spawnSync('sleep', ['0']);
     assert.deepEqual([status, error!.message.slice(0, 18)], [null, 'Cannot start sleep']);
-    const quick = "$(find dist/test -name '*.test.js' ! -path '*/e2e/*' ! -name '*.slow.test.js' | sort -r)";
-    assert.ok(scripts['test:quick']!.endsWith(` ${quick}`));
+    assert.match(scripts['test:quick']!, /^node --import "\$PWD\/dist\/test\/quick\/bare-machine\.js" --test /);
   });
 });

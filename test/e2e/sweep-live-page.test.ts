@@ -84,7 +84,9 @@ test('the live page of population-based training tells who became a copy of whom
     ),
   );
   await until(async () =>
-    /jumps to the other’s/.test(await page.$$eval('#member-curves figcaption', ([caption]) => caption?.textContent ?? '')),
+    /jumps to the other’s/.test(
+      await page.$$eval('#member-curves figcaption', ([caption]) => caption?.textContent ?? ''),
+    ),
   );
   for (const method of ['POST', 'PUT', 'DELETE']) assert.equal((await fetch(sweep.url, { method })).status, 405);
   assert.equal((await fetch(`${sweep.url}trials.log`)).status, 404);

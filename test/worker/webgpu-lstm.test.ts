@@ -284,7 +284,7 @@ describe('WebGpuLstm', () => {
       const network: LstmConfig = { ...fixtureNetwork(recorded), layers: [20, 20, 20] };
       const phi = new Float32Array(phiLength(network));
       fillNormal(seedKey(8), phi, 0, 0.3);
-      const initialState = [...recorded.initialState, recorded.initialState[0]!];
+      const initialState = [...recorded.initialState, ...recorded.initialState.slice(0, 2)];
       const fixture: WindowFixture = { ...recorded, name: 'three layers', layers: [20, 20, 20], phi, initialState };
       await withLstm(test, fixture, { variant: SOFTWARE_VARIANT }, (opened) => assertExact(opened, fixture));
     });

@@ -13,9 +13,3 @@ export interface CurriculumConfig {
   /** Held-out evaluations in a row without improvement after which the horizon grows. */
   readonly patience: number;
 }
-
-/** Problems as their family draws them. */
-export const NO_AUGMENTATION: AugmentationConfig = { coordinateScale: 0 };
-
-/** One horizon for the whole run. */
-export const NO_CURRICULUM: CurriculumConfig = { horizons: [], patience: 3 };

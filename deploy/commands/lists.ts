@@ -33,7 +33,7 @@ export const problems: Command = {
   },
 };
 
-/** The tensors of θ with the default options; where the family cannot be had with these, the sentence that says why. */
+/** The tensors of θ with the default options, or the sentence that says why the family cannot be had with these. */
 async function defaultTensors(name: string): Promise<string> {
   const family = familyFor(name, {});
   const options = optionValues(family, {});

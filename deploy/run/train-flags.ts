@@ -35,8 +35,8 @@ export interface Configured {
 }
 
 /**
- * The threads that a command computes with: where the user says nothing, all processors, or for an engine that takes no
- * more, one.
+ * The threads that a command computes with. If the user does not say, all processors, or one for an engine that takes no
+ * more.
  */
 export function threadsOf(task: string, flags: Flags, engine = String(flags['engine'])): number {
   const { threads } = flags;

@@ -14,7 +14,7 @@ export type Preprocessing = (typeof PREPROCESSINGS)[number];
 export const MAXIMUM_LAYERS = 8;
 
 /** The most units of a layer. */
-export const MAXIMUM_UNITS = 512;
+const MAXIMUM_UNITS = 512;
 
 /** The shape of the network. */
 export interface LstmConfig {

@@ -34,15 +34,6 @@ export interface BpttConfig {
   readonly imitation: Imitation;
 }
 
-/** Plain truncated back-propagation through time, as in Andrychowicz et al. 2016. */
-export const PLAIN_BPTT: BpttConfig = {
-  type: 'bptt',
-  lossWeights: 'uniform',
-  secondDerivatives: false,
-  slopeLimit: 0,
-  imitation: { share: 0, learningRate: 0.1, weight: 1 },
-};
-
 const CHEN_2017 = { label: 'Chen et al. 2017', url: 'https://arxiv.org/abs/1611.03824' };
 const CHEN_2020 = { label: 'Chen et al. 2020', url: 'https://arxiv.org/abs/2010.09089' };
 const METZ_2019 = { label: 'Metz et al. 2019', url: 'https://arxiv.org/abs/1810.10180' };

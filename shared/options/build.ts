@@ -1,11 +1,11 @@
 /** Between the values of options and the configuration in which each has its place. */
-import type { OptionRow, OptionValue, OptionValues } from './option.js';
+import type { OptionRow, OptionValue, RunValues } from './option.js';
 
 /** A part of a configuration; what it must be, its shape says. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** A configuration that holds the value of each row at the row's path, beside what `base` holds. */
-export function build(rows: readonly OptionRow[], values: OptionValues, base: Fields = {}): Fields {
+export function build(rows: readonly OptionRow[], values: RunValues, base: Fields = {}): Fields {
   return rows.reduce((config, { name, path }) => withAt(config, path.split('.'), values.get(name)), base);
 }
 
@@ -22,6 +22,6 @@ export function valueIn(config: object, { path }: Pick<OptionRow, 'path'>): Opti
 }
 
 /** The values that a configuration has for the rows. */
-export function valuesIn(config: object, rows: readonly OptionRow[]): OptionValues {
+export function valuesIn(config: object, rows: readonly OptionRow[]): RunValues {
   return new Map(rows.map((row) => [row.name, valueIn(config, row)!]));
 }

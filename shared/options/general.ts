@@ -163,7 +163,7 @@ export const GENERAL_OPTIONS = {
     advice: 'evaluateFunctions',
   },
   engine: {
-    describe: 'what computes windows; auto is a GPU where one pays off, else the CPU',
+    describe: 'what computes windows; auto is a GPU if one pays off, else the CPU',
     group: 'engine',
     kind: { type: 'choice', choices: [AUTO_ENGINE, ...ENGINE_NAMES], default: AUTO_ENGINE },
     path: 'engine',

@@ -9,7 +9,7 @@ import type {
   OptionKind,
   OptionRow,
   OptionValue,
-  OptionValues,
+  RunValues,
   SwitchKind,
 } from './option.js';
 
@@ -92,7 +92,7 @@ export function textOf(kind: OptionKind, value: OptionValue): string {
 /** The first option whose value does not go with those of the others, and why. */
 export function misfitAmong<Row extends OptionRow>(
   rows: readonly Row[],
-  values: OptionValues,
+  values: RunValues,
 ): { row: Row; why: string } | undefined {
   for (const row of rows) {
     const must = row.misfit?.(values);

@@ -53,7 +53,7 @@ export type OptionKind = NumberKind | NumbersKind | ChoiceKind | SwitchKind;
 export type OptionValue = number | string | boolean | readonly number[];
 
 /** The values of a run's options, by their names. */
-export type OptionValues = ReadonlyMap<string, OptionValue>;
+export type RunValues = ReadonlyMap<string, OptionValue>;
 
 /** A paper that an option comes from. */
 export interface Source {
@@ -76,7 +76,7 @@ export interface OptionDeclaration<Kind extends OptionKind = OptionKind> {
   /** Whether it may change while φ is trained: a fork may have another value than the run that it copies. @default false */
   readonly changeable?: boolean;
   /** Why its value does not go with those of other options, as in "must be …"; undefined if it does. */
-  readonly misfit?: (values: OptionValues) => string | undefined;
+  readonly misfit?: (values: RunValues) => string | undefined;
   readonly sources?: readonly Source[];
 }
 
@@ -95,14 +95,14 @@ export function rowsOf(options: OptionDeclarations): OptionRow[] {
 }
 
 /** The number that an option has among the values. Throws TypeError if it has none. */
-export function numberAt(values: OptionValues, name: string): number {
+export function numberAt(values: RunValues, name: string): number {
   const value = values.get(name);
   if (typeof value === 'number') return value;
   throw new TypeError(`Option "${name}" must have a number, got ${String(value)}`);
 }
 
 /** The numbers that an option has among the values. Throws TypeError if it has none. */
-export function numbersAt(values: OptionValues, name: string): readonly number[] {
+export function numbersAt(values: RunValues, name: string): readonly number[] {
   const value = values.get(name);
   if (typeof value === 'object') return value;
   throw new TypeError(`Option "${name}" must have a list of numbers, got ${String(value)}`);

@@ -11,14 +11,14 @@ import { UsageError } from '../errors.js';
 import type { EstimatorConfig } from '../estimators/estimator.js';
 import { DEFAULT_ESTIMATOR, estimatorOf, estimatorShape } from '../estimators/registry.js';
 import { build, valueIn } from './build.js';
-import type { OptionValues } from './option.js';
+import type { RunValues } from './option.js';
 import { type ChosenTypes, optionTable, rowsFor, type TableRow } from './table.js';
 import { type Advice, checkTogether, type Given, valuesOf } from './values.js';
 
 /** What a problem family advises, by the names of advice. */
 export interface FamilyAdvice {
   readonly secondDerivatives?: boolean;
-  /** What it advises instead where second derivatives are dropped. */
+  /** What it advises instead if second derivatives are dropped. */
   readonly firstOrder?: object;
 }
 
@@ -36,7 +36,7 @@ export interface Request {
 export interface ResolvedOptions {
   /** The options that the run has. */
   readonly rows: readonly TableRow[];
-  readonly values: OptionValues;
+  readonly values: RunValues;
   readonly architecture: ArchitectureConfig;
   readonly estimator: EstimatorConfig;
 }

@@ -6,9 +6,8 @@ import { checkAnnouncement, MessageChecker } from '../../shared/message-check.js
 import type { ToCoordinator, ToWorker } from '../../shared/messages.js';
 import { phiLength } from '../../shared/phi.js';
 import { ShapeError } from '../../shared/shape.js';
-import { NO_CURRICULUM } from '../../shared/training.js';
 import { seededRandom } from '../e2e/harness.js';
-import { runConfig } from '../fixtures/run-config.js';
+import { NO_CURRICULUM, runConfig } from '../fixtures/run-config.js';
 
 // 5 shards of 2 problems
 const CONFIG = runConfig({

@@ -12,7 +12,6 @@ import type { ArchitectureConfig } from '../../shared/architectures/architecture
 import { combinationFault } from '../../shared/combination.js';
 import { digestOf, initialPhiOf, type RunConfig } from '../../shared/config.js';
 import { configShape } from '../../shared/config-shape.js';
-import { PLAIN_BPTT } from '../../shared/estimators/bptt.js';
 import { silentLogger } from '../../shared/logger.js';
 import { readPhi, writePhi } from '../../shared/phi-file.js';
 import { seedKey } from '../../shared/random.js';
@@ -27,7 +26,7 @@ import { temporaryFolder } from '../fixtures/folder.js';
 import { InProcessPool } from '../fixtures/in-process-pool.js';
 import { LoadedEngine } from '../fixtures/loaded-engine.js';
 import '../fixtures/linear-rule.js';
-import { runConfig } from '../fixtures/run-config.js';
+import { PLAIN_BPTT, runConfig } from '../fixtures/run-config.js';
 
 const LINEAR: ArchitectureConfig = { type: 'linear', decay: 0.5 };
 const SMALL: ArchitectureConfig = { type: 'lstm', layers: [3], preprocessing: 'log-and-sign', outputScale: 0.1 };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import type { LstmConfig } from '../../shared/architectures/lstm.js';
-import { type BpttConfig, PLAIN_BPTT } from '../../shared/estimators/bptt.js';
+import type { BpttConfig } from '../../shared/estimators/bptt.js';
 import { initialPhi } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import { zeroLstmState } from '../../worker/architectures/lstm/definition.js';
@@ -19,6 +19,7 @@ import { scaleGradient, scaleHessian, scaleProblems } from '../../worker/trainin
 import { cloneState, relativeError } from '../contracts/engine.js';
 import { drawCase, gradientAt, KEY, row } from '../fixtures/drawn-problems.js';
 import { type FrozenWindow, unrollFrozen } from '../fixtures/frozen-loss.js';
+import { PLAIN_BPTT } from '../fixtures/run-config.js';
 
 const NETWORK: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
 const STEPS = 6;

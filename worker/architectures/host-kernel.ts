@@ -57,10 +57,14 @@ export interface HostKernel {
   /** Memory for a window; replaces the last window's unless the shape is the same. */
   window(shape: HostWindowShape): HostWindow;
   /**
-   * One step of a rollout: g at ∇ and θ [N], a view that is valid until the next call; `hidden` [stateLength] advances.
-   * Ends the current window.
+   * One step of a rollout: g at ∇ and θ [N], and the state [stateLength] after `hidden`, which stays as it is. Ends the
+   * current window.
    */
-  advance(gradient: Float32Array, theta: Float32Array, hidden: Float32Array): Float32Array;
+  advance(
+    gradient: Float32Array,
+    theta: Float32Array,
+    hidden: Float32Array,
+  ): { updates: Float32Array; state: Float32Array };
   /** Zeroes the coordinates [first, end) in a state of N coordinates. */
   zeroState(hidden: Float32Array, coordinates: number, first: number, end: number): void;
 }

@@ -128,10 +128,7 @@ function learnedOptimizer(kernel: HostKernel): Optimizer<Float32Array> {
   return {
     name: 'learned',
     init: (coordinates) => new Float32Array(kernel.stateLength(coordinates)),
-    update(gradient, state, theta) {
-      const next = state.slice();
-      return { updates: kernel.advance(gradient, theta, next).slice(), state: next };
-    },
+    update: (gradient, state, theta) => kernel.advance(gradient, theta, state),
   };
 }
 

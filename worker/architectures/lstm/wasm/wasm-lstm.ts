@@ -54,7 +54,7 @@ export class WasmLstm implements HostKernel {
     return this.#windowOf(shape);
   }
 
-  advance(gradient: Float32Array, _theta: Float32Array, hidden: Float32Array): Float32Array {
+  advance(gradient: Float32Array, _theta: Float32Array, hidden: Float32Array): ReturnType<HostKernel['advance']> {
     const coordinates = gradient.length;
     const window = this.#windowOf({ coordinates, steps: 1, updateGradient: false, secondDerivatives: false });
     return window.advance(gradient, hidden);
@@ -159,13 +159,12 @@ class WasmWindow implements HostWindow {
   }
 
   /** One step without keeping its records, which would not fit the cache. */
-  advance(gradient: Float32Array, hidden: Float32Array): Float32Array {
+  advance(gradient: Float32Array, hidden: Float32Array): ReturnType<HostKernel['advance']> {
     const { views, blocks, gradients, initialState: state, records: record, updates } = this.#layout;
     views.gradients[0]!.set(gradient);
     views.initialState.set(hidden);
     for (const block of blocks) advanceBlock(this.#kernel, block, { gradient: gradients, state, record, updates });
-    hidden.set(views.initialState);
-    return views.updates;
+    return { updates: views.updates.slice(), state: views.initialState.slice() };
   }
 
   /** Step s of a block with records: from the state in record s to record s + 1. */

@@ -1,34 +1,53 @@
-/** Who may join a run: a worker that computes its bits, and has not been found to compute others. */
+/** Who may join a run: a worker that computes its bits, is listed if there is a list, and was not found to compute others. */
+import type { Address } from '../shared/bus/bus.js';
+import { partsOf } from '../shared/bus/seals.js';
 import { type HelloMessage, PROTOCOL } from '../shared/messages.js';
+
+export interface AdmissionOptions {
+  digest: string;
+  /** The run's, once it has one. */
+  fingerprint: string | null;
+  /** The keys of the workers that may join, by name. @default any worker may join */
+  listed?: ReadonlyMap<string, string> | undefined;
+}
 
 export class Admission {
   readonly #digest: string;
+  readonly #listed: ReadonlyMap<string, string> | undefined;
   /** Why a worker may not come back, by its name. */
   readonly #banned = new Map<string, string>();
   #fingerprint: string | null;
 
-  /** @param fingerprint the run's, once it has one: else that of the first worker */
-  constructor(digest: string, fingerprint: string | null) {
+  constructor({ digest, fingerprint, listed }: AdmissionOptions) {
     this.#digest = digest;
     this.#fingerprint = fingerprint;
+    this.#listed = listed;
   }
 
-  /** What the engine of the run's workers is; null before the first one. */
+  /** What the engine of the run's workers is; null before its first result. */
   get fingerprint(): string | null {
     return this.#fingerprint;
   }
 
-  /** Why a worker may not join; undefined if it may, and then the run is one of its engine. */
-  admit({ worker, fingerprint, protocol, digest }: HelloMessage): string | undefined {
+  /** A result has counted: the run is one of its engine from now on. */
+  fix(fingerprint: string): void {
+    this.#fingerprint = fingerprint;
+  }
+
+  /** Why a worker may not join; undefined if it may. */
+  refusal(
+    { worker, fingerprint, protocol, digest }: Pick<HelloMessage, 'worker' | 'fingerprint' | 'protocol' | 'digest'>,
+    from: Address,
+  ): string | undefined {
     const expected = this.#fingerprint ?? fingerprint;
     const ban = this.#banned.get(worker);
     if (ban !== undefined) return ban;
     if (protocol !== PROTOCOL) return `it speaks protocol ${protocol}, and this run protocol ${PROTOCOL}`;
-    if (digest !== this.#digest) return 'its configuration is another one';
-    if (fingerprint !== expected) {
-      return `its engine computes other bits: it is "${fingerprint}", and this run's is "${expected}"`;
+    if (this.#listed && partsOf(from).key !== this.#listed.get(worker)) {
+      return this.#listed.has(worker) ? 'its key is not the one that is listed for its name' : 'its name is not listed';
     }
-    this.#fingerprint = fingerprint;
+    if (digest !== this.#digest) return 'its configuration is another one';
+    if (fingerprint !== expected) return bitsOf(fingerprint, expected);
     return undefined;
   }
 
@@ -36,4 +55,9 @@ export class Admission {
   ban(worker: string, reason: string): void {
     this.#banned.set(worker, reason);
   }
+}
+
+/** Why a worker of another engine may not work on a run. */
+export function bitsOf(fingerprint: string, expected: string): string {
+  return `its engine computes other bits: it is "${fingerprint}", and this run's is "${expected}"`;
 }

@@ -1,7 +1,11 @@
 /** The coordinator: owns φ, recovers what a run has so far, and trains on. */
+import { randomUUID } from 'node:crypto';
 import type { Bus } from '../shared/bus/bus.js';
+import { InconsistencyError } from '../shared/errors.js';
+import type { JournalRecord } from '../shared/journal/journal.js';
 import { Dispatcher, type Patience } from './dispatcher.js';
 import { goBack } from './go-back.js';
+import { REMEMBERED_NORMS } from './gradient-scale.js';
 import type { LearnerState } from './learner.js';
 import { type Recovered, recover } from './recovery.js';
 import type { Member } from './roster.js';
@@ -24,8 +28,12 @@ export interface CoordinatorOptions extends TrainingOptions, SavingOptions {
   failWithLastWorker?: boolean;
   /** Seconds without any worker after which the run ends with an error. @default no end */
   workerTimeout?: number;
-  /** Share of the shards that two workers compute; the workers' must be the same. @default DOUBLED_SHARE */
+  /** Share of the shards that two workers compute; at 1, nothing counts before. @default DOUBLED_SHARE */
   doubledShare?: number;
+  /** The keys of the workers that may join, by name. @default any worker may join */
+  listed?: ReadonlyMap<string, string>;
+  /** Of the engine that computes the run, if it is known beforehand. @default that of the first result */
+  fingerprint?: string;
   /** When a worker counts as late or gone. */
   patience?: Omit<Patience, 'worker'>;
 }
@@ -46,7 +54,8 @@ export class Coordinator {
   /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
   async run(): Promise<RunEnd> {
     const { bus, checkpoints, fromRound, logger, observer, signal } = this.#options;
-    const recovered = await this.#recover();
+    const norms: number[] = [];
+    const recovered = await this.#recover(norms);
     const { state, term } = recovered;
     await checkpoints.dropAbove(state.round);
     observer?.started?.(state.round, term);
@@ -54,7 +63,13 @@ export class Coordinator {
     // what is saved elsewhere, as φ's own files, is of the rounds beyond
     if (fromRound !== undefined) await saving.save(state);
 
-    const workers = new Workforce({ dispatcher: this.#dispatcherFrom(recovered), bus, logger, observer, signal });
+    const workers = new Workforce({
+      dispatcher: this.#dispatcherFrom(recovered, norms),
+      bus,
+      logger,
+      observer,
+      signal,
+    });
     this.#workers = workers;
     try {
       const end = await workers.orFail(new Training(this.#options, recovered, workers, saving).run());
@@ -66,8 +81,11 @@ export class Coordinator {
     }
   }
 
-  /** What the journal and the checkpoints hold, cut back first if that was asked for. */
-  async #recover(): Promise<Recovered> {
+  /**
+   * What the journal and the checkpoints hold, cut back first if that was asked for.
+   * @param norms gains those of the meta-gradients of the rounds that are applied again
+   */
+  async #recover(norms: number[]): Promise<Recovered> {
     const { journal, checkpoints, config, digest, phi, start, fromRound, logger, observer } = this.#options;
     const found = await checkpoints.read(digest);
     for (const sentence of found.damaged) logger.warn(sentence);
@@ -75,12 +93,35 @@ export class Coordinator {
       fromRound === undefined
         ? found.checkpoints
         : await goBack({ journal, checkpoints, found: found.checkpoints, phi, config }, fromRound);
-    return recover(journal, usable, phi, config, (record, norm) => observer?.recovered?.(record, norm), start);
+    const onRecord = (record: JournalRecord, norm: number) => {
+      if (!record.skipped) norms.push(norm);
+      if (norms.length > REMEMBERED_NORMS) norms.shift();
+      observer?.recovered?.(record, norm);
+    };
+    return recover(journal, usable, phi, config, onRecord, start);
   }
 
-  #dispatcherFrom({ state, term }: Recovered): Dispatcher {
-    const { run, config, digest, failWithLastWorker, doubledShare, patience, workerTimeout } = this.#options;
-    const patiences = { ...patience, worker: workerTimeout };
-    return new Dispatcher({ run, config, digest, term, state, failWithLastWorker, doubledShare, patience: patiences });
+  /** Throws InconsistencyError if the run was begun by another engine than the one that is asked for. */
+  #dispatcherFrom({ state, term }: Recovered, norms: readonly number[]): Dispatcher {
+    const { run, config, digest, failWithLastWorker, doubledShare, listed, fingerprint, patience, workerTimeout } =
+      this.#options;
+    if (fingerprint !== undefined && state.fingerprint !== null && fingerprint !== state.fingerprint) {
+      throw new InconsistencyError(
+        `Cannot go on with the run: "fingerprint" must be the run's, "${state.fingerprint}", got "${fingerprint}"`,
+      );
+    }
+    return new Dispatcher({
+      run,
+      config,
+      digest,
+      term,
+      state: { ...state, fingerprint: state.fingerprint ?? fingerprint ?? null },
+      coordinator: randomUUID(),
+      failWithLastWorker,
+      doubledShare,
+      listed,
+      norms,
+      patience: { ...patience, worker: workerTimeout },
+    });
   }
 }

@@ -1,5 +1,6 @@
 /** Which worker computes which node a second time: the seeded share of the shards, and what a third one is to decide. */
-import { isDoubled } from '../shared/double-computation.js';
+import { EVERYTHING, isDoubled } from '../shared/double-computation.js';
+import type { ShardRange } from '../shared/messages.js';
 import { coverage, type NodePlace } from '../shared/sum-tree.js';
 import type { Member } from './roster.js';
 
@@ -25,6 +26,8 @@ export class Copies {
   readonly #episodes = new Map<number, number>();
   /** Of these episodes, by shard. */
   readonly #doubled = new Map<number, Copy>();
+  /** If everything is computed twice, the nodes of all members' shards. */
+  #mirrored = new Map<string, Copy>();
   /** What is to be decided, by node. */
   readonly #questions = new Map<string, Copy>();
 
@@ -38,6 +41,7 @@ export class Copies {
    */
   begin(episodeOf: (shard: number) => number): boolean {
     const { config, share } = this.#options;
+    if (share === EVERYTHING) return false;
     let changed = false;
     for (let shard = 0; shard < config.shards; shard++) {
       const episode = episodeOf(shard);
@@ -59,7 +63,7 @@ export class Copies {
 
   /** Who is asked about a node. */
   asked(node: NodePlace): string | undefined {
-    return this.#questions.get(keyOf(node))?.worker;
+    return (this.#questions.get(keyOf(node)) ?? this.#mirrored.get(keyOf(node)))?.worker;
   }
 
   /** A node is decided. */
@@ -75,16 +79,34 @@ export class Copies {
     const before = members.map(({ copies }) => JSON.stringify(copies));
     const loads = new Map(members.map((member) => [member, loadOf(member)]));
     const given = new Map<Member, NodePlace[]>(members.map((member) => [member, []]));
-    for (const copy of [...this.#questions.values(), ...this.#doubled.values()]) {
+    this.#mirror(members);
+    const standing = [...this.#doubled.values(), ...this.#mirrored.values()];
+    for (const copy of [...this.#questions.values(), ...standing]) {
       const able = members.filter((member) => this.#isOther(member, copy));
       const member = able.find(({ id }) => id === copy.worker) ?? lightest(able, loads, copy.node.index);
       copy.worker = member?.id;
       if (!member) continue;
-      given.get(member)!.push(copy.node);
-      loads.set(member, loads.get(member)! + 1 / member.threads);
+      const nodes = given.get(member)!;
+      if (!nodes.some((node) => keyOf(node) === keyOf(copy.node))) nodes.push(copy.node);
+      const { first, end } = coverage(copy.node, this.#options.config.shards);
+      loads.set(member, loads.get(member)! + (end - first) / member.threads);
     }
     for (const [member, copies] of given) member.copies = copies;
     return members.filter(({ copies }, index) => JSON.stringify(copies) !== before[index]);
+  }
+
+  /** If everything is computed twice: the nodes of the members' shards now. Those that stay keep their worker. */
+  #mirror(members: readonly Member[]): void {
+    const { config, share } = this.#options;
+    if (share !== EVERYTHING) return;
+    const before = this.#mirrored;
+    this.#mirrored = new Map();
+    for (const range of members.flatMap(({ ranges }) => ranges)) {
+      for (const node of nodesOver(range, config.shards)) {
+        const key = keyOf(node);
+        this.#mirrored.set(key, before.get(key) ?? { node, voters: new Set(), worker: undefined });
+      }
+    }
   }
 
   #isOther({ id, ranges }: Member, { node, voters }: Copy): boolean {
@@ -104,6 +126,28 @@ function lightest(members: readonly Member[], loads: ReadonlyMap<Member, number>
   const least = Math.min(...members.map((member) => loads.get(member)!));
   const lightest = members.filter((member) => loads.get(member) === least);
   return lightest[turn % lightest.length];
+}
+
+/** The largest nodes of the sum tree that make up a range. */
+export function nodesOver({ first, end }: ShardRange, shards: number): NodePlace[] {
+  const nodes: NodePlace[] = [];
+  for (let at = first; at < end; ) {
+    let level = 0;
+    while (isWithin({ level: level + 1, index: at / 2 ** (level + 1) }, end, shards)) level += 1;
+    const node = { level, index: at / 2 ** level };
+    nodes.push(node);
+    at = coverage(node, shards).end;
+  }
+  return nodes;
+}
+
+/** Whether a place is a node's, covers more than the node below it, and no shard from `end` on. */
+function isWithin(place: NodePlace, end: number, shards: number): boolean {
+  const { index, level } = place;
+  if (!Number.isInteger(index)) return false;
+  const below = coverage({ level: level - 1, index: 2 * index }, shards);
+  const covered = coverage(place, shards);
+  return covered.end <= end && covered.end > below.end;
 }
 
 function keyOf({ level, index }: NodePlace): string {

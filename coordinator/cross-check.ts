@@ -7,8 +7,20 @@ import { InconsistencyError } from '../shared/errors.js';
 import type { NodePlace } from '../shared/sum-tree.js';
 import type { Action } from './actions.js';
 import type { Membership } from './membership.js';
-import type { Arrival, OpenRound } from './round.js';
+import type { Arrival, OpenRound, Received } from './round.js';
 import { differing, verdictOf } from './votes.js';
+
+/** Seconds after which a node that a second worker was to compute is demanded of another one. */
+const PATIENCE = 60;
+
+/** A node that a second worker is to compute. */
+interface Demand {
+  node: NodePlace;
+  /** Who has computed it, or was asked and did not answer. */
+  voters: ReadonlySet<string>;
+  /** When it was asked for, in seconds. */
+  at: number;
+}
 
 /** Closed rounds whose nodes are kept: a copy comes no later, as a worker begins it before its next windows. */
 const REMEMBERED = 2;
@@ -18,6 +30,8 @@ export class CrossCheck {
   #rounds: OpenRound[] = [];
   /** Nodes of the open round that two workers say different things of, by name. */
   readonly #disputed = new Map<string, NodePlace>();
+  /** Nodes of the open round that count only once a second worker has computed them, by name. */
+  readonly #demanded = new Map<string, Demand>();
   #compared = 0;
 
   /** @param membership has nodes computed by a third worker, and bans */
@@ -59,6 +73,45 @@ export class CrossCheck {
     return [...actions, ...this.#judge(round, compared.place, now)];
   }
 
+  /**
+   * Has parts of the open round's sum computed by a second worker before they count. Gives the orders for it, and those
+   * parts that nobody can compute.
+   * @param why says why a part is demanded, when it is first; undefined if that goes without saying
+   */
+  demand(
+    parts: readonly Received[],
+    now: number,
+    why: (part: Received, second: string | undefined) => Action | undefined,
+  ): { actions: Action[]; hopeless: Received[] } {
+    const actions: Action[] = [];
+    const hopeless: Received[] = [];
+    for (const part of parts) {
+      const name = nameOf(part.node);
+      const before = this.#demanded.get(name);
+      const asked = this.#membership.asked(part.node);
+      const isLate = before !== undefined && now - before.at > PATIENCE;
+      const voters = new Set([
+        ...(before?.voters ?? []),
+        part.worker,
+        ...(isLate && asked !== undefined ? [asked] : []),
+      ]);
+      if (asked === undefined || isLate) actions.push(...this.#membership.ask(part.node, voters));
+      this.#demanded.set(name, { node: part.node, voters, at: isLate ? now : (before?.at ?? now) });
+      const second = this.#membership.asked(part.node);
+      if (second === undefined) hopeless.push(part);
+      const said = before ? undefined : why(part, second);
+      if (said) actions.push(said);
+    }
+    return { actions, hopeless };
+  }
+
+  /** The sum is taken: nothing is demanded for it any more. */
+  settleDemands(): Action[] {
+    const nodes = [...this.#demanded.values()].map(({ node }) => node);
+    this.#demanded.clear();
+    return nodes.flatMap((node) => this.#membership.settle(node));
+  }
+
   /** Members came or went: there may be nobody left to decide. */
   review(now: number): Action[] {
     const round = this.#rounds.at(-1);
@@ -98,12 +151,17 @@ export class CrossCheck {
   #ban(worker: string, round: OpenRound, node: NodePlace, now: number): Action[] {
     const { number } = round;
     const reason = `it computes other bits than others do: those of node ${nameOf(node)} in round ${number}`;
+    return this.ban(worker, reason, { round: number, node }, now);
+  }
+
+  /** A worker is out of the run, and nothing of the open round that came from it counts. */
+  ban(worker: string, reason: string, about: { round: number; node?: NodePlace }, now: number): Action[] {
     const sentence = `Worker ${worker} is banned from the run: ${reason}`;
-    round.withdraw(worker);
+    this.#rounds.at(-1)?.withdraw(worker);
     return [
-      { type: 'say', level: 'error', sentence, about: { worker, round: number } },
+      { type: 'say', level: 'error', sentence, about: { worker, round: about.round } },
       ...this.#membership.ban(worker, reason, now),
-      { type: 'tell-banned', worker, round: number, node },
+      { type: 'tell-banned', worker, ...about },
       // what was in dispute with it may be so no more
       ...this.review(now),
     ];

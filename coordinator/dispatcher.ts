@@ -3,19 +3,30 @@
  * a round's sum is complete, when the run cannot go on. What happens goes in, with the time in seconds of a clock that only
  * goes forward, and actions come out. φ itself is the learner's: none of its bits depend on what is decided here.
  */
+import type { Address } from '../shared/bus/bus.js';
+import { partsOf } from '../shared/bus/seals.js';
 import type { RunConfig } from '../shared/config.js';
+import { DOUBLED_SHARE, EVERYTHING } from '../shared/double-computation.js';
 import { LoptError } from '../shared/errors.js';
-import type { AnnounceMessage, PhiMessage, ResultMessage, ToCoordinator, VoteMessage } from '../shared/messages.js';
+import type {
+  EvaluationMessage,
+  GoodbyeMessage,
+  PhiMessage,
+  ResultMessage,
+  ToCoordinator,
+  VoteMessage,
+} from '../shared/messages.js';
 import { timelineAt } from '../shared/timeline.js';
 import type { Action } from './actions.js';
 import { CrossCheck } from './cross-check.js';
 import { heldOutChunks } from './evaluation.js';
 import { Evaluations } from './evaluations.js';
+import { GradientScale } from './gradient-scale.js';
 import type { LearnerState } from './learner.js';
 import { Membership, type MembershipOptions } from './membership.js';
 import type { EvaluatedPhi } from './open-evaluation.js';
 import type { Member } from './roster.js';
-import { OpenRound } from './round.js';
+import { OpenRound, type Received } from './round.js';
 
 /** When a worker, or its part, counts as late or gone. All times are in seconds. */
 export type Patience = Pick<MembershipOptions, 'deadlines' | 'silence'> & {
@@ -34,8 +45,14 @@ export interface DispatcherOptions {
   state: Pick<LearnerState, 'round' | 'grown' | 'fingerprint'>;
   /** Whether the error of the last worker ends the run, which otherwise waits for another one. */
   failWithLastWorker?: boolean | undefined;
+  /** Names this process among all that coordinate the run. */
+  coordinator: string;
   /** Share of the shards that two workers compute. @default DOUBLED_SHARE */
   doubledShare?: number | undefined;
+  /** The keys of the workers that may join, by name. @default any worker may join */
+  listed?: ReadonlyMap<string, string> | undefined;
+  /** Norms of the averaged meta-gradients of the last rounds. @default none yet */
+  norms?: readonly number[] | undefined;
   patience?: Patience | undefined;
 }
 
@@ -44,6 +61,7 @@ export class Dispatcher {
   readonly #membership: Membership;
   readonly #crossCheck: CrossCheck;
   readonly #evaluations: Evaluations;
+  readonly #scale: GradientScale;
   #open: OpenRound | undefined;
   /** Of the φ that was sent last, which is not the newest once no round follows; before the first, what the run goes on from. */
   #sent: Pick<PhiMessage, 'round' | 'grown'>;
@@ -52,14 +70,16 @@ export class Dispatcher {
   #isStopping = false;
 
   constructor(options: DispatcherOptions) {
-    const { config, digest, term, state, doubledShare, patience } = options;
+    const { config, digest, term, state, doubledShare, listed, norms, patience } = options;
     const { fingerprint, round, grown } = state;
     const { deadlines, silence, evaluation } = patience ?? {};
     this.#options = options;
     this.#sent = { round, grown };
-    this.#membership = new Membership({ digest, config, term, fingerprint, doubledShare, deadlines, silence });
+    this.#membership = new Membership({ digest, config, term, fingerprint, listed, doubledShare, deadlines, silence });
     this.#crossCheck = new CrossCheck(this.#membership);
-    this.#evaluations = new Evaluations({ term, chunks: heldOutChunks(config), patience: evaluation });
+    const chunks = heldOutChunks(config);
+    this.#evaluations = new Evaluations({ term, config, chunks, doubledShare, patience: evaluation });
+    this.#scale = new GradientScale(config.shards, norms);
   }
 
   /** Who works on the run now. */
@@ -67,7 +87,12 @@ export class Dispatcher {
     return this.#membership.members;
   }
 
-  /** Of the engine of all members; null before the first one. */
+  /** Whether a worker of the run is reached at an address. */
+  isMember(address: Address): boolean {
+    return this.#membership.memberAt(partsOf(address).worker, address) !== undefined;
+  }
+
+  /** Of the engine of the run; null before its first result. */
   get fingerprint(): string | null {
     return this.#membership.fingerprint;
   }
@@ -100,9 +125,10 @@ export class Dispatcher {
 
   /** It is time to say that the run is there. */
   announce(): Action[] {
-    const { run, term, config, digest } = this.#options;
-    const message: AnnounceMessage = { type: 'announce', run, term, ...this.#sent, config, digest };
-    return [{ type: 'broadcast', message }];
+    const { run, term, config, digest, coordinator, doubledShare: doubleCheck = DOUBLED_SHARE } = this.#options;
+    const { round, grown = [] } = this.#sent;
+    const head = { type: 'announce', run, term, round, grown } as const;
+    return [{ type: 'broadcast', message: { ...head, config, digest, coordinator, doubleCheck } }];
   }
 
   /** The bus was cut off: says again what was lost meanwhile. */
@@ -110,27 +136,32 @@ export class Dispatcher {
     return [...this.announce(), ...this.#membership.repeat(), ...this.#evaluations.orderAll(this.members)];
   }
 
-  /** A message came, which the bus has checked. */
-  receive(message: ToCoordinator, now: number): Action[] {
+  /**
+   * A message came, which the bus has checked.
+   * @param from the address that it came from; on a bus within a process the worker's name
+   */
+  receive(message: ToCoordinator, now: number, from: Address = message.worker): Action[] {
+    if (message.type === 'hello') {
+      return [...this.#membership.welcome(message, now, from), ...this.#evaluations.orderAll(this.members)];
+    }
+    if (message.type === 'heartbeat') return this.#membership.alive(message, now, from);
+    const member = this.#membership.memberAt(message.worker, from);
+    if (message.type === 'goodbye') return this.#dismiss(message, member, now);
+    if (!member || message.digest !== this.#options.digest) return [];
     switch (message.type) {
-      case 'hello':
-        return [...this.#membership.welcome(message, now), ...this.#evaluations.orderAll(this.members)];
-      case 'heartbeat':
-        return this.#membership.alive(message, now);
-      case 'goodbye':
-        return this.#dismiss(message.worker, message.error, now);
       case 'result':
-        return this.#take(message, now);
+        return this.#take(message, member, now);
       case 'vote':
-        return this.#count(message, now);
+        return this.#count(message, member, now);
       case 'evaluation':
-        return message.digest === this.#options.digest ? this.#evaluations.add(message, now) : [];
+        return this.#score(message, member, now);
     }
   }
 
-  /** A worker is not there any more, and did not say so. */
-  lose(worker: string, now: number): Action[] {
-    if (!this.#membership.has(worker)) return [];
+  /** Nobody is reached at an address any more. */
+  lose(address: Address, now: number): Action[] {
+    const { worker } = partsOf(address);
+    if (!this.#membership.memberAt(worker, address)) return [];
     const sentence = `Worker ${worker} is gone: its shards go to others`;
     return [
       { type: 'say', level: 'warn', sentence, about: { worker } },
@@ -145,7 +176,7 @@ export class Dispatcher {
     const { size } = this.#membership;
     const actions = this.#membership.tick(now);
     if (this.#membership.size < size) actions.push(...this.#regroup(now), ...this.#endIfAlone());
-    actions.push(...this.#evaluations.tick(this.members, now));
+    actions.push(...this.#evaluations.tick(this.members, now), ...this.#closeIfComplete([], now));
     if (this.#membership.size > 0) {
       this.#aloneSince = undefined;
       return actions;
@@ -164,60 +195,115 @@ export class Dispatcher {
     return this.#endIfAlone();
   }
 
-  #take({ worker, digest, round: number, node, replayed }: ResultMessage, now: number): Action[] {
-    const round = this.#roundOf(worker, digest, number);
-    if (!round) return [];
+  /** A member's node of a round's sum counts if it was ordered to advance these shards. */
+  #take({ worker, round: number, node, replayed }: ResultMessage, member: Member, now: number): Action[] {
+    const round = this.#crossCheck.round(number);
+    if (!round || !this.#membership.advances(member, number, node)) return [];
     const arrival = round.add(worker, node);
+    const actions: Action[] = [];
     if (arrival.shards > 0) {
       round.replayed += replayed;
       this.#membership.received(worker, arrival.shards, now);
+      actions.push(...this.#settleEngine(member, now));
     }
-    return this.#closeIfComplete(this.#crossCheck.look(worker, round, node, arrival, now));
+    actions.push(...this.#crossCheck.look(worker, round, node, arrival, now));
+    return this.#closeIfComplete(actions, now);
   }
 
-  #count({ worker, digest, round: number, node, hash }: VoteMessage, now: number): Action[] {
-    const round = this.#roundOf(worker, digest, number);
-    if (!round) return [];
-    return this.#closeIfComplete(this.#crossCheck.look(worker, round, node, round.vote(worker, node, hash), now));
+  #count({ worker, round: number, node, hash }: VoteMessage, member: Member, now: number): Action[] {
+    const round = this.#crossCheck.round(number);
+    if (!round || !this.#membership.votesOn(member, number, node)) return [];
+    return this.#closeIfComplete(this.#crossCheck.look(worker, round, node, round.vote(worker, node, hash), now), now);
   }
 
-  /** The round that a member's message is about, if it is open, or was a moment ago. */
-  #roundOf(worker: string, digest: string, number: number): OpenRound | undefined {
-    if (digest !== this.#options.digest || !this.#membership.has(worker)) return undefined;
-    return this.#crossCheck.round(number);
+  #score(message: EvaluationMessage, member: Member, now: number): Action[] {
+    const { actions, counted, odd } = this.#evaluations.add(message, this.members, now);
+    const settled = counted ? this.#settleEngine(member, now) : [];
+    if (!odd) return [...settled, ...actions];
+    const { round, chunk } = odd;
+    const reason = `it computes other scores than others do: those of chunk ${chunk} of φ_${round}`;
+    const banned = odd.workers.flatMap((worker) => [
+      ...this.#crossCheck.ban(worker, reason, { round }, now),
+      ...this.#evaluations.withdraw(worker),
+    ]);
+    return [...settled, ...actions, ...banned, ...this.#regroup(now)];
   }
 
-  /** Adds that the open round's sum is complete, if it is and nobody disputes a part of it. */
-  #closeIfComplete(actions: Action[]): Action[] {
+  /** The run's engine is that of the first member whose result counts; what came from others counts no more. */
+  #settleEngine(member: Member, now: number): Action[] {
+    const before = this.members;
+    const actions = this.#membership.settleEngine(member, now);
+    const gone = before.filter(({ id }) => !this.#membership.has(id));
+    return [...actions, ...gone.flatMap(({ id }) => this.#evaluations.withdraw(id))];
+  }
+
+  /** Adds that the open round's sum is complete, if it is, nobody disputes a part of it, and none is still to be confirmed. */
+  #closeIfComplete(actions: Action[], now: number): Action[] {
     const open = this.#open;
     if (!open?.root || open.closed || this.#crossCheck.isDisputed) return actions;
     if (actions.some(({ type }) => type === 'fail')) return actions;
+    const doubtful = this.#doubtful(open);
+    const isEverything = this.#options.doubledShare === EVERYTHING;
+    const why = isEverything ? sayWaiting(open) : sayUnusual(open);
+    const demanded = this.#crossCheck.demand(doubtful, now, why);
+    const unconfirmed = [...actions, ...demanded.actions];
+    // what is only unusual counts if there is nobody to compute it again
+    if (doubtful.length > (isEverything ? 0 : demanded.hopeless.length)) return unconfirmed;
     open.closed = true;
-    return [...actions, { type: 'summed', root: open.root, replayed: open.replayed }];
+    this.#scale.remember(open.root);
+    const { root, replayed } = open;
+    return [...unconfirmed, ...this.#crossCheck.settleDemands(), { type: 'summed', root, replayed }];
   }
 
-  #dismiss(worker: string, error: string | undefined, now: number): Action[] {
+  /** The parts of a sum that count only once a second worker has computed them. */
+  #doubtful(open: OpenRound): Received[] {
+    const { doubledShare } = this.#options;
+    if (doubledShare !== EVERYTHING && this.#membership.size < 2) return [];
+    const parts = open.parts();
+    const nodes = parts.map(({ node }) => node);
+    const suspects = doubledShare === EVERYTHING ? nodes : this.#scale.farOut(nodes);
+    return parts.filter(({ node }) => suspects.includes(node) && !open.isConfirmed(node));
+  }
+
+  /** A worker leaves; so does a stranger, who may say anything. */
+  #dismiss({ worker, error }: GoodbyeMessage, member: Member | undefined, now: number): Action[] {
     const { failWithLastWorker = false } = this.#options;
     const actions: Action[] = [];
     if (error !== undefined && !failWithLastWorker) {
-      const stranger = this.#membership.has(worker) ? {} : ({ sparingly: true } as const);
+      const stranger = member ? {} : ({ sparingly: true } as const);
       const sentence = `Worker ${worker} has failed: ${error}`;
       actions.push({ type: 'say', level: 'error', sentence, about: { worker }, ...stranger });
     }
-    actions.push(...this.#membership.leave(worker, 'left', now), ...this.#regroup(now));
+    if (member) actions.push(...this.#membership.leave(worker, 'left', now), ...this.#regroup(now));
     if (error !== undefined && failWithLastWorker && this.#membership.size === 0) actions.push(failure(error));
     return [...actions, ...this.#endIfAlone()];
   }
 
   /** Others do what a worker that has left was to do. */
   #regroup(now: number): Action[] {
-    return [...this.#evaluations.orderAll(this.members), ...this.#closeIfComplete(this.#crossCheck.review(now))];
+    return [...this.#evaluations.orderAll(this.members), ...this.#closeIfComplete(this.#crossCheck.review(now), now)];
   }
 
   /** A run that is to end does not wait for a sum that nobody computes. */
   #endIfAlone(): Action[] {
     return this.#isStopping && this.#membership.size === 0 ? [{ type: 'abandoned' }] : [];
   }
+}
+
+/** That everything is to be computed twice, and nobody is there who could. */
+function sayWaiting({ number: round }: OpenRound) {
+  const sentence = `Round ${round} waits for another worker: everything is to be computed twice (--double-check 1)`;
+  return (_part: Received, second: string | undefined): Action | undefined =>
+    second === undefined ? { type: 'say', level: 'warn', sentence, about: { round }, sparingly: true } : undefined;
+}
+
+/** That a part of the sum is far larger than usual. */
+function sayUnusual({ number: round }: OpenRound) {
+  return ({ worker, node }: Received, second: string | undefined): Action => {
+    const what = `Worker ${worker} sent a far larger meta-gradient than usual: node ${node.level}/${node.index} of round ${round}`;
+    const then = second === undefined ? 'and there is no other one to compute it again' : `${second} computes it, too`;
+    return { type: 'say', level: 'warn', sentence: `${what}; ${then}`, about: { worker, round } };
+  };
 }
 
 function failure(sentence: string): Action {

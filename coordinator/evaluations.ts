@@ -1,22 +1,37 @@
 /**
  * The held-out evaluations that are under way: each is asked for once, spread over the workers, and asked for again when
- * parts are lost. What happens goes in, with the time in seconds, and actions come out.
+ * parts are lost. A seeded share of the chunks is computed by two workers. What happens goes in, with the time in seconds, and actions come out.
  */
+import { EVERYTHING, isDoubled } from '../shared/double-computation.js';
+import { InconsistencyError } from '../shared/errors.js';
 import type { EvaluationChunk, EvaluationMessage } from '../shared/messages.js';
 import type { Action } from './actions.js';
-import { type EvaluatedPhi, OpenEvaluation } from './open-evaluation.js';
+import { type ChunkArrival, type EvaluatedPhi, OpenEvaluation } from './open-evaluation.js';
 import type { Member } from './roster.js';
 
 export interface EvaluationsOptions {
   term: number;
+  /** What decides which chunks are computed twice. */
+  config: { seed: number; member: number };
   /** Of every evaluation. */
   chunks: readonly EvaluationChunk[];
+  /** Share of the chunks that two workers compute. @default DOUBLED_SHARE */
+  doubledShare?: number | undefined;
   /** Seconds without a new chunk after which the missing ones are ordered again. @default 10 */
   patience?: number | undefined;
 }
 
 /** Who can compute. */
-type Workers = readonly Pick<Member, 'id'>[];
+type Workers = readonly Pick<Member, 'id' | 'address'>[];
+
+/** What came of a chunk. */
+export interface ChunkOutcome {
+  actions: Action[];
+  /** Whether it counts, or may. */
+  counted: boolean;
+  /** Workers that have computed other scores than others, and what they were of. */
+  odd: { workers: string[]; chunk: number; round: number } | undefined;
+}
 
 export class Evaluations {
   readonly #options: EvaluationsOptions;
@@ -30,17 +45,39 @@ export class Evaluations {
   begin(phi: EvaluatedPhi, workers: Workers, now: number): Action[] {
     if (this.#open.has(phi.round)) return [];
     for (const old of this.#open.keys()) if (old < phi.round) this.#open.delete(old);
-    const { chunks, patience } = this.#options;
-    const evaluation = new OpenEvaluation(phi, chunks, now, patience);
+    const { config, chunks, doubledShare, patience } = this.#options;
+    const evaluation = new OpenEvaluation(phi, {
+      chunks,
+      isDoubled: (chunk) => isDoubled(config, chunk, phi.round, doubledShare),
+      waits: doubledShare === EVERYTHING,
+      now,
+      patience,
+    });
     this.#open.set(phi.round, evaluation);
     return this.#order(evaluation, workers);
   }
 
-  /** A chunk came. */
-  add({ round, scores: chunk }: EvaluationMessage, now: number): Action[] {
+  /** A chunk came from a worker of the run. */
+  add({ worker, round, scores }: EvaluationMessage, workers: Workers, now: number): ChunkOutcome {
     const evaluation = this.#open.get(round);
-    const scores = evaluation?.add(chunk, now);
-    return scores ? [{ type: 'scored', ...evaluation!.of, scores }] : [];
+    const arrival = evaluation?.add(worker, scores, now) ?? { type: 'nothing' };
+    const counted = arrival.type !== 'nothing';
+    if (arrival.type === 'odd') return { actions: [], counted, odd: { ...arrival, round } };
+    if (arrival.type !== 'open') return { actions: this.#actionsOf(evaluation, arrival), counted, odd: undefined };
+    const actions = this.#order(evaluation!, workers);
+    const [first, second] = arrival.workers;
+    const sentence = `Workers ${first} and ${second} sent other scores for chunk ${arrival.chunk} of φ_${round}`;
+    if (actions.length === 0) {
+      const error = new InconsistencyError(`Cannot go on: ${lowered(sentence)}, and there is no third one to decide`);
+      return { actions: [{ type: 'fail', error }], counted, odd: undefined };
+    }
+    const said: Action = { type: 'say', level: 'warn', sentence: `${sentence}; a third one decides`, about: { round } };
+    return { actions: [said, ...actions], counted, odd: undefined };
+  }
+
+  /** Nothing counts any more that came from a worker. */
+  withdraw(worker: string): Action[] {
+    return [...this.#open.values()].flatMap((evaluation) => this.#actionsOf(evaluation, evaluation.withdraw(worker)));
   }
 
   /** Orders what is missing from those who work now. */
@@ -54,12 +91,28 @@ export class Evaluations {
     return stalled.flatMap((evaluation) => this.#order(evaluation, workers));
   }
 
-  /** Spreads the missing chunks of an evaluation over the workers. */
-  #order({ of, missing, turn }: OpenEvaluation, workers: Workers): Action[] {
-    return workers.flatMap(({ id }, index): Action[] => {
-      const chunks = missing.filter((_, position) => (position + turn) % workers.length === index);
-      if (chunks.length === 0) return [];
-      return [{ type: 'send', worker: id, message: { type: 'evaluate', term: this.#options.term, ...of, chunks } }];
-    });
+  #actionsOf(evaluation: OpenEvaluation | undefined, arrival: ChunkArrival): Action[] {
+    return arrival.type === 'complete' ? [{ type: 'scored', ...evaluation!.of, scores: arrival.scores }] : [];
   }
+
+  /** Spreads the missing chunks of an evaluation over the workers. */
+  #order(evaluation: OpenEvaluation, workers: Workers): Action[] {
+    const completed = this.#actionsOf(evaluation, evaluation.staff(workers.length));
+    const ids = workers.map(({ id }) => id);
+    const orders = new Map<string, EvaluationChunk[]>(ids.map((id) => [id, []]));
+    evaluation.missing.forEach((chunk, position) => {
+      for (const id of evaluation.order(chunk.chunk, position, ids)) orders.get(id)!.push(chunk);
+    });
+    const { term } = this.#options;
+    const sent = workers.flatMap(({ id, address }): Action[] => {
+      const chunks = orders.get(id)!;
+      if (chunks.length === 0) return [];
+      return [{ type: 'send', worker: address, message: { type: 'evaluate', term, ...evaluation.of, chunks } }];
+    });
+    return [...completed, ...sent];
+  }
+}
+
+function lowered(sentence: string): string {
+  return sentence[0]!.toLowerCase() + sentence.slice(1);
 }

@@ -2,14 +2,16 @@
  * Who may join, who is gone, who is late: decides which worker computes what, and never what is computed. What happens
  * goes in with the time in seconds of a clock that only goes forward, and actions come out.
  */
+import type { Address } from '../shared/bus/bus.js';
 import type { HeartbeatMessage, HelloMessage, PhiMessage } from '../shared/messages.js';
 import type { NodePlace } from '../shared/sum-tree.js';
 import type { Timeline } from '../shared/timeline.js';
 import type { Action, Reassignment } from './actions.js';
-import { Admission } from './admission.js';
+import { Admission, bitsOf } from './admission.js';
 import { Copies, type CopiesOptions } from './copies.js';
 import type { DeadlineOptions } from './deadlines.js';
 import { Expectations, type RoundInProgress } from './expectations.js';
+import { Orders } from './orders.js';
 import { Presence } from './presence.js';
 import { type Member, Roster, sizeOf } from './roster.js';
 
@@ -17,8 +19,10 @@ export interface MembershipOptions {
   digest: string;
   config: CopiesOptions['config'];
   term: number;
-  /** Of the engine that has computed the run so far; null if it is about to begin. */
+  /** Of the engine that computes the run; null until a result has counted. */
   fingerprint: string | null;
+  /** The keys of the workers that may join, by name. @default any worker may join */
+  listed?: ReadonlyMap<string, string> | undefined;
   /** Share of the shards that two workers compute. @default DOUBLED_SHARE */
   doubledShare?: number | undefined;
   deadlines?: DeadlineOptions | undefined;
@@ -30,6 +34,16 @@ export interface MembershipOptions {
 const LEAST_WEIGHT = 1 / 8;
 const REGAIN = 1.25;
 
+/** Workers answer every announcement, and those come every second: so many seconds later one that has not is gone. */
+const ANSWERED = 2.5;
+
+/** A worker that waits for its name to be free. */
+interface Claim {
+  hello: HelloMessage;
+  from: Address;
+  at: number;
+}
+
 export class Membership {
   readonly #term: number;
   readonly #admission: Admission;
@@ -37,18 +51,23 @@ export class Membership {
   readonly #roster: Roster;
   readonly #expectations: Expectations;
   readonly #copies: Copies;
+  readonly #orders: Orders;
+  /** Workers that have the name of a member and another key, by name. */
+  readonly #claims = new Map<string, Claim>();
   /** The open one, or the last one; 0 before the first. */
   #round = 0;
   /** What starts the windows of the open round; undefined once none is to be started any more. */
   #phi: PhiMessage | undefined;
 
-  constructor({ digest, config, term, fingerprint, doubledShare, deadlines, silence }: MembershipOptions) {
+  constructor(options: MembershipOptions) {
+    const { config, term, doubledShare, deadlines, silence } = options;
     this.#term = term;
-    this.#admission = new Admission(digest, fingerprint);
+    this.#admission = new Admission(options);
     this.#presence = new Presence(silence);
     this.#roster = new Roster(config.shards);
     this.#expectations = new Expectations(deadlines);
     this.#copies = new Copies({ config, share: doubledShare });
+    this.#orders = new Orders(config.shards);
   }
 
   get members(): readonly Member[] {
@@ -63,41 +82,79 @@ export class Membership {
     return this.#roster.get(worker) !== undefined;
   }
 
-  /** Of the engine of all members; null before the first one. */
+  /** The member of a name that is reached at an address; undefined if that is not there. */
+  memberAt(worker: string, from: Address): Member | undefined {
+    const member = this.#roster.get(worker);
+    return member?.address === from ? member : undefined;
+  }
+
+  /** Whether a worker was ordered to advance the shards of a node in a round. */
+  advances({ address }: Member, round: number, node: NodePlace): boolean {
+    return this.#orders.advances(address, round, node);
+  }
+
+  /** Whether a worker was ordered to answer with the hash of a node in a round. */
+  votesOn({ address }: Member, round: number, node: NodePlace): boolean {
+    // a shard's own worker hashes its leaf if another one copies it
+    const isLeaf = node.level === 0 && this.#orders.advances(address, round, node);
+    return isLeaf || this.#orders.copies(address, round, node);
+  }
+
+  /** A member's result counts: from now on its engine is the run's, and workers of others are sent away. */
+  settleEngine({ fingerprint }: Member, now: number): Action[] {
+    if (this.#admission.fingerprint !== null) return [];
+    this.#admission.fix(fingerprint);
+    const others = this.members.filter((member) => member.fingerprint !== fingerprint);
+    return others.flatMap((member) => {
+      const reason = bitsOf(member.fingerprint, fingerprint);
+      return [...this.#refuse(member.id, member.address, reason), ...this.leave(member.id, 'left', now)];
+    });
+  }
+
+  /** Of the engine of the run; null before its first result. */
   get fingerprint(): string | null {
     return this.#admission.fingerprint;
   }
 
-  /** A worker wants to join. One that is here already is told its order again. */
-  welcome(hello: HelloMessage, now: number): Action[] {
-    const { worker, incarnation, threads } = hello;
+  /**
+   * A worker wants to join. One that is here already is told its order again. One that has the name of a member, and another
+   * key, waits: it may be that member, started again, or somebody who only says so.
+   * @param from where it is reached; on a bus within a process by its name
+   */
+  welcome(hello: HelloMessage, now: number, from: Address = hello.worker): Action[] {
+    const { worker, incarnation } = hello;
     const known = this.#roster.get(worker);
-    if (known?.incarnation === incarnation) {
+    if (known?.address === from && known.incarnation === incarnation) {
       this.#presence.saw(worker, now);
       return this.#tell([known]);
     }
-    const reason = this.#admission.admit(hello);
-    if (reason !== undefined) {
-      const sentence = `Worker ${worker} is refused: ${reason}`;
-      return [{ type: 'say', level: 'warn', sentence, about: { worker }, sparingly: true }, refusal(worker, reason)];
+    const reason = this.#admission.refusal(hello, from);
+    if (reason !== undefined) return this.#refuse(worker, from, reason);
+    if (known && known.address !== from) {
+      this.#claims.set(worker, { hello, from, at: now });
+      // if nobody is there any more, the bus says so
+      return [this.#order(known)];
     }
     const changed = new Set<Member>();
     const actions = known ? this.#remove(worker, 'left', now, changed) : [];
-    this.#presence.saw(worker, now);
-    const member = this.#roster.add(worker, incarnation, threads);
-    this.#expectations.expect(member, now);
-    changed.add(member);
-    this.#assignCopies(changed);
+    this.#add(hello, now, from, changed);
     return [...actions, ...this.#tell(changed)];
   }
 
   /** A worker lives. One that is not known, or knows another order than it was given, is told again. */
-  alive({ worker, incarnation, ranges, copies }: HeartbeatMessage, now: number): Action[] {
+  alive(heartbeat: HeartbeatMessage, now: number, from: Address = heartbeat.worker): Action[] {
+    const { worker, incarnation, ranges, copies } = heartbeat;
     const member = this.#roster.get(worker);
-    if (member?.incarnation !== incarnation) return [{ type: 'send', worker, message: { type: 'rejoin' } }];
+    if (member?.incarnation !== incarnation || member.address !== from) {
+      return [{ type: 'send', worker: from, message: { type: 'rejoin' } }];
+    }
     this.#presence.saw(worker, now);
+    const claim = this.#claims.get(worker);
+    this.#claims.delete(worker);
+    const taken = 'another worker of its name works for the run; --name gives it another';
+    const refused = claim ? this.#refuse(worker, claim.from, taken) : [];
     const isTold = JSON.stringify([ranges, copies]) === JSON.stringify([member.ranges, member.copies]);
-    return isTold ? [] : [this.#order(member)];
+    return isTold ? refused : [...refused, this.#order(member)];
   }
 
   /** A worker is gone: others compute its shards. */
@@ -109,8 +166,9 @@ export class Membership {
 
   /** A worker computes wrongly: it is out of the run, whatever it is started as. */
   ban(worker: string, reason: string, now: number): Action[] {
+    const address = this.#roster.get(worker)?.address ?? worker;
     this.#admission.ban(worker, reason);
-    return [refusal(worker, reason), ...this.leave(worker, 'banned', now)];
+    return [refusal(worker, address, reason), ...this.leave(worker, 'banned', now)];
   }
 
   /** Has a node computed by one who has not voted on it. */
@@ -147,6 +205,7 @@ export class Membership {
     }
     if (isEpisodeStart || otherCopies) this.#assignCopies(changed);
     for (const member of this.members) this.#expectations.expect(member, now);
+    this.#orders.open(round.number, this.members);
     return [...[...changed].map((member) => this.#order(member)), { type: 'broadcast', message: phi }];
   }
 
@@ -175,6 +234,11 @@ export class Membership {
       const sentence = `Worker ${worker} is silent: its shards go to others`;
       actions.push({ type: 'say', level: 'warn', sentence, about: { worker } });
       actions.push(...this.#remove(worker, 'silent', now, changed));
+    }
+    for (const [worker, { at }] of this.#claims) {
+      // a member that lives answers the next announcement
+      if (this.#presence.seenAt(worker) < at && now - at > ANSWERED)
+        actions.push(...this.#remove(worker, 'silent', now, changed));
     }
     actions.push(...this.#relieveLate(now, changed));
     return [...actions, ...this.#tell(changed)];
@@ -208,7 +272,32 @@ export class Membership {
     this.#presence.forget(worker);
     this.#expectations.forget(worker);
     this.#assignCopies(changed);
+    const claim = this.#claims.get(worker);
+    this.#claims.delete(worker);
+    if (claim && this.#admission.refusal(claim.hello, claim.from) === undefined) {
+      this.#add(claim.hello, now, claim.from, changed);
+    }
     return had > 0 ? [{ type: 'tell-reassigned', worker, why }] : [];
+  }
+
+  /** A worker is a member, and one of those that have changed. */
+  #add(
+    { worker: id, incarnation, threads, fingerprint }: HelloMessage,
+    now: number,
+    address: Address,
+    changed: Set<Member>,
+  ): void {
+    this.#presence.saw(id, now);
+    const member = this.#roster.add({ id, address, fingerprint, incarnation, threads });
+    this.#expectations.expect(member, now);
+    changed.add(member);
+    this.#assignCopies(changed);
+  }
+
+  #refuse(worker: string, from: Address, reason: string): Action[] {
+    const sentence = `Worker ${worker} is refused: ${reason}`;
+    const about = { worker };
+    return [{ type: 'say', level: 'warn', sentence, about, sparingly: true }, refusal(worker, from, reason)];
   }
 
   /** Members have more to do in the middle of an episode. */
@@ -231,15 +320,17 @@ export class Membership {
     const orders = members.map((member) => this.#order(member));
     const phi = this.#phi;
     if (!phi) return orders;
-    return [...orders, ...members.map(({ id }): Action => ({ type: 'send', worker: id, message: phi }))];
+    return [...orders, ...members.map(({ address }): Action => ({ type: 'send', worker: address, message: phi }))];
   }
 
-  #order({ id, ranges, copies }: Member): Action {
+  #order(member: Member): Action {
+    const { address, ranges, copies } = member;
+    this.#orders.add(member);
     const message = { type: 'order', term: this.#term, round: this.#round, ranges, copies } as const;
-    return { type: 'send', worker: id, message };
+    return { type: 'send', worker: address, message };
   }
 }
 
-function refusal(worker: string, reason: string): Action {
-  return { type: 'send', worker, message: { type: 'refuse', worker, reason } };
+function refusal(worker: string, from: Address, reason: string): Action {
+  return { type: 'send', worker: from, message: { type: 'refuse', worker, reason } };
 }

@@ -20,8 +20,8 @@ export interface RunObserver {
   waiting?(): void;
   /** A worker's shards went to others. */
   reassigned?(worker: string, why: Reassignment): void;
-  /** A worker computes other bits than others do, and is out of the run. */
-  banned?(worker: string, round: number, node: NodePlace): void;
+  /** A worker computes other bits than others do, of a node or of scores, and is out of the run. */
+  banned?(worker: string, round: number, node?: NodePlace): void;
 }
 
 /** What is known of a round beside its record. */

@@ -1,6 +1,8 @@
 /** One φ being evaluated on held-out functions: the chunks that workers compute while rounds go on. Times are in seconds. */
+import { createHash } from 'node:crypto';
 import type { ChunkScores, EvaluationChunk } from '../shared/messages.js';
 import { type Scores, scoresOf } from './evaluation.js';
+import { differing, verdictOf } from './votes.js';
 
 /** A φ that is to be evaluated. */
 export interface EvaluatedPhi {
@@ -11,26 +13,81 @@ export interface EvaluatedPhi {
   horizon: number;
 }
 
+/** What a chunk brought. */
+export type ChunkArrival =
+  | { type: 'nothing' | 'counted' }
+  /** All chunks are here. */
+  | { type: 'complete'; scores: Scores }
+  /** Two workers differ, and another one is to decide. */
+  | { type: 'open'; chunk: number; workers: [string, string] }
+  /** These workers have computed other scores than most. */
+  | { type: 'odd'; chunk: number; workers: string[] };
+
+const NOTHING: ChunkArrival = { type: 'nothing' };
+
+export interface OpenEvaluationOptions {
+  chunks: readonly EvaluationChunk[];
+  /** Whether two workers compute a chunk before it counts, if there are two. */
+  isDoubled(chunk: number): boolean;
+  /** Whether it waits for a second worker if there is none. @default false */
+  waits?: boolean | undefined;
+  /** When it begins. */
+  now: number;
+  /** Seconds without a new chunk after which the missing ones are ordered again; then twice as many. @default 10 */
+  patience?: number | undefined;
+}
+
 export class OpenEvaluation {
   readonly of: EvaluatedPhi;
-  readonly #chunks: readonly EvaluationChunk[];
-  readonly #answers = new Map<number, ChunkScores>();
+  readonly #options: OpenEvaluationOptions;
+  /** By chunk, then by worker. */
+  readonly #answers = new Map<number, Map<string, ChunkScores>>();
+  /** Who was ordered to compute a chunk. */
+  readonly #ordered = new Map<number, Set<string>>();
   #progressAt: number;
   #patience: number;
+  /** Workers that there are now. */
+  #staff = 0;
+  #isComplete = false;
   /** How often the missing chunks were spread again; each time over other workers. */
   turn = 0;
 
-  /** @param patience seconds without a new chunk after which the missing ones are ordered again; then twice as many */
-  constructor(of: EvaluatedPhi, chunks: readonly EvaluationChunk[], now: number, patience = 10) {
+  constructor(of: EvaluatedPhi, options: OpenEvaluationOptions) {
     this.of = of;
-    this.#chunks = chunks;
-    this.#progressAt = now;
-    this.#patience = patience;
+    this.#options = options;
+    this.#progressAt = options.now;
+    this.#patience = options.patience ?? 10;
   }
 
-  /** The chunks that are still to come. */
+  /** The chunks that are still to come, or to be confirmed. */
   get missing(): EvaluationChunk[] {
-    return this.#chunks.filter(({ chunk }) => !this.#answers.has(chunk));
+    return this.#options.chunks.filter(({ chunk }) => !this.#counts(chunk));
+  }
+
+  /** There are so many workers now: if there is one, nothing is computed twice. */
+  staff(workers: number): ChunkArrival {
+    this.#staff = workers;
+    return this.#arrival();
+  }
+
+  /**
+   * The workers, of those there are, that are to compute a missing chunk: in turn, first those who have not yet.
+   * @param position of the chunk among the missing ones
+   */
+  order(chunk: number, position: number, workers: readonly string[]): string[] {
+    const answers = this.#answersTo(chunk);
+    const others = workers.filter((worker) => !answers.has(worker));
+    // of two that differ, a third one decides
+    const needed = Math.max(this.#needed(chunk), answers.size > 1 ? answers.size + 1 : 0) - answers.size;
+    const from = position + this.turn;
+    const chosen = Array.from(
+      { length: Math.min(needed, others.length) },
+      (_, i) => others[(from + i) % others.length]!,
+    );
+    const ordered = this.#ordered.get(chunk) ?? new Set();
+    for (const worker of chosen) ordered.add(worker);
+    this.#ordered.set(chunk, ordered);
+    return chosen;
   }
 
   /** Whether the missing chunks are to be ordered again now. */
@@ -43,14 +100,64 @@ export class OpenEvaluation {
   }
 
   /**
-   * Takes a chunk; one that is here already, or that was not asked for, or not with so many functions, changes nothing.
-   * Returns the scores if it is the last one.
+   * Takes a worker's chunk; one that counts already, that the worker was not asked for, or that has not so many functions,
+   * changes nothing.
    */
-  add(scores: ChunkScores, now: number): Scores | undefined {
-    const asked = this.#chunks.find(({ chunk }) => chunk === scores.chunk);
-    if (this.#answers.has(scores.chunk) || asked?.count !== scores.sum.length) return undefined;
-    this.#answers.set(scores.chunk, scores);
+  add(worker: string, scores: ChunkScores, now: number): ChunkArrival {
+    const { chunk } = scores;
+    const asked = this.#options.chunks.find((each) => each.chunk === chunk);
+    const answers = this.#answersTo(chunk);
+    const isAsked = this.#ordered.get(chunk)?.has(worker) && asked?.count === scores.sum.length;
+    if (!isAsked || this.#counts(chunk) || answers.has(worker)) return NOTHING;
+    answers.set(worker, scores);
+    this.#answers.set(chunk, answers);
     this.#progressAt = now;
-    return this.#answers.size === this.#chunks.length ? scoresOf([...this.#answers.values()]) : undefined;
+    const votes = this.#votesOn(chunk);
+    const verdict = verdictOf(votes);
+    if (verdict.type === 'odd') return { type: 'odd', chunk, workers: verdict.workers };
+    if (verdict.type === 'open') return { type: 'open', chunk, workers: differing(votes) };
+    return this.#arrival();
   }
+
+  /** Nothing counts that came from a worker. */
+  withdraw(worker: string): ChunkArrival {
+    for (const answers of this.#answers.values()) answers.delete(worker);
+    return this.#arrival();
+  }
+
+  /** Completes the evaluation once. */
+  #arrival(): ChunkArrival {
+    if (this.#isComplete || this.missing.length > 0) return { type: 'counted' };
+    this.#isComplete = true;
+    const scores = this.#options.chunks.map(({ chunk }) => [...this.#answersTo(chunk).values()][0]!);
+    return { type: 'complete', scores: scoresOf(scores) };
+  }
+
+  #counts(chunk: number): boolean {
+    const votes = this.#votesOn(chunk);
+    return votes.size >= this.#needed(chunk) && verdictOf(votes).type === 'same';
+  }
+
+  /** Workers that must agree on a chunk. */
+  #needed(chunk: number): number {
+    const { isDoubled, waits = false } = this.#options;
+    return isDoubled(chunk) && (waits || this.#staff > 1) ? 2 : 1;
+  }
+
+  #answersTo(chunk: number): Map<string, ChunkScores> {
+    return this.#answers.get(chunk) ?? new Map();
+  }
+
+  #votesOn(chunk: number): Map<string, string> {
+    return new Map([...this.#answersTo(chunk)].map(([worker, scores]) => [worker, hashOfScores(scores)]));
+  }
+}
+
+/** SHA-256 of all bits of a chunk's scores. */
+function hashOfScores({ initial, sum, final }: ChunkScores): string {
+  const hash = createHash('sha256');
+  for (const values of [initial, sum, final]) {
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest('hex');
 }

@@ -18,6 +18,11 @@ export class Presence {
     this.#seen.set(worker, now);
   }
 
+  /** When it last said something. */
+  seenAt(worker: string): number {
+    return this.#seen.get(worker) ?? Number.NEGATIVE_INFINITY;
+  }
+
   forget(worker: string): void {
     this.#seen.delete(worker);
   }

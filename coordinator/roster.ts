@@ -1,10 +1,15 @@
 /** Who works, and which shards each worker advances. */
+import type { Address } from '../shared/bus/bus.js';
 import type { ShardRange } from '../shared/messages.js';
 import type { NodePlace } from '../shared/sum-tree.js';
 
 /** A worker that has joined. */
 export interface Member {
   readonly id: string;
+  /** Where it is reached: what comes from elsewhere does not come from it. */
+  readonly address: Address;
+  /** Of its engine. */
+  readonly fingerprint: string;
   /** Which start of the worker this is. */
   readonly incarnation: number;
   readonly threads: number;
@@ -42,17 +47,15 @@ export class Roster {
   }
 
   /** A worker joins: it advances what nobody else does, and otherwise waits for `rebalance`. */
-  add(id: string, incarnation: number, threads: number): Member {
+  add(newcomer: Pick<Member, 'id' | 'address' | 'fingerprint' | 'incarnation' | 'threads'>): Member {
     const taken = this.members.flatMap(({ ranges }) => ranges);
     const member: Member = {
-      id,
-      incarnation,
-      threads,
-      weight: threads,
+      ...newcomer,
+      weight: newcomer.threads,
       ranges: taken.length === 0 ? [{ first: 0, end: this.#shards }] : [],
       copies: [],
     };
-    this.#members.set(id, member);
+    this.#members.set(member.id, member);
     return member;
   }
 
@@ -115,12 +118,12 @@ function slice(ranges: readonly ShardRange[], from: number, to: number): ShardRa
   return parts;
 }
 
-/** Ranges in order, neighbours joined. */
-function merged(ranges: readonly ShardRange[]): ShardRange[] {
+/** Ranges in order; those that touch or overlap are joined. */
+export function merged(ranges: readonly ShardRange[]): ShardRange[] {
   const result: ShardRange[] = [];
   for (const range of ranges.toSorted((a, b) => a.first - b.first)) {
     const last = result.at(-1);
-    if (last?.end === range.first) last.end = range.end;
+    if (last && last.end >= range.first) last.end = Math.max(last.end, range.end);
     else result.push({ ...range });
   }
   return result;

@@ -1,10 +1,11 @@
 /** A round that is being computed: which part of its sum is here, and what workers say of its nodes. */
 import { hashOfNode } from '../shared/double-computation.js';
+import type { ShardRange } from '../shared/messages.js';
 import { coverage, type NodePlace, SumTree, type TreeNode } from '../shared/sum-tree.js';
-import type { Votes } from './votes.js';
+import { type Votes, verdictOf } from './votes.js';
 
 /** A node that came. */
-interface Received {
+export interface Received {
   worker: string;
   node: TreeNode;
 }
@@ -87,6 +88,21 @@ export class OpenRound {
     }
   }
 
+  /** The nodes that the sum is made of, and whose they are. */
+  parts(): Received[] {
+    const firsts = [...this.#received.values()].flatMap((all) => all.slice(0, 1));
+    const widths = firsts.map((received) => ({ received, ...coverage(received.node, this.#shards) }));
+    return widths
+      .filter(({ first, end }) => !widths.some((other) => isWithin({ first, end }, other)))
+      .map(({ received }) => received);
+  }
+
+  /** Whether two workers have computed a node, and all who have agree. */
+  isConfirmed(place: NodePlace): boolean {
+    const votes = this.votesFor(place);
+    return votes.size > 1 && verdictOf(votes).type === 'same';
+  }
+
   /** Whether a shard is in the sum. */
   has(shard: number): boolean {
     return this.#tree.has(shard);
@@ -112,6 +128,11 @@ export class OpenRound {
     const { first, end } = coverage(place, this.#shards);
     return `${first}-${end}`;
   }
+}
+
+/** Whether a range lies within another, which is larger. */
+function isWithin(range: ShardRange, other: ShardRange): boolean {
+  return other.first <= range.first && range.end <= other.end && other.end - other.first > range.end - range.first;
 }
 
 /** Whether two sums are equal to the last bit. */

@@ -97,7 +97,7 @@ export class Training {
     const plannedRounds = state.plannedRounds === null ? this.#pacer.plan(state, performance.now()) : undefined;
     const acting = actingCandidate(state, config);
     const score = acting ? (await this.#scoresOf(acting)).sum.mean : undefined;
-    // a sum came from a member, and a member has one
+    // a sum is made of results, and the first one has fixed it
     const fingerprint = this.#workers.fingerprint!;
     return decisionsAfter(state, { fingerprint, plannedRounds, score }, config);
   }

@@ -52,7 +52,10 @@ export class Workforce {
     this.#options = options;
     this.#strangers = new SparingLogger(logger);
     this.#ends = [
-      bus.onCoordinator((message) => this.#do(dispatcher.receive(message, now()))),
+      bus.onCoordinator(
+        (message, from) => this.#do(dispatcher.receive(message, now(), from)),
+        (address) => dispatcher.isMember(address),
+      ),
       bus.onUnreachable((worker) => this.#do(dispatcher.lose(worker, now()))),
       bus.onReconnect(() => this.#do(dispatcher.reconnected())),
       every(ANNOUNCE_MS, () => this.#do(dispatcher.announce())),
@@ -70,7 +73,7 @@ export class Workforce {
     return this.#options.dispatcher.members;
   }
 
-  /** Of the engine of all members; null before the first one. */
+  /** Of the engine of the run; null before its first result. */
   get fingerprint(): string | null {
     return this.#options.dispatcher.fingerprint;
   }

@@ -9,6 +9,7 @@ import { coordinator } from './commands/coordinator.js';
 import { evaluate } from './commands/eval.js';
 import { exportPhi } from './commands/export.js';
 import { addFlags, flagNames } from './commands/flags.js';
+import { key } from './commands/key.js';
 import { engines, problems } from './commands/lists.js';
 import { report as reportCommand } from './commands/report.js';
 import { status, stop } from './commands/runs.js';
@@ -28,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   up,
   coordinator,
   worker,
+  key,
   status,
   stop,
   bench,

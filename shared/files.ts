@@ -11,11 +11,14 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Writes a file aside and renames it, so that a crash leaves the old file or the new one. */
-export function writeFileWhole(path: string, bytes: Uint8Array | string): void {
+/**
+ * Writes a file aside and renames it, so that a crash leaves the old file or the new one.
+ * @param mode who may read and write it. @default what the process gives to files
+ */
+export function writeFileWhole(path: string, bytes: Uint8Array | string, { mode }: { mode?: number } = {}): void {
   const aside = `${path}.partial`;
   try {
-    const file = openSync(aside, 'w');
+    const file = openSync(aside, 'w', mode);
     try {
       const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
       for (let at = 0; at < buffer.length; ) at += writeSync(file, buffer, at);

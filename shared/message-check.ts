@@ -3,6 +3,7 @@ import { canonicalJson } from './canonical-json.js';
 import { digestOf, type RunConfig } from './config.js';
 import { configShape, MOST_SHARDS } from './config-shape.js';
 import { LONGEST_SENTENCE } from './errors.js';
+import { PUBLIC_KEY } from './keys.js';
 import type {
   AnnounceMessage,
   ChunkScores,
@@ -38,8 +39,15 @@ const MOST_FUNCTIONS = 2 ** 16;
 const digest = text(64, /^[0-9a-f]{64}$/);
 const id = text(64, /^[A-Za-z0-9_-]+$/);
 const sentence = text(LONGEST_SENTENCE);
+const publicKey = text(43, PUBLIC_KEY);
 const count = integer(0);
 const counting = integer(1);
+
+const between0and1: Shape<number> = (value, at) => {
+  const number = finite(value, at);
+  if (number >= 0 && number <= 1) return number;
+  throw shapeError(at, 'from 0 to 1', value);
+};
 
 /** What the sizes in a run's messages must be, or may be at most where its configuration is not known yet. */
 interface Sizes {
@@ -206,8 +214,11 @@ const announce: Shape<AnnounceMessage> = (value, at) => {
       grown: grownShape(ANY_SIZES),
       config: configShape,
       digest,
+      coordinator: id,
+      doubleCheck: between0and1,
+      keys: object({ sign: publicKey, agree: publicKey }),
     },
-    ['grown'],
+    ['grown', 'keys'],
   )(value, at);
   if (message.grown) grownShape(sizesOf(message.config))(message.grown, `${at}.grown`);
   // of what was sent, not of what is known here: another version may have more fields

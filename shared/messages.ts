@@ -3,12 +3,20 @@ import type { RunConfig } from './config.js';
 import type { NodePlace, TreeNode } from './sum-tree.js';
 
 /** Spoken by both sides; a worker of another one is refused. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** Shards [first, end). */
 export interface ShardRange {
   first: number;
   end: number;
+}
+
+/** The public keys of a coordinating process. */
+export interface CoordinatorKeys {
+  /** Its signatures are made with this one. */
+  sign: string;
+  /** Workers agree on secrets with this one. */
+  agree: string;
 }
 
 /** Coordinator, at its start and every second: here is a run. */
@@ -22,6 +30,12 @@ export interface AnnounceMessage {
   grown?: readonly number[];
   config: RunConfig;
   digest: string;
+  /** Names the coordinating process: another one of no higher term has begun the run anew. */
+  coordinator: string;
+  /** Share of the shards that are computed twice. */
+  doubleCheck: number;
+  /** What the bus seals messages with. @default none, within one process */
+  keys?: CoordinatorKeys;
 }
 
 /** Worker: I am here. */

@@ -47,8 +47,8 @@ export interface RunSubjects {
   all: string;
   /** To all workers, including those without a run. */
   announcement: string;
-  /** To one worker. */
-  worker(id: string): string;
+  /** To one worker, by its address: NAME, or NAME.KEY. */
+  worker(address: string): string;
   /** The stream that holds the journals of all members; nobody subscribes to its subjects. */
   journalStream: string;
   /** Everything that the journal's stream stores. */
@@ -82,13 +82,22 @@ export function runSubjects(run: string, prefix: string = DEFAULT_PREFIX, member
     bulk: `${prefix}.up.${part}.bulk`,
     all: `${prefix}.down.${part}.all`,
     announcement: `${prefix}.down.${part}.announce`,
-    worker: (id) => `${prefix}.down.${part}.worker.${checkToken('Cannot reach the worker', 'worker', id)}`,
+    worker: (address) => `${prefix}.down.${part}.worker.${checkAddress(address)}`,
     journalStream: `${prefix}-${run}-journal`,
     journals: `${journals}.>`,
     journal: (member) => `${journals}.${member}`,
     journalParts: (member) => `${journals}.${member}.parts`,
     checkpoints: `${prefix}-${run}-checkpoints`,
   };
+}
+
+function checkAddress(address: string): string {
+  const [worker = '', ...rest] = address.split('.');
+  checkToken('Cannot reach the worker', 'worker', worker);
+  if (rest.length > 1)
+    throw new UsageError(`Cannot reach the worker: "${address}" must be a name, or a name and a key`);
+  for (const key of rest) checkToken('Cannot reach the worker', 'key', key);
+  return address;
 }
 
 function checkPrefix(prefix: string): void {

@@ -3,7 +3,6 @@
  * decided in role/; here are the bus, the threads and the journal with which it is done.
  */
 import type { Bus, Unsubscribe } from '../shared/bus/bus.js';
-import { DOUBLED_SHARE } from '../shared/double-computation.js';
 import type { PhiHistory } from '../shared/journal/journal.js';
 import type { Logger } from '../shared/logger.js';
 import type { AnnounceMessage, ToWorker } from '../shared/messages.js';
@@ -28,8 +27,6 @@ export interface WorkerOptions {
   folders?: Readonly<Record<string, string>>;
   /** Tells this start of the worker from others of its name. @default 1 */
   incarnation?: number;
-  /** Share of the shards that are computed twice; the coordinator's must be the same. @default DOUBLED_SHARE */
-  doubledShare?: number;
   /** Told when the worker leaves for good, and why: it was refused, or what it computes failed. */
   onFailed?: (error: Error) => void;
   /** Told that the coordinator has ended the run, or its part of it. */
@@ -47,12 +44,12 @@ export class Worker {
   readonly #copies = new Map<number, HeldShards>();
 
   constructor(options: WorkerOptions) {
-    const { id, bus, incarnation = 1, folders = {}, doubledShare = DOUBLED_SHARE } = options;
+    const { id, bus, incarnation = 1, folders = {} } = options;
     this.#options = options;
     this.#gone = new Promise((resolve) => {
       this.#onGone = resolve;
     });
-    this.#state = initialState({ id, incarnation, folders, doubledShare });
+    this.#state = initialState({ id, incarnation, folders });
     this.#shards = this.#holdNothing({ resident: true });
     this.#unsubscribe = bus.onWorker(id, (message) => this.#receive(message));
   }

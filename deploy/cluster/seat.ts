@@ -10,6 +10,7 @@ import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
 import { ClusterError } from '../../shared/errors.js';
 import { JetStreamJournal } from '../../shared/journal/jetstream-journal.js';
+import type { KeyPair } from '../../shared/keys.js';
 import type { Logger } from '../../shared/logger.js';
 import { JetStream } from '../../shared/nats/jetstream.js';
 import { Lease } from '../../shared/nats/lease.js';
@@ -42,6 +43,14 @@ export interface SeatOptions {
   keptBytes?: number;
   /** Servers of a cluster that hold a copy. */
   replicas?: number;
+  /** The key pair that signs what is said to workers. @default a new one a member */
+  signingKey?: KeyPair;
+  /** Share of the work that two workers compute. @default 1 % */
+  doubledShare?: number;
+  /** The keys of the workers that may join, by name. @default any worker may join */
+  listed?: ReadonlyMap<string, string>;
+  /** Of the engine that computes the run. @default that of the first result */
+  fingerprint?: string;
   /** Called when another process leads. */
   onStandby?: () => void;
 }
@@ -114,7 +123,8 @@ export class Seat {
 
   /** Leads a member until its goal, the signal, an error, or the loss of the seat. */
   async lead({ onLeading, lean = false, ...options }: MemberOptions): Promise<RunEnd> {
-    const { run, prefix, replicas = 1, maxBytes, keptBytes, workerTimeout, checkpointSeconds } = this.#options;
+    const { run, prefix, replicas = 1, maxBytes, keptBytes, signingKey } = this.#options;
+    const { workerTimeout, checkpointSeconds, doubledShare, listed, fingerprint } = this.#options;
     const { config, start, logger } = options;
     const { member } = config;
     const subjects = runSubjects(run, prefix, member);
@@ -131,7 +141,7 @@ export class Seat {
       ...(keptBytes === undefined ? {} : { keptBytes }),
     });
     const blobs = new ObjectBlobs({ jetStream, bucket: subjects.checkpoints, folder: `member-${member}`, replicas });
-    const bus = new NatsBus({ link: this.#link, subjects, logger, config });
+    const bus = new NatsBus({ link: this.#link, subjects, logger, config, signingKey });
     const coordinator = new Coordinator({
       run,
       digest: digestOf(config),
@@ -140,6 +150,9 @@ export class Seat {
       checkpoints: new Checkpoints(blobs),
       ...(workerTimeout === undefined ? {} : { workerTimeout }),
       ...(checkpointSeconds === undefined ? {} : { checkpointSeconds }),
+      ...(doubledShare === undefined ? {} : { doubledShare }),
+      ...(listed === undefined ? {} : { listed }),
+      ...(fingerprint === undefined ? {} : { fingerprint }),
       ...options,
     });
     onLeading?.(coordinator, () => ({ ...this.#link.traffic(), droppedMessages: bus.dropped }));

@@ -25,7 +25,7 @@ const LOOK_MS = 1000;
 
 /** Serves until the signal. Throws if the only run that it may serve refuses it, or fails here. */
 export async function serveRuns(options: ServeOptions): Promise<void> {
-  const { nats, id, prefix, logger, waitSeconds, signal } = options;
+  const { nats, id, prefix, logger, trusted, waitSeconds, signal } = options;
   const link = await NatsLink.connect({ nats, name: `lopt worker ${id}`, logger, waitSeconds, signal });
   try {
     const jetStream = await JetStream.open(link, { logger });
@@ -36,7 +36,7 @@ export async function serveRuns(options: ServeOptions): Promise<void> {
     while (!signal.aborted) {
       const accept = ({ run, digest }: AnnounceMessage) =>
         (options.run === undefined || run === options.run) && !unservable.has(digest);
-      const announced = await nextRun({ link, prefix, logger }, { accept, signal });
+      const announced = await nextRun({ link, prefix, logger, trusted }, { accept, signal });
       served = new ServedRun({ ...options, link, jetStream }, announced, accept);
       try {
         await served.over(signal);
@@ -90,8 +90,8 @@ class ServedRun {
       this.#leave = resolve;
       this.#fail = reject;
     });
-    const { link, prefix, logger } = this.#service;
-    const end = onAnnouncement({ link, prefix, logger }, (announced) => this.#hear(announced));
+    const { link, prefix, logger, trusted } = this.#service;
+    const end = onAnnouncement({ link, prefix, logger, trusted }, (announced) => this.#hear(announced));
     const looking = setInterval(() => this.#look(), LOOK_MS);
     signal.addEventListener('abort', this.#leave, { once: true });
     try {
@@ -120,7 +120,10 @@ class ServedRun {
   #begin(announced: AnnounceMessage): void {
     const { digest, config } = announced;
     // they have the same subjects: the run was begun anew under its name, with other options
-    for (const other of this.#members.values()) if (other.member === config.member) this.#end(other);
+    const others = [...this.#members.values()].filter(({ member }) => member === config.member);
+    // or somebody only says so
+    if (others.some(({ isLed }) => isLed)) return;
+    for (const other of others) this.#end(other);
     const observer = this.#observers?.of(config.member);
     const service = observer ? { ...this.#service, observer } : this.#service;
     const member = new ServedMember(service, announced, (error) => {

@@ -1,6 +1,7 @@
 /** One member of a run in a worker process: its bus, its worker, and its past φ's. */
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { JetStreamHistory } from '../../shared/journal/jetstream-history.js';
+import type { KeyPair } from '../../shared/keys.js';
 import type { Logger } from '../../shared/logger.js';
 import type { AnnounceMessage } from '../../shared/messages.js';
 import type { JetStream } from '../../shared/nats/jetstream.js';
@@ -17,6 +18,10 @@ export interface ServiceOptions {
   prefix: string;
   /** The worker's name. */
   id: string;
+  /** The worker's X25519 key pair. @default a new one a member */
+  key?: KeyPair | undefined;
+  /** Public keys of the coordinators to work for. @default any */
+  trusted?: readonly string[] | undefined;
   pool: Pool;
   logger: Logger;
   observer?: WorkerObserver;
@@ -40,13 +45,14 @@ export class ServedMember {
   /** @param onFailed called if the member cannot be served here */
   constructor(options: ServiceOptions, announced: AnnounceMessage, onFailed: (error: Error) => void) {
     const { run, digest, config } = announced;
-    const { link, jetStream, prefix, id, pool, logger, observer, folders } = options;
+    const { link, jetStream, prefix, id, key, trusted, pool, logger, observer, folders } = options;
     const { member } = config;
     const subjects = runSubjects(run, prefix, member);
     this.digest = digest;
     this.member = member;
     this.#pool = pool;
-    this.#bus = new NatsBus({ link, subjects, logger, config });
+    this.#bus = new NatsBus({ link, subjects, logger, config, key, trusted });
+    this.#bus.follow(announced);
     this.#worker = new Worker({
       id,
       bus: this.#bus,
@@ -74,6 +80,11 @@ export class ServedMember {
   heard(): void {
     this.#finished = false;
     this.#heardAt = performance.now();
+  }
+
+  /** Whether its coordinator has said something lately, and not that the member is over. */
+  get isLed(): boolean {
+    return this.#bus.isLed && !this.#finished;
   }
 
   get isOver(): boolean {

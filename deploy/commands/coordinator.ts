@@ -7,6 +7,7 @@ import { checkToken } from '../../shared/subjects.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import { followParent } from '../cluster/follow-parent.js';
 import { type LeadOptions, leadRun } from '../cluster/lead.js';
+import { COORDINATOR_TRUST_FLAGS, coordinatorTrust } from '../cluster/trust-flags.js';
 import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
 import { withLivePage } from '../live/open-page.js';
 import { CoordinatorMetrics } from '../operations/coordinator-metrics.js';
@@ -30,6 +31,7 @@ export const CLUSTER_FLAGS = {
   'journal-bytes': 'bytes that the journal may take on the server (default 1 GiB)',
   replicas: 'servers of a NATS cluster that hold a copy (default 1)',
   'wait-seconds': 'seconds for which the first connection is tried again (default 30)',
+  ...COORDINATOR_TRUST_FLAGS,
 } as const;
 
 export const COMPARE_SWITCH = { compare: 'afterwards, hold φ against tuned hand-designed optimizers' } as const;
@@ -46,6 +48,7 @@ export const coordinator: Command = {
     ...LIVE_FLAGS,
     name: 'name of this coordinator (default: the host)',
     threads: 'threads of --compare (default: all processors)',
+    fingerprint: "the engine that computes the run, as a worker's log names it (default: that of the first result)",
   },
   options: everyOption,
   switches: {
@@ -78,6 +81,8 @@ async function runCoordinator(
   const live = liveAddress(TASK, flags);
   threadsOf(TASK, flags);
   const limits = limitsOf(TASK, flags);
+  const trust = coordinatorTrust(TASK, flags);
+  const fingerprint = flags['fingerprint'];
   const format = logFormat(TASK, flags);
   const prepared = await prepareRun(TASK, problem, flags, PATIENCE);
   const { folder, stored, configured } = prepared;
@@ -105,6 +110,8 @@ async function runCoordinator(
               holder: checkToken(TASK, 'name', String(flags['name'] ?? tokenOf(hostname()))),
               standby: flags['standby'] === true,
               ...limits,
+              ...trust,
+              ...(fingerprint === undefined ? {} : { fingerprint: String(fingerprint) }),
               onStandby() {
                 metrics.standBy();
                 page?.standBy();

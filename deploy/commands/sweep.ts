@@ -4,6 +4,7 @@ import { checkToken } from '../../shared/subjects.js';
 import { Pool } from '../../worker/pool.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import { followParent } from '../cluster/follow-parent.js';
+import { type CoordinatorTrust, coordinatorTrust } from '../cluster/trust-flags.js';
 import { LIVE_FLAGS, liveAddress } from '../live/flags.js';
 import { withSweepPage } from '../live/sweep/open-sweep-page.js';
 import { trainOn } from '../run/embedded.js';
@@ -52,7 +53,7 @@ async function runSweepCommand(
   const flags = withModulePath(TASK, given);
   const onCluster = flags['nats'] !== undefined || flags['run'] !== undefined;
   const cluster = onCluster ? natsFlags(TASK, flags) : undefined;
-  const limits = limitsOf(TASK, flags);
+  const limits = { ...limitsOf(TASK, flags), ...coordinatorTrust(TASK, flags) };
   threadsOf(TASK, flags);
   const address = liveAddress(TASK, flags);
   const prepared = await prepareSweep(TASK, positionals['file'], flags, onCluster ? PATIENCE : {});
@@ -83,7 +84,7 @@ function overNats(
   { folder, stored }: PreparedSweep,
   flags: Flags,
   cluster: ReturnType<typeof natsFlags>,
-  limits: ReturnType<typeof limitsOf>,
+  limits: ReturnType<typeof limitsOf> & CoordinatorTrust,
 ): ConductSweep {
   const run = checkToken(TASK, 'run', String(flags['run'] ?? runNameOf(folder.path)));
   const holder = checkToken(TASK, 'name', String(flags['name'] ?? tokenOf(hostname())));

@@ -8,6 +8,7 @@ import { Pool } from '../../worker/pool.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import { followParent } from '../cluster/follow-parent.js';
 import { serveRuns } from '../cluster/serve.js';
+import { WORKER_TRUST_FLAGS, workerTrust } from '../cluster/trust-flags.js';
 import { logFormat, metricsAddress, OPERATIONS_FLAGS } from '../operations/flags.js';
 import { watchBus } from '../operations/registry.js';
 import { OperationsServer } from '../operations/server.js';
@@ -31,6 +32,7 @@ export const worker: Command = {
     threads: 'threads that compute (default: all processors, or one for a GPU)',
     'wait-seconds': 'seconds for which the first connection is tried again (default 30)',
     folder: "where the run's data lie here (default: where they do for its coordinator)",
+    ...WORKER_TRUST_FLAGS,
     ...MODULE_FLAG,
     ...OPERATIONS_FLAGS,
   },
@@ -49,6 +51,7 @@ async function runWorker(_positionals: Readonly<Record<string, string | undefine
   const run = flags['run'] === undefined ? undefined : checkToken(TASK, 'run', String(flags['run']));
   const folder = flags['folder'] === undefined ? undefined : checkPath(TASK, 'folder', flags['folder']);
   const waitSeconds = checkNumber(TASK, 'wait-seconds', flags['wait-seconds'] ?? 30, { minimum: 0 });
+  const trust = workerTrust(TASK, flags);
   const logger = createLogger({
     format: logFormat(TASK, flags),
     write: (text) => process.stderr.write(text),
@@ -73,6 +76,7 @@ async function runWorker(_positionals: Readonly<Record<string, string | undefine
       nats,
       prefix,
       id,
+      ...trust,
       pool,
       logger,
       waitSeconds,

@@ -9,20 +9,22 @@ import { ShapeError } from '../shape.js';
 import { clusterSubjects, runSubjects } from '../subjects.js';
 import type { Unsubscribe } from './bus.js';
 import { DropLog } from './drop-log.js';
-import { decodePacket } from './packet.js';
 import { Reassembler } from './reassembler.js';
+import { openSigned } from './seals.js';
 
 /** What is listened to. */
 export interface AnnouncementsOptions {
   link: NatsLink;
+  /** Public keys of the coordinators that may be followed. @default anybody's */
+  trusted?: readonly string[] | undefined;
   /** @default 'lopt' */
   prefix?: string;
   logger: Logger;
 }
 
-/** Hands on every announcement of every run under a prefix: each coordinator sends one a second. */
+/** Passes on every announcement of every run under a prefix, if its coordinator signed it: one a second from each. */
 export function onAnnouncement(
-  { link, prefix, logger }: AnnouncementsOptions,
+  { link, prefix, logger, trusted }: AnnouncementsOptions,
   handler: (message: AnnounceMessage) => void,
 ): Unsubscribe {
   const drops = new DropLog(logger);
@@ -30,8 +32,13 @@ export function onAnnouncement(
   return link.control.subscribe(clusterSubjects(prefix).announcements, ({ subject, bytes }) => {
     let message: AnnounceMessage | undefined;
     try {
-      const whole = reassembler.add(decodePacket(bytes));
+      const { packet, signer } = openSigned(subject, bytes);
+      if (trusted && !trusted.includes(signer))
+        throw new ShapeError(`its key, ${signer}, is none of those trusted here`);
+      const whole = reassembler.add({ ...packet, session: `${signer}/${packet.session}` });
       message = whole && checkAnnouncement(decodeReceived(whole));
+      if (message && message.keys?.sign !== signer)
+        throw new ShapeError('it announces the keys of another coordinator');
       if (message && runSubjects(message.run, prefix, message.config.member).announcement !== subject) {
         throw new ShapeError(`it announces run ${message.run}`);
       }

@@ -1,7 +1,7 @@
 /** The receiving side of results: grants what may be sent, answers every part, and gives each message once. */
-import { shapeError } from '../shape.js';
+import { ShapeError, shapeError } from '../shape.js';
 import { Grants, type GrantsOptions } from './grants.js';
-import { encodePacket, MOST_PART_BYTES, type Packet } from './packet.js';
+import { MOST_PART_BYTES, type Packet, type PacketFields } from './packet.js';
 import { Reassembler, type ReassemblerOptions } from './reassembler.js';
 
 /** Bounds of a receiver. */
@@ -10,15 +10,24 @@ export interface BulkReceiverOptions {
   reassembler?: ReassemblerOptions;
 }
 
+/** Who sent a packet. */
+export interface BulkSource {
+  from: string;
+  /** Whether it is a worker of the run: others are heard out, in a few bytes, when no member waits. */
+  isMember: boolean;
+}
+
 /** Senders that are remembered; of one that is forgotten, a message that is sent twice arrives twice. */
 const MOST_SESSIONS = 10_000;
 /** Messages of one sender differ by little: a grant in advance is rounded up by as much. */
 const SLACK_BYTES = 4096;
+/** A stranger says goodbye at most. */
+const STRANGERS_BYTES = 64 * 1024;
 
 export class BulkReceiver {
   readonly #grants: Grants;
   readonly #reassembler: Reassembler;
-  /** The last message that arrived whole, by session. */
+  /** The last message that arrived whole, by sender and session. */
   readonly #done = new Map<string, number>();
 
   constructor({ grants, reassembler }: BulkReceiverOptions = {}) {
@@ -35,44 +44,53 @@ export class BulkReceiver {
    * Takes a packet and answers it, at once or when there is room. Returns the message if this was its last part. Throws
    * ShapeError if it is not a packet that a sender sends.
    */
-  receive(packet: Packet, answer: (packet: Uint8Array) => void): Uint8Array | undefined {
+  receive(
+    packet: Packet,
+    { from, isMember }: BulkSource,
+    answer: (packet: PacketFields) => void,
+  ): Uint8Array | undefined {
     const { kind, session, message, index, count, size, payload } = packet;
-    const arrived = () => this.#reassembler.parts(session, message);
+    // one may name the session of another
+    const holder = `${from}/${session}`;
+    const arrived = () => this.#reassembler.parts(holder, message);
     const reply = (parts: number, bytes: number) =>
-      answer(encodePacket({ kind: 'grant', session, message, index: parts, count, size: bytes }));
-    const done = this.#done.get(session);
-    // a sender sends each message until it was received: a number far ahead would make its own next ones count as received
+      answer({ kind: 'grant', session, message, index: parts, count, size: bytes });
+    const done = this.#done.get(holder);
     if (done !== undefined && message > done + 1) throw shapeError('packet.message', `at most ${done + 1}`, message);
     const isDone = (done ?? 0) >= message;
-    const isKnown = done !== undefined;
+    const most = isMember ? MOST_PART_BYTES : STRANGERS_BYTES;
     if (kind === 'ask') {
-      if (size > MOST_PART_BYTES) throw shapeError('packet.size', `at most ${MOST_PART_BYTES}`, size);
+      if (size > most) throw shapeError('packet.size', `at most ${most}`, size);
       if (isDone) reply(count, 0);
-      else this.#grants.ask(session, size, (bytes) => reply(arrived(), bytes), isKnown);
+      else this.#grants.ask(holder, size, (bytes) => reply(arrived(), bytes), isMember);
       return undefined;
     }
     if (kind !== 'part') throw shapeError('packet.kind', 'part or ask', kind);
-    this.#grants.settle(session);
+    if (!isMember && (size > most || !this.#grants.has(holder))) {
+      throw new ShapeError('it is a part of a result, and its sender is no worker of the run');
+    }
+    this.#grants.settle(holder);
     if (isDone || index !== arrived()) {
       // a message that began at the coordinator before this one, or whose answer was lost: its sender is told where to go on
       reply(isDone ? count : arrived(), 0);
       return undefined;
     }
-    const whole = this.#reassembler.add(packet);
+    const whole = this.#reassembler.add({ ...packet, session: holder });
     if (!whole) {
-      const left = size - this.#reassembler.bytes(session);
+      const left = size - this.#reassembler.bytes(holder);
       const next = Math.min(left, payload.length);
-      this.#grants.ask(session, next, (bytes) => reply(arrived(), bytes), isKnown);
+      this.#grants.ask(holder, next, (bytes) => reply(arrived(), bytes), isMember);
       return undefined;
     }
-    this.#remember(session, message);
-    reply(count, this.#grants.advance(session, (Math.floor(payload.length / SLACK_BYTES) + 2) * SLACK_BYTES));
+    if (isMember) this.#remember(holder, message);
+    const advance = (Math.floor(payload.length / SLACK_BYTES) + 2) * SLACK_BYTES;
+    reply(count, isMember ? this.#grants.advance(holder, advance) : 0);
     return whole;
   }
 
-  #remember(session: string, message: number): void {
-    this.#done.delete(session);
-    this.#done.set(session, message);
+  #remember(holder: string, message: number): void {
+    this.#done.delete(holder);
+    this.#done.set(holder, message);
     if (this.#done.size <= MOST_SESSIONS) return;
     const [oldest] = this.#done.keys();
     this.#done.delete(oldest!);

@@ -1,15 +1,18 @@
 /** The sending side of results: one part under way, each acknowledged, none that was not granted. */
-import { randomBytes } from 'node:crypto';
 import type { Logger } from '../logger.js';
 import { ShapeError } from '../shape.js';
 import { SparingLogger } from '../sparing-logger.js';
 import { bundle, bundledBytes } from './bundle.js';
-import { cut, decodePacket, encodePacket, type Packet } from './packet.js';
+import { newSession } from './freshness.js';
+import { cut, type Packet, type PacketFields } from './packet.js';
 
 /** What a sender needs of the world. */
 export interface BulkSenderOptions {
-  /** Asks the receiver; resolves to its answer, or to undefined if there is none: it may be dead, blocked or cut off. */
-  request(packet: Uint8Array): Promise<Uint8Array | undefined>;
+  /**
+   * Asks the receiver; resolves to its answer, or to undefined if there is none: it may be dead, blocked or cut off. Rejects
+   * with ShapeError if what answers is not the receiver.
+   */
+  request(packet: PacketFields): Promise<Packet | undefined>;
   /** Bytes of a part. */
   partBytes(): number;
   logger: Logger;
@@ -37,7 +40,7 @@ interface Queued {
 export class BulkSender {
   readonly #options: Required<BulkSenderOptions>;
   readonly #strangers: SparingLogger;
-  readonly #session = randomBytes(8).toString('hex');
+  readonly #session = newSession();
   readonly #queue: Queued[] = [];
   /** What the messages say that wait or are under way. */
   readonly #held = new Set<object>();
@@ -161,16 +164,15 @@ export class BulkSender {
     const payload = parts[index]!;
     const granted = this.#granted.until > this.#options.now() && this.#granted.bytes >= payload.length;
     const place = { session: this.#session, message: this.#message, index, count: parts.length };
-    const packet = granted
-      ? encodePacket({ kind: 'part', ...place, size, payload })
-      : encodePacket({ kind: 'ask', ...place, size: payload.length });
+    const packet: PacketFields = granted
+      ? { kind: 'part', ...place, size, payload }
+      : { kind: 'ask', ...place, size: payload.length };
     const abandoned = new Promise<undefined>((resolve) => {
       this.#abandon = () => resolve(undefined);
     });
-    const received = await Promise.race([this.#options.request(packet), abandoned]);
-    if (!received) return undefined;
     try {
-      return checkGrant(decodePacket(received), place);
+      const received = await Promise.race([this.#options.request(packet), abandoned]);
+      return received && checkGrant(received, place);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
       this.#strangers.warn(`The answer to a result is not used: ${error.message}`);

@@ -7,15 +7,19 @@
 export interface GrantsOptions {
   /** Bytes granted and not yet received, over all holders. @default 16 MiB */
   limit?: number;
+  /** Bytes of those that strangers hold together. @default 256 KiB */
+  strangersLimit?: number;
   /** Milliseconds after which a grant lapses that its holder did not use: it may be dead. @default 15 000 */
   lapseMs?: number;
+  /** The same for a stranger. @default 2000 */
+  strangersLapseMs?: number;
   /** @default performance.now */
   now?: () => number;
 }
 
 interface Grant {
   bytes: number;
-  isKnown: boolean;
+  isMember: boolean;
   /** Given before it was asked for. */
   advance: boolean;
   until: number;
@@ -28,26 +32,37 @@ interface Waiting {
 
 /** Most that wait; an ask beyond is not answered, and is repeated by its sender. */
 const MOST_WAITING = 10_000;
+const MOST_STRANGERS = 64;
 
 /**
- * One grant a holder; who asks for more than is free waits in turn. A holder that nothing has come from yet may be nobody's:
- * those wait until no other does, and together hold half of the limit at most.
+ * One grant a holder; who asks for more than is free waits in turn. Workers of the run come first: strangers wait until no
+ * member does, hold little together, and for a short time.
  */
 export class Grants {
   readonly #limit: number;
+  readonly #strangersLimit: number;
   readonly #lapseMs: number;
+  readonly #strangersLapseMs: number;
   readonly #now: () => number;
-  readonly #granted = new Map<string, Grant>();
+  readonly #members = new Map<string, Grant>();
+  readonly #strangers = new Map<string, Grant>();
   readonly #waiting = new Map<string, Waiting>();
-  /** Those that nothing has come from yet. */
-  readonly #strangers = new Map<string, Waiting>();
+  readonly #waitingStrangers = new Map<string, Waiting>();
   #total = 0;
   #advanced = 0;
-  #unknown = 0;
+  #ofStrangers = 0;
 
-  constructor({ limit = 16 * 2 ** 20, lapseMs = 15_000, now = () => performance.now() }: GrantsOptions = {}) {
+  constructor({
+    limit = 16 * 2 ** 20,
+    strangersLimit = 256 * 1024,
+    lapseMs = 15_000,
+    strangersLapseMs = 2000,
+    now = () => performance.now(),
+  }: GrantsOptions = {}) {
     this.#limit = limit;
+    this.#strangersLimit = strangersLimit;
     this.#lapseMs = lapseMs;
+    this.#strangersLapseMs = strangersLapseMs;
     this.#now = now;
   }
 
@@ -56,14 +71,22 @@ export class Grants {
     return this.#total;
   }
 
+  /** Whether something is granted to a holder. */
+  has(holder: string): boolean {
+    this.#lapse();
+    return this.#members.has(holder) || this.#strangers.has(holder);
+  }
+
   /**
    * Grants the bytes, at most `limit`, now or when there is room. A holder that asks again is answered once, at its last ask.
-   * @param isKnown whether something has come from the holder before
+   * @param isMember whether the holder is a worker of the run
    */
-  ask(holder: string, bytes: number, answer: (bytes: number) => void, isKnown = true): void {
+  ask(holder: string, bytes: number, answer: (bytes: number) => void, isMember = true): void {
     this.#end(holder);
-    const waiting = isKnown ? this.#waiting : this.#strangers;
-    if (waiting.has(holder) || waiting.size < MOST_WAITING) waiting.set(holder, { bytes, answer });
+    const [waiting, most] = isMember
+      ? [this.#waiting, MOST_WAITING]
+      : ([this.#waitingStrangers, MOST_STRANGERS] as const);
+    if (waiting.has(holder) || waiting.size < most) waiting.set(holder, { bytes, answer });
     this.#serve();
   }
 
@@ -82,7 +105,7 @@ export class Grants {
     this.#lapse();
     if (this.#waiting.size > 0 || this.#advanced + bytes > this.#limit / 2 || this.#total + bytes > this.#limit)
       return 0;
-    this.#begin(holder, bytes, { advance: true, isKnown: true });
+    this.#begin(holder, bytes, { advance: true, isMember: true });
     return bytes;
   }
 
@@ -91,40 +114,45 @@ export class Grants {
     for (const [holder, { bytes, answer }] of this.#waiting) {
       if (this.#total + bytes > this.#limit) return;
       this.#waiting.delete(holder);
-      this.#begin(holder, bytes, { advance: false, isKnown: true });
+      this.#begin(holder, bytes, { advance: false, isMember: true });
       answer(bytes);
     }
-    for (const [holder, { bytes, answer }] of this.#strangers) {
-      const isTooMuch = this.#unknown > 0 && this.#unknown + bytes > this.#limit / 2;
-      if (isTooMuch || this.#total + bytes > this.#limit) return;
-      this.#strangers.delete(holder);
-      this.#begin(holder, bytes, { advance: false, isKnown: false });
+    for (const [holder, { bytes, answer }] of this.#waitingStrangers) {
+      if (this.#ofStrangers + bytes > this.#strangersLimit || this.#total + bytes > this.#limit) return;
+      this.#waitingStrangers.delete(holder);
+      this.#begin(holder, bytes, { advance: false, isMember: false });
       answer(bytes);
     }
   }
 
-  #begin(holder: string, bytes: number, { advance, isKnown }: Pick<Grant, 'advance' | 'isKnown'>): void {
-    this.#granted.set(holder, { bytes, advance, isKnown, until: this.#now() + this.#lapseMs });
+  #begin(holder: string, bytes: number, { advance, isMember }: Pick<Grant, 'advance' | 'isMember'>): void {
+    const [granted, lapseMs] = isMember
+      ? [this.#members, this.#lapseMs]
+      : ([this.#strangers, this.#strangersLapseMs] as const);
+    granted.set(holder, { bytes, advance, isMember, until: this.#now() + lapseMs });
     this.#total += bytes;
     if (advance) this.#advanced += bytes;
-    if (!isKnown) this.#unknown += bytes;
+    if (!isMember) this.#ofStrangers += bytes;
   }
 
   #end(holder: string): void {
-    const grant = this.#granted.get(holder);
+    const grant = this.#members.get(holder) ?? this.#strangers.get(holder);
     if (!grant) return;
-    this.#granted.delete(holder);
+    this.#members.delete(holder);
+    this.#strangers.delete(holder);
     this.#total -= grant.bytes;
     if (grant.advance) this.#advanced -= grant.bytes;
-    if (!grant.isKnown) this.#unknown -= grant.bytes;
+    if (!grant.isMember) this.#ofStrangers -= grant.bytes;
   }
 
-  /** Ends the grants that nobody used. All last equally long, so the oldest come first. */
+  /** Ends the grants that nobody used. Those of one kind last equally long, so the oldest come first. */
   #lapse(): void {
     const now = this.#now();
-    for (const [holder, { until }] of this.#granted) {
-      if (until > now) return;
-      this.#end(holder);
+    for (const granted of [this.#members, this.#strangers]) {
+      for (const [holder, { until }] of granted) {
+        if (until > now) break;
+        this.#end(holder);
+      }
     }
   }
 }

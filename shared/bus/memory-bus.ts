@@ -1,7 +1,7 @@
 /** The bus within one process: the embedded default. */
 import { MessageChecker } from '../message-check.js';
 import type { ToCoordinator, ToWorker } from '../messages.js';
-import type { Bus, Unsubscribe } from './bus.js';
+import type { Address, Bus, Unsubscribe } from './bus.js';
 import { Handlers } from './handlers.js';
 
 /**
@@ -11,17 +11,17 @@ import { Handlers } from './handlers.js';
  */
 export class MemoryBus implements Bus {
   readonly #checker = new MessageChecker();
-  readonly #coordinator = new Handlers<ToCoordinator>();
+  readonly #coordinator = new Handlers<{ message: ToCoordinator; from: Address }>();
   readonly #workers = new Map<string, Handlers<ToWorker>>();
-  readonly #unreachable = new Handlers<string>();
+  readonly #unreachable = new Handlers<Address>();
   #closed = false;
 
   toCoordinator(message: ToCoordinator): void {
     const checked = this.#checker.toCoordinator(message);
-    this.#later(() => this.#coordinator.call(checked));
+    this.#later(() => this.#coordinator.call({ message: checked, from: checked.worker }));
   }
 
-  toWorker(worker: string, message: ToWorker): void {
+  toWorker(worker: Address, message: ToWorker): void {
     const checked = this.#checker.toWorker(message);
     this.#later(() => {
       const handlers = this.#workers.get(worker);
@@ -37,8 +37,8 @@ export class MemoryBus implements Bus {
     });
   }
 
-  onCoordinator(handler: (message: ToCoordinator) => void): Unsubscribe {
-    return this.#coordinator.add(handler);
+  onCoordinator(handler: (message: ToCoordinator, from: Address) => void): Unsubscribe {
+    return this.#coordinator.add(({ message, from }) => handler(message, from));
   }
 
   onWorker(worker: string, handler: (message: ToWorker) => void): Unsubscribe {
@@ -49,7 +49,7 @@ export class MemoryBus implements Bus {
     });
   }
 
-  onUnreachable(handler: (worker: string) => void): Unsubscribe {
+  onUnreachable(handler: (worker: Address) => void): Unsubscribe {
     return this.#unreachable.add(handler);
   }
 

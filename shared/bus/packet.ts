@@ -3,7 +3,7 @@
  * layout is the same in every version of the protocol, so that one side can tell the other that it speaks another one.
  *
  * Little-endian: magic (2 bytes), protocol (1), kind (1), session (8), message (4), index (4), count (4), size (4),
- * CRC-32 of all that and of the payload (4), payload.
+ * CRC-32 of all that and of the payload (4), payload, at whose end is the seal of its sender.
  */
 import { crc32 } from 'node:zlib';
 import { PROTOCOL } from '../messages.js';
@@ -34,13 +34,20 @@ export interface Packet {
 
 const NOTHING = new Uint8Array(0);
 
+/** What proves who sent a packet: so many bytes at the end of its payload, a function of all before them. */
+export interface Seal {
+  readonly bytes: number;
+  /** Writes the seal into the end of the packet; of the rest only the checksum is still missing. */
+  write(packet: Buffer): void;
+}
+
 /** A packet's fields, as its sender knows them. */
 export type PacketFields = Omit<Packet, 'protocol' | 'payload'> & Partial<Pick<Packet, 'protocol' | 'payload'>>;
 
 /** A packet as bytes. */
-export function encodePacket(packet: PacketFields): Buffer {
+export function encodePacket(packet: PacketFields, seal?: Seal): Buffer {
   const { protocol = PROTOCOL, kind, session, message, index, count, size, payload = NOTHING } = packet;
-  const bytes = Buffer.allocUnsafe(HEADER + payload.length);
+  const bytes = Buffer.allocUnsafe(HEADER + payload.length + (seal?.bytes ?? 0));
   bytes.writeUInt16LE(MAGIC, 0);
   bytes.writeUInt8(protocol, 2);
   bytes.writeUInt8(KINDS.indexOf(kind), 3);
@@ -49,6 +56,7 @@ export function encodePacket(packet: PacketFields): Buffer {
     bytes.writeUInt32LE(field, 12 + 4 * i);
   });
   bytes.set(payload, HEADER);
+  seal?.write(bytes);
   bytes.writeUInt32LE(checksumOf(bytes), HEADER - 4);
   return bytes;
 }
@@ -84,6 +92,11 @@ export function decodePacket(received: Uint8Array): Packet {
   };
 }
 
+/** The parts of a packet that its seal is a function of: all but the checksum and the last `seal` bytes. */
+export function sealedParts(packet: Uint8Array, seal: number): [Uint8Array, Uint8Array] {
+  return [packet.subarray(0, HEADER - 4), packet.subarray(HEADER, packet.length - seal)];
+}
+
 /** CRC-32 of a packet without the field that holds it. */
 function checksumOf(bytes: Buffer): number {
   const header = crc32(bytes.subarray(0, HEADER - 4));
@@ -93,8 +106,11 @@ function checksumOf(bytes: Buffer): number {
 
 /** Bytes of a message that one packet may take, for a broker that takes `maxPayload` in one message. */
 export function partBytes(maxPayload: number): number {
-  return Math.min(Math.floor(maxPayload / 2), MOST_PART_BYTES) - HEADER;
+  return Math.min(Math.floor(maxPayload / 2), MOST_PART_BYTES) - HEADER - LARGEST_SEAL;
 }
+
+/** What a seal takes at most. */
+export const LARGEST_SEAL = 128;
 
 /** What one part may hold at most, whatever the broker takes. */
 export const MOST_PART_BYTES = 512 * 1024;

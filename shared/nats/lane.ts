@@ -58,18 +58,24 @@ export class Lane {
   #closing: Promise<void> | undefined;
   #refusalAt = Number.NEGATIVE_INFINITY;
   #maxPayload: number;
+  readonly #inboxPrefix: string | undefined;
 
-  private constructor(connection: NatsConnection, name: string, logger: Logger) {
+  private constructor(
+    connection: NatsConnection,
+    { name, logger, inboxPrefix }: { name: string; logger: Logger; inboxPrefix: string | undefined },
+  ) {
     this.connection = connection;
     this.#name = name;
     this.#logger = logger;
+    this.#inboxPrefix = inboxPrefix;
     this.#maxPayload = connection.info!.max_payload;
     void this.#watch();
   }
 
   /** Connects. Rejects with the client's own error. */
   static async open(options: ConnectionOptions, name: string, logger: Logger): Promise<Lane> {
-    return new Lane(await connect({ ...options, ...PERSISTENT, name }), name, logger);
+    const connection = await connect({ ...options, ...PERSISTENT, name });
+    return new Lane(connection, { name, logger, inboxPrefix: options.inboxPrefix });
   }
 
   get connected(): boolean {
@@ -118,7 +124,7 @@ export class Lane {
 
   /** A new subject for answers. */
   inbox(): string {
-    return createInbox();
+    return createInbox(this.#inboxPrefix);
   }
 
   /**

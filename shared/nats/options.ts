@@ -1,7 +1,8 @@
 /** How to reach a NATS server, and the sentence for each way in which that can fail. */
-import { type Authenticator, type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from 'nats';
+import { type Authenticator, type ConnectionOptions, credsAuthenticator, nkeyAuthenticator, nkeys } from 'nats';
 import { ClusterError, FileError, messageOf, UsageError } from '../errors.js';
 import { readFileNamed } from '../files.js';
+import { isToken } from '../subjects.js';
 import { demandsCertificate } from './greeting.js';
 
 /** Where the server is, and who connects. Secrets appear in no error and no log line. */
@@ -88,6 +89,7 @@ export function connectionOptions(options: NatsOptions): ConnectionOptions {
     ...(user === undefined ? {} : { user, pass: pass ?? '' }),
     ...(options.token === undefined ? {} : { token: options.token }),
     ...authenticatorOf(options),
+    ...inboxOf(options, user),
     ...tlsOf(
       options,
       addresses.some(({ tls }) => tls),
@@ -104,6 +106,21 @@ function authenticatorOf({ nkeyFile, credsFile }: NatsOptions): Pick<ConnectionO
     return checked(credsFile, 'NATS credentials', credsAuthenticator(readFileNamed(credsFile, 'credentials')));
   }
   return {};
+}
+
+/**
+ * Answers come to subjects below `_INBOX.` and the user's name, or its nkey's public key: permissions can then keep one user
+ * from reading the answers to another.
+ */
+function inboxOf({ nkeyFile }: NatsOptions, user: string | undefined): Pick<ConnectionOptions, 'inboxPrefix'> {
+  const name = nkeyFile === undefined ? user : publicNkeyOf(nkeyFile);
+  return name !== undefined && isToken(name) ? { inboxPrefix: `_INBOX.${name}` } : {};
+}
+
+function publicNkeyOf(path: string): string {
+  return nkeys
+    .fromSeed(new TextEncoder().encode(readFileNamed(path, 'an nkey').toString('utf8').trim()))
+    .getPublicKey();
 }
 
 /** The authenticator, if it can sign: a wrong file shows only at the first signature. */

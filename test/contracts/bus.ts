@@ -1,8 +1,8 @@
 /** What every bus must do; run on each implementation. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { Bus } from '../../shared/bus/bus.js';
-import { digestOf, type RunConfig } from '../../shared/config.js';
+import type { Address, Bus } from '../../shared/bus/bus.js';
+import type { RunConfig } from '../../shared/config.js';
 import type {
   EvaluationMessage,
   HeartbeatMessage,
@@ -14,7 +14,7 @@ import type {
 } from '../../shared/messages.js';
 import { phiLength } from '../../shared/phi.js';
 import { ShapeError } from '../../shared/shape.js';
-import { resultOf } from '../fixtures/messages.js';
+import { announcementOf, resultOf } from '../fixtures/messages.js';
 import { runConfig } from '../fixtures/run-config.js';
 
 /** The two ends of one bus, on which nobody else speaks; the same object where they are in one process. */
@@ -23,6 +23,8 @@ export interface BusEnds {
   workers: Bus;
   /** The name of the run that they speak of. */
   run: string;
+  /** Where a worker of this name on the workers' end is reached. */
+  address(worker: string): Address;
   /** Resolves when everything that was sent before has been delivered, and every subscription holds. */
   settle(): Promise<void>;
 }
@@ -129,24 +131,39 @@ export function testBus(under: BusUnderTest): void {
       assert.deepEqual(mail, phis);
     });
 
+    it('says where the coordinator’s mail comes from', async (test) => {
+      const { coordinator, workers, address, settle } = await under.create(test);
+      const received: string[] = [];
+      coordinator.onCoordinator((message, from) => received.push(`${message.type} ${from}`));
+      await settle();
+      workers.toCoordinator(heartbeat('a', 1));
+      workers.toCoordinator(heartbeat('b', 1));
+      await settle();
+      workers.toCoordinator(resultOf('a', 1, 0));
+      await settle();
+      const expected = [`heartbeat ${address('a')}`, `heartbeat ${address('b')}`, `result ${address('a')}`];
+      assert.deepEqual(received, expected);
+      assert.notEqual(address('a'), address('b'));
+    });
+
     it('brings a worker what is sent to it and to all, in order, and nothing else', async (test) => {
-      const { coordinator, workers, settle } = await under.create(test);
+      const { coordinator, workers, address, settle } = await under.create(test);
       const mail: Record<string, ToWorker[]> = { a: [], b: [] };
       for (const worker of ['a', 'b']) workers.onWorker(worker, (message) => mail[worker]!.push(message));
       coordinator.onCoordinator(() => assert.fail('nothing was sent to the coordinator'));
       await settle();
-      coordinator.toWorker('a', order(1));
+      coordinator.toWorker(address('a'), order(1));
       coordinator.toAllWorkers(phi(1));
-      coordinator.toWorker('b', order(2));
-      coordinator.toWorker('nobody', order(3));
-      coordinator.toWorker('a', order(4));
+      coordinator.toWorker(address('b'), order(2));
+      coordinator.toWorker(address('nobody'), order(3));
+      coordinator.toWorker(address('a'), order(4));
       coordinator.toAllWorkers(phi(2));
       await settle();
       assert.deepEqual(mail, { a: [order(1), phi(1), order(4), phi(2)], b: [phi(1), order(2), phi(2)] });
     });
 
     it('brings nothing that is not a message, whoever says it is one, and then what comes after it', async (test) => {
-      const { coordinator, workers, settle } = await under.create(test);
+      const { coordinator, workers, address, settle } = await under.create(test);
       const received: ToCoordinator[] = [];
       const mail: ToWorker[] = [];
       coordinator.onCoordinator((message) => received.push(message));
@@ -161,12 +178,12 @@ export function testBus(under: BusUnderTest): void {
         { ...result, node: { ...result.node, metaGradient: spoilt } },
         { ...result, node: { ...result.node, loss: Number.POSITIVE_INFINITY } },
         { ...result, node: { ...result.node, healthy: 3 } },
-        { type: 'order' },
+        { type: 'order', worker: 'a' },
       ]) {
         sendWrongly(() => workers.toCoordinator(wrong as unknown as ToCoordinator));
       }
       for (const wrong of [{ ...order(1), term: 0 }, { ...phi(1), phi: spoilt }, { type: 'hello' }]) {
-        sendWrongly(() => coordinator.toWorker('a', wrong as unknown as ToWorker));
+        sendWrongly(() => coordinator.toWorker(address('a'), wrong as unknown as ToWorker));
         sendWrongly(() => coordinator.toAllWorkers(wrong as unknown as ToWorker));
       }
       workers.toCoordinator(result);
@@ -178,14 +195,13 @@ export function testBus(under: BusUnderTest): void {
 
     it('brings only what has the sizes of the run, once that is known', async (test) => {
       const config = runConfig();
-      const digest = digestOf(config);
-      const { coordinator, workers, run, settle } = await under.create(test, config);
+      const { coordinator, workers, run, address, settle } = await under.create(test, config);
       const received: ToCoordinator[] = [];
       const mail: ToWorker[] = [];
       coordinator.onCoordinator((message) => received.push(message));
       workers.onWorker('a', (message) => mail.push(message));
       await settle();
-      const announcement = { type: 'announce', run, term: 1, round: 0, grown: [], config, digest } as const;
+      const announcement = announcementOf(run, { config });
       coordinator.toAllWorkers(announcement);
       await settle();
       const length = phiLength(config.architecture);
@@ -194,17 +210,22 @@ export function testBus(under: BusUnderTest): void {
         sendWrongly(() => workers.toCoordinator(wrong));
       }
       sendWrongly(() => coordinator.toAllWorkers(phi(1)));
-      sendWrongly(() => coordinator.toWorker('a', { ...order(1), ranges: [{ first: 0, end: 5 }] }));
+      sendWrongly(() => coordinator.toWorker(address('a'), { ...order(1), ranges: [{ first: 0, end: 5 }] }));
       const result = resultOf('a', 1, 3, length);
       workers.toCoordinator(result);
-      coordinator.toWorker('a', order(1));
+      coordinator.toWorker(address('a'), order(1));
       await settle();
       assert.deepEqual(received, [result]);
-      assert.deepEqual(mail, [announcement, order(1)]);
+      // a bus may add its keys
+      const [announced, ...others] = mail;
+      assert.deepEqual(
+        [{ ...announced, keys: undefined }, ...others],
+        [{ ...announcement, keys: undefined }, order(1)],
+      );
     });
 
     it('delivers nothing within the call that sends', async (test) => {
-      const { coordinator, workers, settle } = await under.create(test);
+      const { coordinator, workers, address, settle } = await under.create(test);
       let sending = false;
       let received = 0;
       const arrive = () => {
@@ -222,7 +243,7 @@ export function testBus(under: BusUnderTest): void {
         call();
         sending = false;
       }
-      send(() => coordinator.toWorker('a', order(1)));
+      send(() => coordinator.toWorker(address('a'), order(1)));
       send(() => workers.toCoordinator(heartbeat('a', 1)));
       send(() => workers.toCoordinator(resultOf('a', 1, 0)));
       await settle();
@@ -231,7 +252,7 @@ export function testBus(under: BusUnderTest): void {
     });
 
     it('brings a message to every handler of its receiver', async (test) => {
-      const { coordinator, workers, settle } = await under.create(test);
+      const { coordinator, workers, address, settle } = await under.create(test);
       const counts = [0, 0, 0, 0];
       for (const i of [0, 1]) {
         coordinator.onCoordinator(() => {
@@ -243,14 +264,14 @@ export function testBus(under: BusUnderTest): void {
       }
       await settle();
       workers.toCoordinator(heartbeat('a', 1));
-      coordinator.toWorker('a', order(1));
+      coordinator.toWorker(address('a'), order(1));
       coordinator.toAllWorkers(phi(1));
       await settle();
       assert.deepEqual(counts, [1, 1, 2, 2]);
     });
 
     it('loses what nobody subscribes to, and what comes after the end of a subscription', async (test) => {
-      const { coordinator, workers, settle } = await under.create(test);
+      const { coordinator, workers, address, settle } = await under.create(test);
       const received: string[] = [];
       workers.toCoordinator(heartbeat('a', 0));
       coordinator.toAllWorkers(phi(0));
@@ -269,39 +290,39 @@ export function testBus(under: BusUnderTest): void {
       }
       await settle();
       workers.toCoordinator(heartbeat('a', 2));
-      coordinator.toWorker('a', order(2));
+      coordinator.toWorker(address('a'), order(2));
       coordinator.toAllWorkers(phi(2));
       await settle();
       assert.deepEqual(received, ['b phi']);
     });
 
     it('onUnreachable() names the workers that do not subscribe to what is sent to them', async (test) => {
-      const { coordinator, workers, settle } = await under.create(test);
+      const { coordinator, workers, address, settle } = await under.create(test);
       const named: string[] = [];
       const end = coordinator.onUnreachable((worker) => named.push(worker));
       const leave = workers.onWorker('a', () => {});
       await settle();
-      coordinator.toWorker('a', order(1));
-      coordinator.toWorker('b-2', order(1));
+      coordinator.toWorker(address('a'), order(1));
+      coordinator.toWorker(address('b-2'), order(1));
       coordinator.toAllWorkers(phi(1));
       await settle();
-      assert.deepEqual(named.splice(0), ['b-2']);
+      assert.deepEqual(named.splice(0), [address('b-2')]);
       leave();
       await settle();
-      coordinator.toWorker('a', order(2));
+      coordinator.toWorker(address('a'), order(2));
       await settle();
-      assert.deepEqual(named.splice(0), ['a']);
+      assert.deepEqual(named.splice(0), [address('a')]);
       workers.onWorker('a', () => {});
       await settle();
-      coordinator.toWorker('a', order(3));
+      coordinator.toWorker(address('a'), order(3));
       end();
-      coordinator.toWorker('b-2', order(3));
+      coordinator.toWorker(address('b-2'), order(3));
       await settle();
       assert.deepEqual(named, []);
     });
 
     it('close() delivers nothing from then on, and can be called twice', async (test) => {
-      const { coordinator, workers, settle } = await under.create(test);
+      const { coordinator, workers, address, settle } = await under.create(test);
       let received = 0;
       const count = () => {
         received += 1;
@@ -315,7 +336,7 @@ export function testBus(under: BusUnderTest): void {
       for (const bus of [coordinator, workers]) await bus.close();
       workers.toCoordinator(heartbeat('a', 2));
       workers.toCoordinator(resultOf('a', 1, 0));
-      coordinator.toWorker('a', order(1));
+      coordinator.toWorker(address('a'), order(1));
       coordinator.toAllWorkers(phi(1));
       for (const bus of [coordinator, workers]) await bus.close();
       await settle();

@@ -4,12 +4,15 @@ import { Dispatcher, type DispatcherOptions } from '../../coordinator/dispatcher
 import { hashOfNode } from '../../shared/double-computation.js';
 import type { ResultMessage, VoteMessage } from '../../shared/messages.js';
 import { evaluation, heartbeat, hello, inShort } from '../fixtures/actions.js';
+import { announcementOf } from '../fixtures/messages.js';
 import { runConfig } from '../fixtures/run-config.js';
 
 /** Four shards, episodes of two windows, and evaluations of four chunks of two functions. */
 const CONFIG = runConfig({ shards: 4 });
 const DIGEST = 'd'.repeat(64);
 const NOW = 20;
+/** A share at which every shard is drawn, and leaves are compared. */
+const ALL_LEAVES = 1 - 2 ** -40;
 
 /** The leaf of a shard, whose bits are those of a value. */
 function result(worker: string, round: number, shard: number, value = shard, replayed = 0): ResultMessage {
@@ -35,6 +38,7 @@ describe('Dispatcher', () => {
       digest: DIGEST,
       term: 3,
       state,
+      coordinator: 'c',
       doubledShare: 0,
       ...options,
     });
@@ -52,6 +56,14 @@ describe('Dispatcher', () => {
     return inShort(messages.flatMap((message) => dispatcher.receive(message, NOW)));
   }
 
+  function ownerOf(shard: number): string {
+    return dispatcher.members.find(({ ranges }) => ranges.some(({ first, end }) => first <= shard && shard < end))!.id;
+  }
+
+  function copierOf(shard: number): string {
+    return dispatcher.members.find(({ copies }) => copies.some(({ index }) => index === shard))!.id;
+  }
+
   beforeEach(() => start());
 
   it('orders the open round’s shards, and says when its sum is complete', () => {
@@ -64,7 +76,117 @@ describe('Dispatcher', () => {
     assert.deepEqual(receive(result('b', 5, 2, 2, 1)), ['summed: 6, 3 replayed']);
     assert.deepEqual(receive(result('a', 5, 2)), []);
     assert.deepEqual(open(6), ['all: φ 5']);
+    const all = [0, 1, 2, 3].map((shard) => result(shard < 2 ? 'a' : 'b', 6, shard));
+    assert.deepEqual(receive(...all), ['summed: 6, 0 replayed']);
+  });
+
+  it('takes nothing that a worker was not ordered to compute, the root included', () => {
+    join('a', 'b');
+    open(5);
+    const root = {
+      ...result('b', 5, 0, 1e30),
+      node: { ...result('b', 5, 0, 1e30).node, level: 2, problems: 8, healthy: 8 },
+    };
+    assert.deepEqual(receive(root, result('b', 5, 0), result('b', 5, 1)), []);
+    assert.deepEqual(receive(result('a', 5, 0), result('a', 5, 1), result('b', 5, 2)), []);
+    // nor from somebody who only has its name
+    assert.deepEqual(dispatcher.receive(result('b', 5, 3), NOW, 'b.other'), []);
+    assert.deepEqual(receive(result('b', 5, 3)), ['summed: 6, 0 replayed']);
+    // what stood in the round before still counts: an order may be lost
+    dispatcher.receive({ type: 'goodbye', worker: 'b' }, NOW);
+    open(6);
     assert.deepEqual(receive(...[0, 1, 2, 3].map((shard) => result('a', 6, shard))), ['summed: 6, 0 replayed']);
+  });
+
+  it('counts no vote on a node that a worker was not ordered to copy', () => {
+    join('a', 'b', 'c');
+    open(5);
+    receive(result('a', 5, 0));
+    assert.deepEqual(receive(vote('b', 5, 0, 7), vote('c', 5, 0, 7)), []);
+    const others = [1, 2, 3].map((shard) => result(ownerOf(shard), 5, shard));
+    assert.deepEqual(receive(...others), ['summed: 6, 0 replayed']);
+  });
+
+  it('is of the engine of the first worker whose result counts, and sends others away', () => {
+    const says = (worker: string, fingerprint: string) =>
+      inShort(dispatcher.receive(hello(worker, DIGEST, { fingerprint }), NOW));
+    says('junk', 'nobody has this');
+    says('a', 'real');
+    assert.equal(dispatcher.fingerprint, null);
+    dispatcher.receive({ type: 'goodbye', worker: 'junk' }, NOW);
+    says('odd', 'another');
+    open(5);
+    const actions = receive(result('a', 5, 0));
+    const reason = 'its engine computes other bits: it is "another", and this run\'s is "real"';
+    assert.ok(actions.includes(`odd: refuse, as ${reason}`), actions.join('\n'));
+    assert.equal(dispatcher.fingerprint, 'real');
+    assert.deepEqual(
+      dispatcher.members.map(({ id }) => id),
+      ['a'],
+    );
+  });
+
+  it('takes scores from those alone who were ordered to compute them', () => {
+    join('a');
+    dispatcher.evaluate({ round: 4, phi: new Float32Array(1), horizon: 6 }, NOW);
+    const lies = [0, 1, 2, 3].map((chunk) => evaluation('nobody', 4, chunk));
+    assert.deepEqual(receive(...lies), []);
+    assert.deepEqual(
+      [0, 1, 2, 3].flatMap((chunk) => dispatcher.receive(evaluation('a', 4, chunk), NOW, 'a.other')),
+      [],
+    );
+    const scores = [0, 1, 2, 3].map((chunk) => evaluation('a', 4, chunk));
+    assert.deepEqual(receive(...scores), ['scored: φ 4 over 6 steps, 1.5']);
+  });
+
+  it('has a sum that is far larger than usual computed by a second worker before it counts', () => {
+    start({ norms: [1, 1.2, 0.9, 1.1] });
+    join('a', 'b', 'c');
+    open(5);
+    receive(...[0, 1, 2].map((shard) => result(ownerOf(shard), 5, shard, 1)));
+    const asked = receive(result('c', 5, 3, 1e30));
+    const second = copierOf(3);
+    const said = `warn: Worker c sent a far larger meta-gradient than usual: node 0/3 of round 5; ${second} computes it, too`;
+    assert.ok(asked.includes(said), asked.join('\n'));
+    // it lied: a third one agrees with the second
+    const third = ['a', 'b'].find((worker) => worker !== second)!;
+    const disputed = receive(vote(second, 5, 3, 1));
+    assert.ok(disputed.join('\n').includes(`worker ${third} decides`), disputed.join('\n'));
+    assert.ok(receive(vote(third, 5, 3, 1)).includes('tell banned: c, round 5, node 0/3'));
+    const heir = dispatcher.members.find(({ ranges }) => ranges.some(({ first, end }) => first <= 3 && 3 < end))!;
+    assert.deepEqual(receive(result(heir.id, 5, 3, 1)).at(-1), 'summed: 4, 0 replayed');
+  });
+
+  it('takes a large sum on which two workers agree, and one that nobody else can compute', () => {
+    start({ norms: [1, 1.2, 0.9, 1.1] });
+    join('a', 'b');
+    open(5);
+    receive(result('a', 5, 0, 1), result('a', 5, 1, 1), result('b', 5, 2, 1));
+    receive(result('b', 5, 3, 1e6));
+    assert.equal(receive(vote('a', 5, 3, 1e6)).at(-1), 'summed: 1000003, 0 replayed');
+    start({ norms: [1, 1.2, 0.9, 1.1] });
+    join('a');
+    open(5);
+    assert.equal(
+      receive(...[0, 1, 2, 3].map((shard) => result('a', 5, shard, 1e6))).at(-1),
+      'summed: 4000000, 0 replayed',
+    );
+  });
+
+  it('counts nothing that two workers have not computed if everything is computed twice', () => {
+    start({ doubledShare: 1 });
+    join('a');
+    open(5);
+    const waiting = receive(...[0, 1, 2, 3].map((shard) => result('a', 5, shard)));
+    assert.match(waiting.at(-1)!, /^warn now and then: Round 5 waits for another worker/);
+    // the one that comes computes the whole, as it is ordered to; what came in parts is asked for in parts
+    const ordered = receive(hello('b', DIGEST));
+    assert.match(ordered.join('\n'), /b: order .*\+0\/0 \+0\/1 \+0\/2 \+0\/3/);
+    assert.deepEqual(
+      receive(vote('b', 5, 0), vote('b', 5, 1), vote('b', 5, 2)).filter((line) => /summed/.test(line)),
+      [],
+    );
+    assert.deepEqual(receive(vote('b', 5, 3)).at(-1), 'summed: 6, 0 replayed');
   });
 
   it('takes nothing from a stranger, of another configuration, or for a round that is not open', () => {
@@ -81,32 +203,42 @@ describe('Dispatcher', () => {
   });
 
   it('takes no sum while a part of it is disputed', () => {
+    start({ doubledShare: ALL_LEAVES });
     join('a', 'b', 'c');
     open(5);
-    receive(result('a', 5, 0), result('a', 5, 1), result('b', 5, 2));
-    assert.match(receive(vote('b', 5, 0, 7)).join('\n'), /worker c decides/);
+    receive(...[0, 1, 2].map((shard) => result(ownerOf(shard), 5, shard)));
+    const liar = copierOf(0);
+    assert.match(receive(vote(liar, 5, 0, 7)).join('\n'), /worker [bc] decides/);
     assert.deepEqual(receive(result('c', 5, 3)), []);
-    const said = receive(vote('c', 5, 0));
-    assert.ok(said.includes('tell banned: b, round 5, node 0/0'));
+    const third = ['b', 'c'].find((worker) => worker !== liar)!;
+    const said = receive(vote(third, 5, 0));
+    assert.ok(said.includes(`tell banned: ${liar}, round 5, node 0/0`), said.join('\n'));
     // what the banned worker sent is not in the sum any more
     assert.equal(
       said.some((line) => line.startsWith('summed')),
       false,
     );
-    assert.deepEqual(receive(result('a', 5, 2)), ['summed: 6, 0 replayed']);
+    const lost = liar === 'b' ? [1, 2] : [3];
+    const again = lost.map((shard) => result(ownerOf(shard), 5, shard));
+    assert.deepEqual(receive(...again).at(-1), 'summed: 6, 0 replayed');
     assert.equal(dispatcher.takeCompared(), 0);
   });
 
   it('completes the sum when the dispute is settled last', () => {
+    start({ doubledShare: ALL_LEAVES });
     join('a', 'b', 'c', 'd');
     open(5);
     receive(...[0, 1, 2, 3].map((shard) => result('abcd'[shard]!, 5, shard)));
     open(6);
-    receive(result('a', 6, 0), result('b', 6, 1), result('c', 6, 2));
-    receive(vote('d', 6, 0, 7));
-    assert.deepEqual(receive(result('b', 6, 3)), []);
-    // d is odd, and nothing of the sum was its own
-    assert.deepEqual(receive(vote('b', 6, 0)).at(-1), 'summed: 6, 0 replayed');
+    const liar = copierOf(0);
+    receive(...[0, 1, 2, 3].map((shard) => result('abcd'[shard]!, 6, shard)).slice(0, 3));
+    receive(vote(liar, 6, 0, 7));
+    assert.deepEqual(receive(result('d', 6, 3)), []);
+    // the liar is odd; its own shard is computed by another
+    const third = dispatcher.members.find(({ id, copies }) => id !== liar && copies.some(({ index }) => index === 0))!;
+    receive(vote(third.id, 6, 0));
+    const shard = 'abcd'.indexOf(liar);
+    assert.deepEqual(receive(result(ownerOf(shard), 6, shard)).at(-1), 'summed: 6, 0 replayed');
   });
 
   it('says nothing of a sum once it fails', () => {
@@ -128,7 +260,7 @@ describe('Dispatcher', () => {
     assert.deepEqual(dispatcher.announce(), [
       {
         type: 'broadcast',
-        message: { type: 'announce', run: 'r', term: 3, round: 5, grown: [], config: CONFIG, digest: DIGEST },
+        message: announcementOf('r', { term: 3, round: 5, config: CONFIG, digest: DIGEST }),
       },
     ]);
     // nothing is computed any more
@@ -213,17 +345,19 @@ describe('Dispatcher', () => {
   });
 
   it('fails when a worker that is silent was the third one that was to decide', () => {
-    start({ patience: { silence: 5 } });
+    start({ patience: { silence: 5 }, doubledShare: ALL_LEAVES });
     join('a', 'b', 'c');
     open(5);
-    receive(result('a', 5, 0), vote('b', 5, 0, 7));
+    const liar = copierOf(0);
+    const third = liar === 'b' ? 'c' : 'b';
+    receive(result('a', 5, 0), vote(liar, 5, 0, 7));
     dispatcher.tick(NOW);
     for (let now = NOW + 1; now < NOW + 6; now++) {
-      for (const worker of ['a', 'b']) dispatcher.receive(heartbeat(worker, 0, 0), now);
+      for (const worker of ['a', liar]) dispatcher.receive(heartbeat(worker, 0, 0), now);
       assert.deepEqual(dispatcher.tick(now), []);
     }
     const said = inShort(dispatcher.tick(NOW + 6));
-    assert.equal(said[0], 'warn: Worker c is silent: its shards go to others');
+    assert.equal(said[0], `warn: Worker ${third} is silent: its shards go to others`);
     assert.match(said.at(-1)!, /^fail: InconsistencyError: .* and there is no third one to decide$/);
   });
 

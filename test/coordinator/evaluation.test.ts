@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { chunksOf, heldOutChunks, scoresOf, statisticsOf } from '../../coordinator/evaluation.js';
-import { OpenEvaluation } from '../../coordinator/open-evaluation.js';
+import { OpenEvaluation, type OpenEvaluationOptions } from '../../coordinator/open-evaluation.js';
 import type { ChunkScores } from '../../shared/messages.js';
 import { runConfig } from '../fixtures/run-config.js';
 
@@ -92,37 +92,98 @@ describe('scoresOf()', () => {
 });
 
 describe('OpenEvaluation', () => {
+  const PHI = { round: 5, phi: new Float32Array(1), horizon: 6 };
+  /** Of two chunks, one of two functions and one of one. */
+  const CHUNKS = chunksOf(3, 2);
+  const FIRST = chunk(0, [
+    [1, 10, 0],
+    [1, 20, 0],
+  ]);
+  const SECOND = chunk(1, [[1, 30, 2]]);
+
+  /** An evaluation whose chunks were all ordered of these workers. */
+  function opened(workers: string[], options: Partial<OpenEvaluationOptions> = {}): OpenEvaluation {
+    const open = new OpenEvaluation(PHI, { chunks: CHUNKS, isDoubled: () => false, now: 0, ...options });
+    open.staff(workers.length);
+    for (const { chunk: number } of CHUNKS)
+      for (let turn = 0; turn < workers.length; turn++) open.order(number, turn, workers);
+    return open;
+  }
+
   it('add() takes every chunk that was asked for once, and with as many functions as were asked for', () => {
-    const open = new OpenEvaluation({ round: 5, phi: new Float32Array(1), horizon: 6 }, chunksOf(3, 2), 0);
-    const first = chunk(0, [
-      [1, 10, 0],
-      [1, 20, 0],
+    const open = opened(['a', 'b']);
+    const types = (...arrivals: { type: string }[]) => arrivals.map(({ type }) => type);
+    assert.deepEqual(types(open.add('a', chunk(2, [[1, 1, 1]]), 1), open.add('a', { ...FIRST, chunk: 1 }, 1)), [
+      'nothing',
+      'nothing',
     ]);
-    assert.equal(open.add(chunk(2, [[1, 1, 1]]), 1), undefined);
-    assert.equal(open.add({ ...first, chunk: 1 }, 1), undefined);
-    assert.deepEqual(open.missing, chunksOf(3, 2));
-    assert.equal(open.add(first, 1), undefined);
-    assert.equal(open.add({ ...first, sum: Float64Array.of(0, 0) }, 1), undefined);
+    assert.deepEqual(open.missing, CHUNKS);
+    assert.deepEqual(types(open.add('a', FIRST, 1), open.add('b', { ...FIRST, sum: Float64Array.of(0, 0) }, 1)), [
+      'counted',
+      'nothing',
+    ]);
     assert.deepEqual(open.missing, [{ chunk: 1, count: 1 }]);
-    const { sum, divergenceRate } = open.add(chunk(1, [[1, 30, 2]]), 1)!;
-    assert.equal(sum.mean, 20);
-    assert.equal(divergenceRate, 1 / 3);
+    const complete = open.add('b', SECOND, 1);
+    assert.ok(complete.type === 'complete');
+    assert.equal(complete.scores.sum.mean, 20);
+    assert.equal(complete.scores.divergenceRate, 1 / 3);
+  });
+
+  it('add() takes nothing from a worker that was not asked for it', () => {
+    const open = new OpenEvaluation(PHI, { chunks: CHUNKS, isDoubled: () => false, now: 0 });
+    open.staff(2);
+    assert.deepEqual(open.order(0, 0, ['a', 'b']), ['a']);
+    assert.deepEqual(open.order(1, 1, ['a', 'b']), ['b']);
+    assert.deepEqual(open.add('b', FIRST, 1), { type: 'nothing' });
+    assert.deepEqual(open.add('nobody', SECOND, 1), { type: 'nothing' });
+    assert.deepEqual(open.missing, CHUNKS);
+  });
+
+  it('waits for two workers that agree on a chunk that is computed twice, and for a third if they do not', () => {
+    const open = new OpenEvaluation(PHI, { chunks: CHUNKS, isDoubled: (number) => number === 0, now: 0 });
+    open.staff(4);
+    const workers = ['a', 'b', 'c', 'd'];
+    assert.deepEqual(open.order(0, 0, workers), ['a', 'b']);
+    assert.deepEqual(open.order(1, 1, workers), ['b']);
+    open.add('b', SECOND, 1);
+    assert.deepEqual(open.add('a', FIRST, 1), { type: 'counted' });
+    const lie = { ...FIRST, sum: Float64Array.of(-1e9, -1e9) };
+    assert.deepEqual(open.add('b', lie, 1), { type: 'open', chunk: 0, workers: ['a', 'b'] });
+    assert.deepEqual(open.order(0, 0, workers), ['c']);
+    assert.deepEqual(open.add('c', FIRST, 1), { type: 'odd', chunk: 0, workers: ['b'] });
+    const complete = open.withdraw('b');
+    // what the liar said of the other chunk is computed again
+    assert.deepEqual([complete.type, open.missing], ['counted', [{ chunk: 1, count: 1 }]]);
+    assert.deepEqual(open.order(1, 0, ['a', 'c', 'd']), ['a']);
+    const end = open.add('a', SECOND, 1);
+    assert.ok(end.type === 'complete' && end.scores.sum.mean === 20);
+  });
+
+  it('computes nothing twice for one worker alone, unless it waits for another', () => {
+    const alone = opened(['a'], { isDoubled: () => true });
+    alone.add('a', FIRST, 1);
+    assert.equal(alone.add('a', SECOND, 1).type, 'complete');
+    const waiting = opened(['a'], { isDoubled: () => true, waits: true });
+    waiting.add('a', FIRST, 1);
+    assert.equal(waiting.add('a', SECOND, 1).type, 'counted');
+    assert.equal(waiting.missing.length, 2);
+    // the other worker goes away in the middle
+    const left = opened(['a', 'b'], { isDoubled: () => true });
+    left.add('a', FIRST, 1);
+    assert.equal(left.add('a', SECOND, 1).type, 'counted');
+    assert.equal(left.staff(1).type, 'complete');
   });
 
   it('isStalled() once no chunk has come for its patience, which doubles every time', () => {
-    const open = new OpenEvaluation({ round: 5, phi: new Float32Array(1), horizon: 6 }, chunksOf(3, 2), 100, 10);
+    const open = opened(['a'], { now: 100, patience: 10 });
     assert.equal(open.isStalled(109.9), false);
-    open.add(chunk(1, [[1, 30, 2]]), 105);
+    open.add('a', SECOND, 105);
     assert.equal(open.isStalled(114.9), false);
     assert.equal(open.isStalled(115), true);
     assert.equal(open.turn, 1);
     assert.equal(open.isStalled(134.9), false);
     assert.equal(open.isStalled(135), true);
-    const last = chunk(0, [
-      [1, 10, 0],
-      [1, 20, 0],
-    ]);
-    open.add(last, 136);
+    open.add('a', FIRST, 136);
     assert.equal(open.isStalled(1000), false);
   });
 });

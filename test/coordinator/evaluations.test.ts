@@ -4,7 +4,10 @@ import { chunksOf } from '../../coordinator/evaluation.js';
 import { Evaluations } from '../../coordinator/evaluations.js';
 import { evaluation, inShort } from '../fixtures/actions.js';
 
-const [A, B] = [{ id: 'a' }, { id: 'b' }];
+const [A, B] = [
+  { id: 'a', address: 'a' },
+  { id: 'b', address: 'b' },
+];
 const NOW = 100;
 
 /** φ_n, evaluated over twelve steps. */
@@ -17,12 +20,18 @@ describe('Evaluations', () => {
 
   /** Chunks come; what is done then. */
   function add(...messages: ReturnType<typeof evaluation>[]): string[] {
-    return inShort(messages.flatMap((message) => evaluations.add(message, NOW)));
+    return inShort(messages.flatMap((message) => evaluations.add(message, [A, B], NOW).actions));
   }
 
   beforeEach(() => {
     // four chunks of two functions
-    evaluations = new Evaluations({ term: 3, chunks: chunksOf(8, 2), patience: 10 });
+    evaluations = new Evaluations({
+      term: 3,
+      config: { seed: 0, member: 0 },
+      chunks: chunksOf(8, 2),
+      doubledShare: 0,
+      patience: 10,
+    });
   });
 
   it('begin() spreads the chunks of a φ over the workers, once', () => {
@@ -51,7 +60,7 @@ describe('Evaluations', () => {
     );
     // not with another number of functions, nor for a φ that is not evaluated
     assert.deepEqual(add(evaluation('a', 5, 2, 1), evaluation('a', 4, 2)), []);
-    const scored = evaluations.add(evaluation('a', 5, 2), NOW);
+    const scored = evaluations.add(evaluation('a', 5, 2), [A, B], NOW).actions;
     assert.deepEqual(inShort(scored), ['scored: φ 5 over 12 steps, 1.5']);
     assert.ok(scored[0]!.type === 'scored' && scored[0]!.phi === evaluated.phi);
     assert.deepEqual(add(evaluation('a', 5, 2)), []);

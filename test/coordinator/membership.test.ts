@@ -4,6 +4,9 @@ import { PROTOCOL } from '../../shared/messages.js';
 import { heartbeat, hello, inShort } from '../fixtures/actions.js';
 import { CONFIG, DIGEST, NOW, PlayedMembership } from '../fixtures/played-membership.js';
 
+/** A share at which every shard is drawn, and leaves are compared. */
+const ALL_LEAVES = 1 - 2 ** -40;
+
 describe('Membership', () => {
   it('welcome() gives the first worker all shards, and others none before an episode begins', () => {
     const played = new PlayedMembership();
@@ -27,7 +30,7 @@ describe('Membership', () => {
     });
   });
 
-  it('welcome() refuses another protocol, another configuration, and an engine of other bits than the first one’s', () => {
+  it('welcome() refuses another protocol, another configuration, and an engine of other bits than the run’s', () => {
     const { membership } = new PlayedMembership();
     const refused = (worker: string, changes: object) =>
       inShort(membership.welcome(hello(worker, DIGEST, changes), NOW));
@@ -40,6 +43,12 @@ describe('Membership', () => {
     assert.deepEqual(refused('other', { digest: 'other' }), both('other', 'its configuration is another one'));
     assert.equal(membership.fingerprint, null);
     assert.deepEqual(refused('a', { fingerprint: 'first' }), ['a: order 0-12']);
+    assert.equal(membership.fingerprint, null);
+    // nothing of it has counted yet: another one may be right
+    assert.deepEqual(refused('c', { fingerprint: 'third' }), ['c: order']);
+    assert.deepEqual(inShort(membership.settleEngine(membership.members[0]!, NOW)), [
+      ...both('c', 'its engine computes other bits: it is "third", and this run\'s is "first"'),
+    ]);
     assert.equal(membership.fingerprint, 'first');
     const bits = 'its engine computes other bits: it is "second", and this run\'s is "first"';
     assert.deepEqual(refused('odd', { fingerprint: 'second' }), both('odd', bits));
@@ -128,7 +137,7 @@ describe('Membership', () => {
   });
 
   it('has every shard that is doubled computed by another worker too, as long as there is one', () => {
-    const played = new PlayedMembership({ doubledShare: 1, config: { ...CONFIG, shards: 4 } }).join('a');
+    const played = new PlayedMembership({ doubledShare: ALL_LEAVES, config: { ...CONFIG, shards: 4 } }).join('a');
     assert.deepEqual(played.open(1), ['all: φ 0']);
     const { membership } = played;
     const copies = '+0/0 +0/1 +0/2 +0/3';
@@ -141,6 +150,82 @@ describe('Membership', () => {
       'b: order 0-4',
       'b: φ 3',
     ]);
+  });
+
+  it('has every node copied as its worker sends it if everything is computed twice', () => {
+    const played = new PlayedMembership({ doubledShare: 1, config: { ...CONFIG, shards: 5 } }).join('a');
+    played.open(1);
+    const { membership } = played;
+    assert.deepEqual(inShort(membership.welcome(hello('b', DIGEST), NOW)), ['b: order +3/0', 'b: φ 0']);
+    played.open(2);
+    assert.deepEqual(played.open(4), ['a: order 0-3 +0/3 +0/4', 'b: order 3-5 +1/0 +0/2', 'all: φ 3']);
+    assert.deepEqual(inShort(membership.leave('a', 'left', NOW)), [
+      'tell reassigned: a, left',
+      'b: order 0-5',
+      'b: φ 3',
+    ]);
+  });
+
+  it('welcome() lets one with the name of a member wait, until that one is gone', () => {
+    const played = new PlayedMembership().join('a', 'b');
+    played.open(1);
+    const { membership } = played;
+    // the bus tells whether anybody is there
+    assert.deepEqual(inShort(membership.welcome(hello('a', DIGEST), NOW, 'a.other')), ['a: order 0-6']);
+    assert.equal(membership.memberAt('a', 'a.other'), undefined);
+    assert.deepEqual(inShort(membership.leave('a', 'silent', NOW)), [
+      'tell reassigned: a, silent',
+      'b: order 0-12',
+      'a.other: order',
+      'b: φ 0',
+      'a.other: φ 0',
+    ]);
+    assert.equal(membership.memberAt('a', 'a.other')?.id, 'a');
+    assert.equal(membership.memberAt('a', 'a'), undefined);
+    assert.deepEqual(inShort(membership.alive(heartbeat('a', 0, 0), NOW)), ['a: rejoin']);
+  });
+
+  it('welcome() refuses one with the name of a member that lives', () => {
+    const played = new PlayedMembership().join('a');
+    played.open(1);
+    const { membership } = played;
+    membership.welcome(hello('a', DIGEST), NOW, 'a.other');
+    const reason = 'another worker of its name works for the run; --name gives it another';
+    assert.deepEqual(inShort(membership.alive(heartbeat('a', 0, 12), NOW + 1)), [
+      `warn now and then: Worker a is refused: ${reason}`,
+      `a.other: refuse, as ${reason}`,
+    ]);
+    assert.deepEqual(inShort(membership.tick(NOW + 4)), []);
+    assert.equal(membership.memberAt('a', 'a')?.id, 'a');
+  });
+
+  it('tick() gives a name to the one that waits if its member says nothing for two announcements', () => {
+    const played = new PlayedMembership().join('a');
+    played.open(1);
+    const { membership } = played;
+    membership.tick(NOW);
+    membership.welcome(hello('a', DIGEST), NOW + 1, 'a.other');
+    membership.tick(NOW + 2);
+    assert.deepEqual(inShort(membership.tick(NOW + 3.4)), []);
+    assert.deepEqual(inShort(membership.tick(NOW + 3.6)), [
+      'tell reassigned: a, silent',
+      'a.other: order 0-12',
+      'a.other: φ 0',
+    ]);
+  });
+
+  it('welcome() lets in those alone that are listed with their key, if there is a list', () => {
+    const listed = new Map([['a', 'KEY']]);
+    const { membership } = new PlayedMembership({ listed });
+    assert.match(
+      inShort(membership.welcome(hello('a', DIGEST), NOW, 'a.OTHER'))[1]!,
+      /its key is not the one that is listed/,
+    );
+    assert.match(
+      inShort(membership.welcome(hello('b', DIGEST), NOW, 'b.KEY'))[1]!,
+      /^b.KEY: refuse, as its name is not listed/,
+    );
+    assert.deepEqual(inShort(membership.welcome(hello('a', DIGEST), NOW, 'a.KEY')), ['a.KEY: order 0-12']);
   });
 
   it('doubles other shards in every episode', () => {

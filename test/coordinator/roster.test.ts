@@ -9,11 +9,15 @@ function assigned(roster: Roster): Record<string, [number, number][]> {
   return Object.fromEntries(roster.members.map(({ id, ranges }) => [id, pairs(ranges)]));
 }
 
+function newcomer(id: string, incarnation: number, threads: number) {
+  return { id, address: id, fingerprint: 'f', incarnation, threads };
+}
+
 describe('Roster', () => {
   it('gives everything to the first worker, and to others in proportion to their threads at the next episode', () => {
     const roster = new Roster(13);
-    roster.add('a', 1, 1);
-    roster.add('b', 1, 2);
+    roster.add(newcomer('a', 1, 1));
+    roster.add(newcomer('b', 1, 2));
     assert.deepEqual(assigned(roster), { a: [[0, 13]], b: [] });
     assert.deepEqual(
       roster.rebalance().map(({ id }) => id),
@@ -25,7 +29,7 @@ describe('Roster', () => {
 
   it('deals the shards of a worker that is gone to the others, and moves nothing else', () => {
     const roster = new Roster(12);
-    for (const id of ['a', 'b', 'c']) roster.add(id, 1, 1);
+    for (const id of ['a', 'b', 'c']) roster.add(newcomer(id, 1, 1));
     roster.rebalance();
     assert.deepEqual(assigned(roster), { a: [[0, 4]], b: [[4, 8]], c: [[8, 12]] });
     assert.equal(roster.remove('b').length, 2);
@@ -33,13 +37,13 @@ describe('Roster', () => {
     roster.remove('a');
     assert.deepEqual(assigned(roster), { c: [[0, 12]] });
     roster.remove('c');
-    roster.add('d', 1, 4);
+    roster.add(newcomer('d', 1, 4));
     assert.deepEqual(assigned(roster), { d: [[0, 12]] });
   });
 
   it('relieves a worker that is late, which stays without shards until the next episode', () => {
     const roster = new Roster(6);
-    for (const id of ['a', 'b', 'c']) roster.add(id, 1, 1);
+    for (const id of ['a', 'b', 'c']) roster.add(newcomer(id, 1, 1));
     roster.rebalance();
     roster.get('c')!.weight = 0.5;
     roster.relieve('c', [roster.get('a')!]);
@@ -62,7 +66,7 @@ describe('Roster', () => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       const id = `w${state % 7}`;
       const other = roster.members.filter((member) => member.id !== id);
-      if (!roster.get(id)) roster.add(id, step, 1 + (step % 3));
+      if (!roster.get(id)) roster.add(newcomer(id, step, 1 + (step % 3)));
       else if (step % 5 === 0) roster.rebalance();
       else if (step % 3 === 0) roster.relieve(id, other);
       else if (other.length > 0) roster.remove(id);

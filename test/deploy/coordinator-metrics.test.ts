@@ -152,7 +152,7 @@ describe('CoordinatorMetrics', () => {
   it('counts the workers by state, and their threads, at the moment of the scrape', async () => {
     const metrics = newMetrics();
     const ranges = [{ first: 0, end: 2 }];
-    const member = { incarnation: 1, threads: 4, weight: 4, ranges, copies: [] };
+    const member = { address: '', fingerprint: 'f', incarnation: 1, threads: 4, weight: 4, ranges, copies: [] };
     const coordinator = {
       members: [
         { ...member, id: 'a' },

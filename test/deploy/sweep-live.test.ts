@@ -91,6 +91,8 @@ describe('sweepView()', () => {
 describe('Crew', () => {
   const member = (id: string, threads: number, end: number): Member => ({
     id,
+    address: id,
+    fingerprint: 'f',
     incarnation: 1,
     threads,
     weight: threads,

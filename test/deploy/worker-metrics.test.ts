@@ -14,6 +14,7 @@ import { Worker } from '../../worker/worker.js';
 import { SMALL_FLAGS, SMALL_ROUNDS, smallRun, startOf } from '../e2e/harness.js';
 import { type Family, parseExposition, sampleOf } from '../fixtures/exposition.js';
 import { temporaryFolder } from '../fixtures/folder.js';
+import { announcementOf } from '../fixtures/messages.js';
 
 const RUN = { run: 'demo' };
 
@@ -78,10 +79,9 @@ describe('WorkerMetrics', () => {
   it('count apart what belongs to another run', async () => {
     const { config } = await smallRun();
     const metrics = new WorkerMetrics({ threads: 1, lost: 0 });
-    const announced = { type: 'announce', term: 1, round: 0, config, digest: '' } as const;
-    metrics.ordered({ ...announced, run: 'a' }, 13);
+    metrics.ordered(announcementOf('a', { config }), 13);
     metrics.computed(1, { windows: 13, replayed: 0, seconds: 0.1 });
-    metrics.ordered({ ...announced, run: 'b' }, 5);
+    metrics.ordered(announcementOf('b', { config }), 5);
     metrics.computed(1, { windows: 5, replayed: 2, seconds: 0.1 });
     metrics.released();
     // what was under way

@@ -73,7 +73,7 @@ async function train(test: TestContext, setup: Setup): Promise<string> {
     const pool = id === faulty ? new FaultyPool(1) : new Pool(1);
     pools.push(pool);
     await pool.fingerprint({ digest: digestOf(config), config });
-    all.push(new Worker({ id, bus, pool, history: journal, logger, doubledShare: share }));
+    all.push(new Worker({ id, bus, pool, history: journal, logger }));
   }
   const coordinator = new Coordinator({
     run: 'test',

@@ -4,7 +4,7 @@ import { MemoryBus } from '../../shared/bus/memory-bus.js';
 import type { ToCoordinator, ToWorker } from '../../shared/messages.js';
 
 export class GatedBus implements Bus {
-  readonly #bus = new MemoryBus();
+  readonly #bus: Bus = new MemoryBus();
   #held: ToCoordinator[] = [];
   /** Which messages are held back. */
   holds: (message: ToCoordinator) => boolean = () => false;
@@ -28,8 +28,8 @@ export class GatedBus implements Bus {
     this.#bus.toAllWorkers(message);
   }
 
-  onCoordinator(handler: (message: ToCoordinator) => void): Unsubscribe {
-    return this.#bus.onCoordinator(handler);
+  onCoordinator(...handlers: Parameters<Bus['onCoordinator']>): Unsubscribe {
+    return this.#bus.onCoordinator(...handlers);
   }
 
   onWorker(worker: string, handler: (message: ToWorker) => void): Unsubscribe {
@@ -40,8 +40,8 @@ export class GatedBus implements Bus {
     return this.#bus.onUnreachable(handler);
   }
 
-  onReconnect(): Unsubscribe {
-    return this.#bus.onReconnect();
+  onReconnect(handler: () => void): Unsubscribe {
+    return this.#bus.onReconnect(handler);
   }
 
   close(): Promise<void> {

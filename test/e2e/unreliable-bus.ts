@@ -32,8 +32,8 @@ export class UnreliableBus implements Bus {
     else this.#disturbance.pass(() => this.#bus.toAllWorkers(message));
   }
 
-  onCoordinator(handler: (message: ToCoordinator) => void): Unsubscribe {
-    return this.#bus.onCoordinator(handler);
+  onCoordinator(...handlers: Parameters<Bus['onCoordinator']>): Unsubscribe {
+    return this.#bus.onCoordinator(...handlers);
   }
 
   onWorker(worker: string, handler: (message: ToWorker) => void): Unsubscribe {

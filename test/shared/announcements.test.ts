@@ -2,20 +2,14 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { nextRun, onAnnouncement } from '../../shared/bus/announcements.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
-import { digestOf } from '../../shared/config.js';
 import type { AnnounceMessage } from '../../shared/messages.js';
 import { runSubjects } from '../../shared/subjects.js';
 import { Lines } from '../fixtures/lines.js';
+import { announcementOf } from '../fixtures/messages.js';
 import { connectTo, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
-import { runConfig } from '../fixtures/run-config.js';
 
 const server = WITHOUT_NATS ? undefined : await TestServer.start();
 after(() => server?.remove());
-
-function announcementOf(run: string): AnnounceMessage {
-  const config = runConfig();
-  return { type: 'announce', run, term: 1, round: 0, config, digest: digestOf(config) };
-}
 
 describe('onAnnouncement() and nextRun()', { skip: WITHOUT_NATS }, () => {
   it('hear of every run under the prefix, and of nothing else', async (test) => {
@@ -28,17 +22,19 @@ describe('onAnnouncement() and nextRun()', { skip: WITHOUT_NATS }, () => {
     await link.control.flush();
     const announce = async (run: string, prefix: string, as = run) => {
       const bus = new NatsBus({ link: other, subjects: runSubjects(run, prefix), logger, drainMs: 0 });
-      bus.toAllWorkers(announcementOf(as));
+      const announced = announcementOf(as);
+      bus.toAllWorkers(announced);
       bus.toAllWorkers({ type: 'finished' });
       await bus.flush();
       await link.control.flush();
+      return bus.signed(announced);
     };
     await announce('a', 'elsewhere');
-    await announce('a', 'here');
-    assert.deepEqual(await first, announcementOf('a'));
-    await announce('b', 'here');
-    assert.deepEqual(await wanted, announcementOf('b'));
-    assert.deepEqual(heard, [announcementOf('a'), announcementOf('b')]);
+    const a = await announce('a', 'here');
+    assert.deepEqual(await first, a);
+    const b = await announce('b', 'here');
+    assert.deepEqual(await wanted, b);
+    assert.deepEqual(heard, [a, b]);
     await announce('c', 'here', 'a');
     other.control.publish(runSubjects('c', 'here').announcement, Buffer.from('noise'));
     await other.control.flush();

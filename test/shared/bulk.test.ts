@@ -5,7 +5,7 @@ import { BulkReceiver } from '../../shared/bus/bulk-receiver.js';
 import { BulkSender } from '../../shared/bus/bulk-sender.js';
 import { unbundle } from '../../shared/bus/bundle.js';
 import { Grants } from '../../shared/bus/grants.js';
-import { decodePacket } from '../../shared/bus/packet.js';
+import { decodePacket, encodePacket, type Packet, type PacketFields } from '../../shared/bus/packet.js';
 import { silentLogger } from '../../shared/logger.js';
 import { seededRandom } from '../e2e/harness.js';
 import { Lines } from '../fixtures/lines.js';
@@ -64,16 +64,24 @@ describe('Grants', () => {
   });
 });
 
+/** A packet as it arrives. */
+function overWire(packet: PacketFields): Packet {
+  return decodePacket(encodePacket(packet));
+}
+
+const MEMBER = { from: 'a', isMember: true };
+
 /** A way to a receiver on which requests and answers get lost and come twice; nothing waits longer than 30 turns. */
-function faultyWay(random: () => number, receive: (bytes: Uint8Array, answer: (bytes: Uint8Array) => void) => void) {
-  return async (packet: Uint8Array): Promise<Uint8Array | undefined> => {
-    let answer: Uint8Array | undefined;
+function faultyWay(random: () => number, receive: (packet: Packet, answer: (packet: PacketFields) => void) => void) {
+  return async (fields: PacketFields): Promise<Packet | undefined> => {
+    const packet = overWire(fields);
+    let answer: Packet | undefined;
     await nextTurn();
     const fate = random();
     if (fate < 0.15) return undefined;
     for (let copies = fate < 0.25 ? 2 : 1; copies > 0; copies--) {
-      receive(packet, (bytes) => {
-        answer ??= bytes;
+      receive(packet, (given) => {
+        answer ??= overWire(given);
       });
     }
     for (let turns = 0; turns < 30 && !answer; turns++) await nextTurn();
@@ -97,9 +105,9 @@ describe('BulkSender and BulkReceiver', () => {
       const now = () => turn;
       const receiver = new BulkReceiver({ grants: { limit: LIMIT, lapseMs: 200, now } });
       const received = new Map<number, Buffer[]>();
-      const request = faultyWay(random, (bytes, answer) => {
+      const request = faultyWay(random, (packet, answer) => {
         turn += 1;
-        const whole = receiver.receive(decodePacket(bytes), answer);
+        const whole = receiver.receive(packet, MEMBER, answer);
         assert.ok(receiver.granted <= LIMIT);
         for (const each of whole ? unbundle(whole) : []) {
           const message = Buffer.from(each);
@@ -130,13 +138,13 @@ describe('BulkSender and BulkReceiver', () => {
     let receiver = new BulkReceiver();
     const received: string[][] = [[]];
     let packets = 0;
-    const request = faultyWay(random, (bytes, answer) => {
+    const request = faultyWay(random, (packet, answer) => {
       packets += 1;
       if (packets % 17 === 0) {
         receiver = new BulkReceiver();
         received.push([]);
       }
-      const whole = receiver.receive(decodePacket(bytes), answer);
+      const whole = receiver.receive(packet, MEMBER, answer);
       for (const each of whole ? unbundle(whole) : []) received.at(-1)!.push(`${Buffer.from(each).readUInt32LE(4)}`);
     });
     const sender = new BulkSender({ request, partBytes: () => 100, logger: silentLogger, retryMs: 0 });
@@ -161,12 +169,11 @@ describe('BulkSender and BulkReceiver', () => {
     const receiver = new BulkReceiver();
     const kinds: string[] = [];
     const bundles: number[] = [];
-    const request = async (bytes: Uint8Array) => {
-      const packet = decodePacket(bytes);
-      kinds.push(packet.kind);
-      let answer: Uint8Array | undefined;
-      const whole = receiver.receive(packet, (grant) => {
-        answer = grant;
+    const request = async (fields: PacketFields) => {
+      kinds.push(fields.kind);
+      let answer: Packet | undefined;
+      const whole = receiver.receive(overWire(fields), MEMBER, (grant) => {
+        answer = overWire(grant);
       });
       if (whole) bundles.push(unbundle(whole).length);
       return answer;
@@ -214,11 +221,11 @@ describe('BulkSender and BulkReceiver', () => {
     const gate = new Promise<void>((resolve) => {
       open = resolve;
     });
-    const request = async (bytes: Uint8Array) => {
+    const request = async (fields: PacketFields) => {
       await gate;
-      let answer: Uint8Array | undefined;
-      const whole = receiver.receive(decodePacket(bytes), (grant) => {
-        answer = grant;
+      let answer: Packet | undefined;
+      const whole = receiver.receive(overWire(fields), MEMBER, (grant) => {
+        answer = overWire(grant);
       });
       for (const each of whole ? unbundle(whole) : []) received.push(Buffer.from(each).readUInt32LE(4));
       return answer;

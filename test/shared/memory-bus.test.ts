@@ -12,7 +12,13 @@ testBus({
     const bus = new MemoryBus();
     test.after(() => bus.close());
     // every microtask, and those that they queue, runs before the next turn
-    return { coordinator: bus, workers: bus, run: 'memory', settle: () => nextTurn() };
+    return {
+      coordinator: bus,
+      workers: bus,
+      run: 'memory',
+      address: (worker: string) => worker,
+      settle: () => nextTurn(),
+    };
   },
 });
 

@@ -7,6 +7,7 @@ import type { ToCoordinator, ToWorker } from '../../shared/messages.js';
 import { phiLength } from '../../shared/phi.js';
 import { ShapeError } from '../../shared/shape.js';
 import { seededRandom } from '../e2e/harness.js';
+import { announcementOf } from '../fixtures/messages.js';
 import { NO_CURRICULUM, runConfig } from '../fixtures/run-config.js';
 
 // 5 shards of 2 problems
@@ -54,7 +55,7 @@ const TO_COORDINATOR: ToCoordinator[] = [
 ];
 
 const TO_WORKER: ToWorker[] = [
-  { type: 'announce', run: 'mine', term: 2, round: 6, config: CONFIG, digest: DIGEST },
+  announcementOf('mine', { term: 2, round: 6, config: CONFIG }),
   { type: 'refuse', worker: WORKER, reason: 'no' },
   {
     type: 'order',
@@ -71,7 +72,7 @@ const TO_WORKER: ToWorker[] = [
   { type: 'finished' },
   { type: 'rejoin' },
   { type: 'phi', term: 1, round: 9, grown: [4], phi: vector() },
-  { type: 'announce', run: 'mine', term: 2, round: 6, grown: [4], config: CONFIG, digest: DIGEST },
+  announcementOf('mine', { grown: [4], config: CONFIG, keys: { sign: 's'.repeat(43), agree: 'a'.repeat(43) } }),
   { type: 'evaluate', term: 1, round: 5, phi: vector(), horizon: 50, chunks: [{ chunk: 0, count: 2 }] },
 ];
 
@@ -224,7 +225,7 @@ describe('MessageChecker', () => {
       { dataHashes: { file: 1 } },
     ]) {
       const config = { ...CONFIG, ...change } as unknown as RunConfig;
-      const announce: ToWorker = { type: 'announce', run: 'mine', term: 1, round: 6, config, digest: digestOf(config) };
+      const announce: ToWorker = announcementOf('mine', { round: 6, config });
       assert.throws(() => check(checker, announce), ShapeError, JSON.stringify(change));
     }
   });

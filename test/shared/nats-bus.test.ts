@@ -11,7 +11,7 @@ import { runSubjects } from '../../shared/subjects.js';
 import { testBus } from '../contracts/bus.js';
 import { seededRandom } from '../e2e/harness.js';
 import { Lines } from '../fixtures/lines.js';
-import { resultOf } from '../fixtures/messages.js';
+import { announcementOf, resultOf } from '../fixtures/messages.js';
 import { connectTo, startServer, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
 import { TcpProxy } from '../fixtures/tcp-proxy.js';
 import { until } from '../fixtures/until.js';
@@ -29,6 +29,8 @@ async function ends(test: TestContext, at: TestServer, logger: Logger = silentLo
     const link = await connectTo(test, at, { logger });
     return { link, bus: new NatsBus({ link, subjects, logger, drainMs: 0, ...known }) };
   };
+  /** The workers follow a coordinator, as if they had heard it announce the run. */
+  const meet = (led: NatsBus, term = 1) => workers.follow(led.signed(announcementOf(run, { term })));
   const [{ link: coordinatorLink, bus: coordinator }, { link: workersLink, bus: workers }] = [
     await open(config ? { config } : {}),
     await open(),
@@ -37,7 +39,9 @@ async function ends(test: TestContext, at: TestServer, logger: Logger = silentLo
     // what one side has flushed lies before the answer to the other side's next flush
     for (const side of [coordinator, workers, coordinator, workers]) await side.flush();
   };
-  return { run, subjects, coordinator, coordinatorLink, workers, workersLink, settle, open };
+  meet(coordinator);
+  const address = (worker: string) => workers.addressOf(worker);
+  return { run, subjects, coordinator, coordinatorLink, workers, workersLink, address, settle, open, meet };
 }
 
 testBus({ name: 'NATS', skip: WITHOUT_NATS, create: (test, config) => ends(test, server!, silentLogger, config) });
@@ -85,7 +89,7 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
     const results = [1, 2, 3].map((round) => resultOf('a', round, 0));
     for (const result of results) workers.toCoordinator(result);
     workers.toCoordinator({ type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [], copies: [] });
-    coordinator.toWorker('a', { type: 'order', term: 1, round: 1, ranges: [], copies: [] });
+    coordinator.toWorker(workers.addressOf('a'), { type: 'order', term: 1, round: 1, ranges: [], copies: [] });
     coordinator.toAllWorkers({ type: 'finished' });
     await own.start();
     await Promise.all(back);
@@ -122,20 +126,22 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
   });
 
   it('keeps a result until a coordinator is there, and begins it again with another one', async (test) => {
-    const { coordinator, coordinatorLink, workers, open } = await ends(test, server!);
+    const { coordinator, coordinatorLink, workers, open, meet } = await ends(test, server!);
     const sent = resultOf('a', 1, 0, 1_000_000);
     workers.toCoordinator(sent);
     const first = received(coordinator);
     await until(() => coordinatorLink.traffic().receivedBytes > 1e6);
     // the first coordinator dies with a part of it
     await coordinatorLink.close();
-    const second = received((await open()).bus);
+    const { bus } = await open();
+    const second = received(bus);
+    meet(bus, 2);
     await workers.flush();
     assert.deepEqual([first, second], [[], [sent]]);
   });
 
   it('sends a result again at once to a coordinator that was cut off while it was under way', async (test) => {
-    const { subjects, workers } = await ends(test, server!);
+    const { run, subjects, workers } = await ends(test, server!);
     const proxy = await TcpProxy.start(test, server!.port);
     const coordinatorLink = await connectTo(test, server!, { url: proxy.url });
     const coordinator = new NatsBus({ link: coordinatorLink, subjects, logger: silentLogger, drainMs: 0 });
@@ -145,6 +151,7 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
     const link = await connectTo(test, server!);
     // no answer is waited for in vain, for longer than any test may take
     const worker = new NatsBus({ link, subjects, logger: silentLogger, drainMs: 0, answerMs: 10 ** 6 });
+    worker.follow(coordinator.signed(announcementOf(run)));
     const heard = new Promise<void>((resolve) => {
       worker.onWorker('a', () => resolve());
     });
@@ -166,7 +173,7 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
     await workers.close();
   });
 
-  it('delivers a packet that comes again no second time', async (test) => {
+  it('delivers a packet that comes again no second time, whoever sends it', async (test) => {
     const { coordinator, coordinatorLink, workers, workersLink, subjects, settle } = await ends(test, server!);
     const got = received(coordinator);
     const packets: Uint8Array[] = [];
@@ -198,7 +205,13 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
       return encodePacket({ kind: 'part', session, message: 1, index: 0, count: 1, size: payload.length, payload });
     };
     const good = packet({ type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [], copies: [] });
-    const targets = [subjects.mail, subjects.bulk, subjects.all, subjects.announcement, subjects.worker('a')];
+    const targets = [
+      subjects.mail,
+      subjects.bulk,
+      subjects.all,
+      subjects.announcement,
+      subjects.worker(workers.addressOf('a')),
+    ];
     let bad = 0;
     const { metaGradient: gradient } = resultOf('a', 1, 0).node;
     const strange: unknown[] = [
@@ -231,47 +244,31 @@ describe('NatsBus', { skip: WITHOUT_NATS }, () => {
     assert.equal(coordinator.dropped + workers.dropped, bad);
     assert.ok(lines.lines.length > 0 && lines.lines.length < 10, lines.lines.join('\n'));
     workers.toCoordinator(resultOf('a', 9, 0));
-    coordinator.toWorker('a', { type: 'finished' });
+    coordinator.toWorker(workers.addressOf('a'), { type: 'finished' });
     await settle();
     assert.deepEqual([got, mail], [[resultOf('a', 9, 0)], [{ type: 'finished' }]]);
   });
 
-  it('hears a stranger of another protocol say hello, and nothing else', async (test) => {
+  it('drops what speaks another protocol, with a sentence that names both', async (test) => {
     const lines = new Lines();
-    const { coordinator, workersLink, subjects, settle } = await ends(test, server!, lines);
+    const { coordinator, workers, workersLink, subjects, settle } = await ends(test, server!, lines);
     const got = received(coordinator);
+    workers.onWorker('a', () => assert.fail('nothing of this protocol was sent'));
     await settle();
-    const hello: ToCoordinator = {
-      type: 'hello',
-      worker: 'a',
-      incarnation: 1,
-      threads: 1,
-      fingerprint: 'other',
-      protocol: PROTOCOL + 1,
-      digest: 'd'.repeat(64),
-    };
-    for (const [i, message] of [
-      hello,
-      { type: 'heartbeat', worker: 'a', incarnation: 1, ranges: [], copies: [] },
-    ].entries()) {
-      const payload = encode(message);
-      const place = { session: '0123456789abcdef', message: i + 1, index: 0, count: 1, size: payload.length };
-      workersLink.control.publish(
-        subjects.mail,
-        encodePacket({ protocol: PROTOCOL + 1, kind: 'part', ...place, payload }),
-      );
-    }
+    const place = { session: '0123456789abcdef', message: 1, index: 0, count: 1 } as const;
+    const payload = encode({ type: 'hello', worker: 'a' });
+    const packet = encodePacket({ protocol: 9, kind: 'part', ...place, size: payload.length, payload });
+    workersLink.control.publish(subjects.mail, packet);
+    workersLink.control.publish(subjects.announcement, packet);
     await settle();
-    assert.deepEqual(got, [hello]);
-    assert.ok(
-      lines.lines.some((line) => line.includes(`protocol ${PROTOCOL + 1}`)),
-      lines.lines.join('\n'),
-    );
+    assert.deepEqual(got, []);
+    const said = `is dropped: it speaks protocol 9, and this process protocol ${PROTOCOL}`;
+    assert.equal(lines.lines.filter((line) => line.endsWith(said)).length, 2, lines.lines.join('\n'));
   });
 
   it('refuses names that cannot be a part of a subject', async (test) => {
     const { coordinator, workers } = await ends(test, server!);
-    for (const name of ['', 'a.b', 'a*', '>', 'a b', 'x'.repeat(65)]) {
+    for (const name of ['', 'a*', '>', 'a b', 'x'.repeat(65)]) {
       assert.throws(
         () => coordinator.toWorker(name, { type: 'finished' }),
         /^UsageError: Cannot reach the worker: "worker" must/,

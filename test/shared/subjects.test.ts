@@ -47,7 +47,7 @@ describe('runSubjects()', () => {
   });
 
   it('throws UsageError for names that mean something else in a subject', () => {
-    for (const name of ['', 'a.b', 'a b', '*', '>', 'ä', 'x'.repeat(65), 'a/b', 'a\n']) {
+    for (const name of ['', 'a b', '*', '>', 'ä', 'x'.repeat(65), 'a/b', 'a\n']) {
       assert.throws(() => runSubjects(name), UsageError, JSON.stringify(name));
       assert.throws(() => runSubjects('r', name), UsageError, JSON.stringify(name));
       assert.throws(() => runSubjects('r').worker(name), UsageError, JSON.stringify(name));

@@ -9,7 +9,7 @@ describe('workerStep() on an announcement', () => {
   it('computes the fingerprint with its own folders, and says hello when it has it', () => {
     const worker = new PlayedWorker({ incarnation: 7, folders: { images: '/here' } });
     const config = runConfig({ folders: { images: '/there', labels: '/there' } });
-    assert.deepEqual(worker.take(announcement({ config })), ['forget shards', 'start fingerprint d']);
+    assert.deepEqual(worker.take(announcement({ config })), ['forget shards', 'forget history', 'start fingerprint d']);
     const work = worker.newest('fingerprint');
     assert.deepEqual(work.session.config, { ...config, folders: { images: '/here', labels: '/there' } });
     worker.take({ type: 'fingerprinted', work, fingerprint: 'f' });
@@ -49,6 +49,17 @@ describe('workerStep() on an announcement', () => {
     assert.deepEqual(worker.take(announcement({ term: 2 })), ['heartbeat']);
   });
 
+  it('joins its run anew under another coordinator of no higher term: its server lost what it knew', () => {
+    const worker = orderedWorker();
+    worker.take(phi(8));
+    worker.compute();
+    const anew = announcement({ coordinator: 'another', term: 1, round: 0 });
+    assert.deepEqual(worker.take(anew), ['forget shards', 'forget history', 'start fingerprint d']);
+    worker.take({ type: 'fingerprinted', work: worker.newest('fingerprint'), fingerprint: 'f' });
+    worker.take(order({ round: 1 }));
+    assert.deepEqual(worker.take(phi(0)), ['start windows 1 shards 0,1']);
+  });
+
   it('forgets all of its run for another one', () => {
     const worker = orderedWorker();
     worker.take(evaluateOf(0, [0]));
@@ -56,7 +67,7 @@ describe('workerStep() on an announcement', () => {
     worker.take(phi(0));
     worker.compute();
     const other = announcement({ digest: 'other', term: 1 });
-    assert.deepEqual(worker.take(other), ['forget shards', 'start fingerprint other']);
+    assert.deepEqual(worker.take(other), ['forget shards', 'forget history', 'start fingerprint other']);
     assert.deepEqual(worker.take({ type: 'rejoin' }), []);
     worker.take({ type: 'fingerprinted', work: worker.newest('fingerprint'), fingerprint: 'g' });
     assert.deepEqual(worker.take(other), ['heartbeat']);

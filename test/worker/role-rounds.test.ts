@@ -107,7 +107,8 @@ describe('workerStep() on φ', () => {
 
 describe('workerStep() on windows that are computed', () => {
   it('sends the hashes of doubled shards, then the sums, and says once what was replayed', () => {
-    const worker = orderedWorker({ doubledShare: 1 });
+    const worker = new PlayedWorker().join(announcement({ doubleCheck: 0.9999 }));
+    worker.take(order());
     worker.take(phi(0));
     worker.compute();
     const head = { worker: 'w', digest: 'd', round: 1 };
@@ -120,8 +121,8 @@ describe('workerStep() on windows that are computed', () => {
   });
 
   it('has the shards hashed that are drawn for their episode', () => {
-    const doubledShare = 0.4;
-    const worker = new PlayedWorker({ doubledShare }).join();
+    const doubleCheck = 0.4;
+    const worker = new PlayedWorker().join(announcement({ doubleCheck }));
     worker.take(order({ ranges: [{ first: 0, end: 8 }] }));
     const all = new Set<string>();
     for (let round = 1; round <= 6; round++) {
@@ -129,7 +130,7 @@ describe('workerStep() on windows that are computed', () => {
       const { order: windows } = worker.newest('windows');
       // two windows an episode
       const drawn = windows.shards.filter((shard) =>
-        isDoubled(windows.session.config, shard, Math.floor((round - 1) / 2), doubledShare),
+        isDoubled(windows.session.config, shard, Math.floor((round - 1) / 2), doubleCheck),
       );
       assert.deepEqual([...windows.hashed!], drawn);
       all.add(drawn.join());

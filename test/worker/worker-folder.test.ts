@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configure } from '../../deploy/run/train-flags.js';
 import { MemoryBus } from '../../shared/bus/memory-bus.js';
-import { digestOf } from '../../shared/config.js';
 import { silentLogger } from '../../shared/logger.js';
 import type { ToCoordinator } from '../../shared/messages.js';
 import { Pool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { mnistFiles, writeFiles } from '../fixtures/image-folders.js';
+import { announcementOf } from '../fixtures/messages.js';
 
 /** Where the coordinator's machine has the data: not a folder of this one. */
 const THERE = '/nowhere/lopt-data';
@@ -30,8 +30,7 @@ async function answerOf(data: string, here?: string): Promise<ToCoordinator> {
   });
   try {
     const announced = { ...config, folders: { folder: THERE } };
-    const digest = digestOf(config);
-    bus.toAllWorkers({ type: 'announce', run: 'r', term: 1, round: 0, config: announced, digest });
+    bus.toAllWorkers(announcementOf('r', { config: announced }));
     return await answer;
   } finally {
     await worker.close();

@@ -47,7 +47,7 @@ function start(test: TestContext, options: Partial<WorkerOptions> = {}) {
   };
   const onFailed = (error: Error) => told.push(`failed: ${error.message}`);
   const onFinished = () => told.push('finished');
-  const given = { id: 'w', bus, pool, history, logger: silentLogger, observer, onFailed, onFinished, doubledShare: 0 };
+  const given = { id: 'w', bus, pool, history, logger: silentLogger, observer, onFailed, onFinished };
   const worker = new Worker({ ...given, ...options });
   test.after(() => worker.abandon());
   /** Sends these, each when all that follows from the one before has happened. */

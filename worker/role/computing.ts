@@ -1,5 +1,5 @@
 /** Which windows a worker computes when, and what it sends of them. */
-import { isDoubled } from '../../shared/double-computation.js';
+import { EVERYTHING, isDoubled } from '../../shared/double-computation.js';
 import type { OrderMessage, PhiMessage, ResultMessage, VoteMessage } from '../../shared/messages.js';
 import { timelineAt } from '../../shared/timeline.js';
 import type { ComputedWindows } from '../held-shards.js';
@@ -8,15 +8,36 @@ import { endComputing, fail } from './leaving.js';
 import { beginRound, beginShards, keepSent, type Sent, sentOf } from './rounds.js';
 import { isFree, NOT_WAITED, orderedShards, type WorkerState } from './state.js';
 import { type Action, type CopyWork, inTurn, type Step, step, type WindowsWork } from './step.js';
-import { followTerm } from './terms.js';
+import { followTerm, forgetWindows } from './terms.js';
 
 /** From now on advances these shards and follows these copies. */
 export function followOrder(before: WorkerState, message: OrderMessage): Step {
   const { run } = before;
-  const { term, round, ranges } = message;
+  const { term, round } = message;
   if (term < (run?.term ?? 0)) return step(before);
   // one that was overtaken, or that a stranger sends again
   if (term === before.order.term && round < before.order.from) return step(before);
+  return inTurn(
+    before,
+    (now) => forgetBeyond(now, message),
+    (now) => takeOrder(now, message),
+  );
+}
+
+/**
+ * Another coordinator does not know what its predecessor ordered: sums that go beyond its own order do not count with it,
+ * so what they are made of is computed again.
+ */
+function forgetBeyond(state: WorkerState, { term, ranges }: OrderMessage): Step {
+  const { order } = state;
+  const isWithin = order.ranges.every((old) => ranges.some(({ first, end }) => first <= old.first && old.end <= end));
+  if (order.term === 0 || term === order.term || isWithin || ranges.length === 0) return step(state);
+  return forgetWindows(state);
+}
+
+function takeOrder(before: WorkerState, message: OrderMessage): Step {
+  const { run } = before;
+  const { term, round, ranges } = message;
   const copies = follow(before.copies, message.copies);
   const state = { ...before, order: { term, from: round, ranges }, copies };
   const shards = orderedShards(state);
@@ -77,11 +98,15 @@ function startWindows(state: WorkerState, order: RoundOrder): Step {
   return step({ ...state, rounds, computing: computing + 1 }, [{ type: 'start', work }]);
 }
 
-/** The shards that another worker computes as well: their own sums are hashed. */
-function doubled({ settings }: WorkerState, order: RoundOrder, shards: readonly number[]): Set<number> {
+/**
+ * The shards that another worker computes as well: their own sums are hashed. If everything is computed twice, the sums
+ * themselves are compared.
+ */
+function doubled({ run }: WorkerState, order: RoundOrder, shards: readonly number[]): Set<number> {
   const { session, timeline, round } = order;
+  const share = run?.doubleCheck ?? 0;
   const isTwice = (shard: number) =>
-    isDoubled(session.config, shard, timeline.placeOf(round, shard).episode, settings.doubledShare);
+    share < EVERYTHING && isDoubled(session.config, shard, timeline.placeOf(round, shard).episode, share);
   return new Set(shards.filter(isTwice));
 }
 

@@ -6,13 +6,19 @@ import { isFree, type WorkerState } from './state.js';
 import { type FingerprintWork, inTurn, type ReadWork, type Step, step } from './step.js';
 import { followTerm, forgetRun } from './terms.js';
 
-/** Joins a run that is new to it, or a new term of its run; of one that it knows it says that it is here, and catches up. */
+/**
+ * Joins a run that is new to it, or a new term of its run; of one that it knows it says that it is here, and catches up. If
+ * another coordinator leads the run under no higher term, the run has begun anew, as on a server whose store was wiped:
+ * nothing of what is known of it holds. Whether an announcement is the run's is the bus's to say.
+ */
 export function hearAnnouncement(before: WorkerState, announced: AnnounceMessage): Step {
   const state = { ...before, finished: false };
   const { run, draining, fingerprint } = state;
-  if (draining || announced.term < (run?.term ?? 0)) return step(state);
+  const isSame = announced.coordinator === run?.coordinator;
+  if (draining || (isSame && announced.term < run.term)) return step(state);
   if (announced.digest !== run?.digest) return joinRun(state, announced);
-  if (announced.term !== run.term) {
+  if (!isSame && announced.term <= run.term) return joinRun(state, announced);
+  if (announced.term > run.term) {
     return inTurn(
       state,
       (now) => followTerm(now, announced),

@@ -11,8 +11,6 @@ export interface WorkerSettings {
   incarnation: number;
   /** Where the problems' data lie here, by option, instead of where the coordinator has them. */
   folders: Readonly<Record<string, string>>;
-  /** Share of the shards that are computed twice; the coordinator's must be the same. */
-  doubledShare: number;
 }
 
 /** The newest order. */

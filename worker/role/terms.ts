@@ -18,7 +18,13 @@ export function followTerm(before: WorkerState, { term, round }: { term: number;
 /** Another run begins: nothing of the one before is of use. */
 export function forgetRun(state: WorkerState): Step {
   const forgotten = { ...forgetComputed(state), order: NO_ORDER, term: 0, fingerprint: '', chunks: [] };
-  return step(forgotten, [{ type: 'forget-shards' }]);
+  return step(forgotten, [{ type: 'forget-shards' }, { type: 'forget-history' }]);
+}
+
+/** The windows of this round are computed again, and what they begin with, too: of both, something is not the run's. */
+export function forgetWindows(state: WorkerState): Step {
+  const { phi } = state;
+  return step({ ...forgetComputed(state), phi }, [{ type: 'forget-shards' }]);
 }
 
 /** Every state and every result, and what is on its way. */

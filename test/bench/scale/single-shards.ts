@@ -25,7 +25,7 @@ export function withSingleShards(bus: Bus, shards: number, part: number): Bus {
     },
     toWorker: (worker, message) => bus.toWorker(worker, message),
     toAllWorkers: (message) => bus.toAllWorkers(message),
-    onCoordinator: (handler) => bus.onCoordinator(handler),
+    onCoordinator: (...handlers) => bus.onCoordinator(...handlers),
     onWorker: (worker, handler) => bus.onWorker(worker, handler),
     onUnreachable: (handler) => bus.onUnreachable(handler),
     onReconnect: (handler) => bus.onReconnect(handler),

@@ -61,7 +61,7 @@ interface Setup {
 
 /** Trains the small run; returns the sha256 of what last.safetensors would hold. */
 async function train(test: TestContext, setup: Setup): Promise<string> {
-  const { workers, share = 1, faulty, bus = new GatedBus(), observer = {}, lines = new Lines() } = setup;
+  const { workers, share = ALL_LEAVES, faulty, bus = new GatedBus(), observer = {}, lines = new Lines() } = setup;
   const folder = temporaryFolder(test);
   const { config } = await smallRun();
   const journal = new FileJournal(join(folder, 'journal'));
@@ -105,6 +105,9 @@ function isLateResult(worker: string) {
     message.type === 'result' && message.worker === worker && message.round >= FAULTY_FROM;
 }
 
+/** A share at which every shard is drawn, and rounds do not wait for copies. */
+const ALL_LEAVES = 1 - 2 ** -40;
+
 describe('shards that two workers compute', () => {
   let expected = '';
 
@@ -145,6 +148,23 @@ describe('shards that two workers compute', () => {
       said,
       /Worker w1 is banned from the run: it computes other bits than others do: those of node 0\/\d+ in round 17/,
     );
+  });
+
+  it('are all of them if everything is computed twice: no round is closed before, and who lies is banned', async (test) => {
+    const banned: string[] = [];
+    let compared = 0;
+    const observer: RunObserver = {
+      banned: (worker) => void banned.push(worker),
+      round(_record, { duplicates }) {
+        assert.ok(duplicates > 0, 'a round must wait for its copies');
+        compared += duplicates;
+      },
+    };
+    assert.equal(await train(test, { workers: 2, share: 1, observer }), expected);
+    assert.deepEqual(banned, []);
+    assert.ok(compared >= SMALL_ROUNDS, `${compared} were compared`);
+    assert.equal(await train(test, { workers: 3, share: 1, faulty: 'w1', observer }), expected);
+    assert.deepEqual(banned, ['w1']);
   });
 
   it('stop the run where there is no third worker to decide', async (test) => {

@@ -4,7 +4,7 @@ import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { silentLogger } from '../../shared/logger.js';
 import { NatsLink } from '../../shared/nats/link.js';
 import { runSubjects } from '../../shared/subjects.js';
-import { resultOf } from '../fixtures/messages.js';
+import { announcementOf, resultOf } from '../fixtures/messages.js';
 
 const [url, run, results, length] = process.argv.slice(2) as [string, string, string, string];
 const link = await NatsLink.connect({ nats: { url }, name: 'gathering coordinator', logger: silentLogger });
@@ -21,7 +21,8 @@ await new Promise<void>((resolve) => {
     console.log(`received ${seen.size} granted ${bus.granted}`);
     if (seen.size === Number(results)) resolve();
   });
-  void bus.flush().then(() => console.log('ready'));
+  const announced = bus.signed(announcementOf(run));
+  void bus.flush().then(() => console.log(`${JSON.stringify(announced)} ready`));
 });
 await bus.close();
 await link.close();

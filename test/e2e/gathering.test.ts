@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { silentLogger } from '../../shared/logger.js';
+import type { AnnounceMessage } from '../../shared/messages.js';
 import { runSubjects } from '../../shared/subjects.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { resultOf } from '../fixtures/messages.js';
@@ -38,10 +39,11 @@ describe('results over NATS', { skip: WITHOUT_NATS }, () => {
       String(LENGTH),
     ]);
     test.after(() => child.kill('SIGKILL'));
-    await printed('ready');
+    const [, announced] = /^(.*) ready$/m.exec(await printed('ready'))!;
     const links = await Promise.all(Array.from({ length: WORKERS }, () => connectTo(test, server)));
     const buses = links.map((link) => new NatsBus({ link, subjects, logger: silentLogger, drainMs: 0 }));
     buses.forEach((bus, worker) => {
+      bus.follow(JSON.parse(announced!) as AnnounceMessage);
       for (let round = 1; round <= RESULTS; round++) bus.toCoordinator(resultOf(`w${worker}`, round, worker, LENGTH));
     });
     for (const after of [WORKERS / 2, 2 * WORKERS]) {

@@ -111,12 +111,12 @@ export interface Ended {
   stderr: string;
 }
 
-/** Starts a Node process; `ended` settles when it is gone. */
+/** Starts a Node process; `ended` settles when it is gone, `printed` with its output so far once that holds a text. */
 export function startProcess(
   args: readonly string[],
   cwd?: string,
   env: NodeJS.ProcessEnv = {},
-): { child: ChildProcess; ended: Promise<Ended>; printed(text: string): Promise<void> } {
+): { child: ChildProcess; ended: Promise<Ended>; printed(text: string): Promise<string> } {
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
@@ -135,9 +135,9 @@ export function startProcess(
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
   const printed = (text: string) =>
-    new Promise<void>((resolve, reject) => {
+    new Promise<string>((resolve, reject) => {
       const look = () => {
-        if (stdout.includes(text)) resolve();
+        if (stdout.includes(text)) resolve(stdout);
       };
       child.stdout!.on('data', look);
       child.on('close', () => reject(new Error(`the process ended before it printed "${text}": ${stderr}`)));

@@ -155,14 +155,14 @@ describe('shards that two workers compute', () => {
     let compared = 0;
     const observer: RunObserver = {
       banned: (worker) => void banned.push(worker),
-      round(_record, { duplicates }) {
-        assert.ok(duplicates > 0, 'a round must wait for its copies');
+      round({ round }, { duplicates }) {
         compared += duplicates;
+        assert.ok(compared >= round, 'a round must wait for its copies');
       },
     };
     assert.equal(await train(test, { workers: 2, share: 1, observer }), expected);
     assert.deepEqual(banned, []);
-    assert.ok(compared >= SMALL_ROUNDS, `${compared} were compared`);
+    compared = 0;
     assert.equal(await train(test, { workers: 3, share: 1, faulty: 'w1', observer }), expected);
     assert.deepEqual(banned, ['w1']);
   });

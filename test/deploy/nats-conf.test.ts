@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
@@ -24,7 +24,8 @@ import { Pool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
 import { SMALL_ROUNDS, sha256, smallRun, startOf, trainSmall } from '../e2e/harness.js';
 import { withFolder } from '../fixtures/folder.js';
-import { connectTo, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
+import { userKey } from '../fixtures/nats-credentials.js';
+import { connectTo, startServer, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
 import { credentialsOf, PASSWORDS, type Role, writeConfigs } from '../fixtures/secured-server.js';
 import { deployPath } from '../fixtures/shipped.js';
 
@@ -62,7 +63,8 @@ async function rawAs(
   test: TestContext,
   role: Role,
 ): Promise<{ connection: NatsConnection; refusals(count: number): Promise<string[]> }> {
-  const connection = await connect({ servers: server!.url.slice('nats://'.length), user: role, pass: PASSWORDS[role] });
+  const servers = server!.url.slice('nats://'.length);
+  const connection = await connect({ servers, user: role, pass: PASSWORDS[role], inboxPrefix: `_INBOX.${role}` });
   test.after(() => connection.close());
   const refused: string[] = [];
   void (async () => {
@@ -177,7 +179,8 @@ describe('deploy/nats', { skip: WITHOUT_NATS }, () => {
       `$JS.API.CONSUMER.CREATE.${SUBJECTS.journalStream}`,
       '_INBOX.of.another',
     ];
-    const subscribe = [SUBJECTS.mail, SUBJECTS.bulk, SUBJECTS.journals, '>', '$JS.API.>'];
+    const others = ['_INBOX.>', '_INBOX.coordinator.>', '_INBOX.*'];
+    const subscribe = [SUBJECTS.mail, SUBJECTS.bulk, SUBJECTS.journals, '>', '$JS.API.>', ...others];
     for (const subject of publish) connection.publish(subject, 'forged');
     for (const subject of subscribe) connection.subscribe(subject, { callback: () => {} });
     const expected = [
@@ -229,6 +232,41 @@ describe('deploy/nats', { skip: WITHOUT_NATS }, () => {
     for (const asking of [connection, observer]) await asking.request('$JS.API.INFO');
     assert.equal(answered, 2);
     assert.equal(await stored(), before);
+  });
+
+  it('gives a worker that has an nkey an inbox that no other worker can read', async (test) => {
+    const own = mkdtempSync(join(tmpdir(), 'lopt-nkey-'));
+    test.after(() => rmSync(own, { recursive: true }));
+    const { publicKey, seed } = userKey();
+    // the shipped example, with a key that there is
+    const path = writeConfigs(own, 'nats.conf', (accounts) =>
+      accounts.replace(/(# \{\n)((\s+#.*\n)+)/, (block) => block.replace(/# ?/g, '')).replaceAll('UAAA', publicKey),
+    );
+    const nkeyServer = await startServer(test, { config: path });
+    const nkeyFile = join(own, 'worker.nk');
+    writeFileSync(nkeyFile, seed);
+    const worker = await connectTo(test, nkeyServer, { nkeyFile });
+    const coordinator = await connectTo(test, nkeyServer, credentialsOf('coordinator'));
+    let answered = 0;
+    coordinator.bulk.connection.subscribe(SUBJECTS.bulk, {
+      callback: (_error, message) => {
+        answered += 1;
+        message.respond('granted');
+      },
+    });
+    await coordinator.bulk.flush();
+    const answer = await worker.bulk.request(SUBJECTS.bulk, Buffer.from('ask'), 5000);
+    assert.equal(Buffer.from(answer!).toString(), 'granted');
+    // another worker, which shares the common user
+    const spy = await connectTo(test, nkeyServer, credentialsOf('worker'));
+    const heard: string[] = [];
+    spy.bulk.subscribe(`_INBOX.${publicKey}.>`, ({ subject }) => heard.push(subject));
+    spy.bulk.subscribe('_INBOX.>', ({ subject }) => heard.push(subject));
+    await spy.bulk.flush();
+    await worker.bulk.request(SUBJECTS.bulk, Buffer.from('ask'), 5000);
+    await spy.bulk.flush();
+    assert.equal(answered, 2);
+    assert.deepEqual(heard, []);
   });
 
   it('refuses who has no password, or another', async (test) => {

@@ -2,6 +2,8 @@
 import type { AnnounceMessage } from '../shared/messages.js';
 
 export interface WorkerObserver {
+  /** It wants to join a run, as an engine of this fingerprint. */
+  joining?(run: AnnounceMessage, fingerprint: string): void;
   /** It works for a run now, and advances so many shards of it. */
   ordered?(run: AnnounceMessage, shards: number): void;
   /** What it computed of a round is on its way. */

@@ -129,6 +129,9 @@ export class Worker {
       case 'tell-finished':
         onFinished?.();
         return;
+      case 'tell-joining':
+        observer?.joining?.(action.run, action.fingerprint);
+        return;
       case 'tell-ordered':
         observer?.ordered?.(action.run, action.shards);
         return;

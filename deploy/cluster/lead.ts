@@ -1,6 +1,6 @@
 /** Leads a run over NATS, and reports in the list of runs how it is doing. */
 import type { Coordinator, RunEnd } from '../../coordinator/coordinator.js';
-import type { RunObserver } from '../../coordinator/observer.js';
+import type { RoundMeasures, RunObserver } from '../../coordinator/observer.js';
 import { digestOf } from '../../shared/config.js';
 import type { BusFigures } from '../operations/registry.js';
 import type { LaunchOptions } from '../run/conduct.js';
@@ -42,7 +42,7 @@ export async function leadRun(lead: LeadOptions, options: LaunchOptions): Promis
 /** How far the run is. */
 class Progress implements RunObserver {
   workers = () => 0;
-  readonly #known = { term: 0, round: 0, plannedRounds: 0 };
+  readonly #known = { term: 0, round: 0, plannedRounds: 0, checked: 0 };
 
   get figures(): BeatFigures {
     return { ...this.#known, workers: this.workers() };
@@ -56,7 +56,8 @@ class Progress implements RunObserver {
     this.#known.plannedRounds = rounds;
   }
 
-  round({ round }: { round: number }): void {
+  round({ round }: { round: number }, { duplicates }: RoundMeasures): void {
     this.#known.round = round;
+    this.#known.checked += duplicates;
   }
 }

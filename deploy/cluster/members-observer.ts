@@ -14,6 +14,7 @@ export class MembersObserver {
   of(member: number): WorkerObserver {
     let run: AnnounceMessage | undefined;
     return {
+      joining: (announced, fingerprint) => this.#observer.joining?.(announced, fingerprint),
       ordered: (announced, shards) => {
         run = announced;
         this.#shards.set(member, shards);

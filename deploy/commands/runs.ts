@@ -116,6 +116,7 @@ function lineOf(run: ListedRun): string {
   } else if (beat) {
     parts.push(`round ${beat.round}${beat.plannedRounds > 0 ? `/${beat.plannedRounds}` : ''}`);
     parts.push(`${beat.workers} worker${beat.workers === 1 ? '' : 's'}`, `term ${beat.term}`);
+    if (beat.checked) parts.push(`${beat.checked} checked by a second worker`);
   }
   return parts.join('  ');
 }

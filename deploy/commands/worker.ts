@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { checkNumber, checkPath } from '../../shared/check.js';
 import { createLogger } from '../../shared/logger.js';
 import { checkToken } from '../../shared/subjects.js';
+import type { WorkerObserver } from '../../worker/observer.js';
 import { Pool } from '../../worker/pool.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import { followParent } from '../cluster/follow-parent.js';
@@ -60,6 +61,13 @@ async function runWorker(_positionals: Readonly<Record<string, string | undefine
   await problemOf(TASK, flags, undefined);
   const pool = new Pool(threads);
   const metrics = new WorkerMetrics(pool);
+  const observer: WorkerObserver = {
+    joining: ({ run: name }, fingerprint) =>
+      logger.info(`Joining run ${name} with the key ${trust.key.publicKey} and the engine "${fingerprint}"`),
+    ordered: (announced, shards) => metrics.ordered(announced, shards),
+    computed: (round, measures) => metrics.computed(round, measures),
+    released: () => metrics.released(),
+  };
   const stop = new AbortController();
   const onSignal = () => {
     if (stop.signal.aborted) process.exit(EXIT.interrupted);
@@ -81,7 +89,7 @@ async function runWorker(_positionals: Readonly<Record<string, string | undefine
       logger,
       waitSeconds,
       signal: stop.signal,
-      observer: metrics,
+      observer,
       onConnected: (traffic) => watchBus(metrics.registry, traffic),
       ...(run === undefined ? {} : { run }),
       ...(folder === undefined ? {} : { folders: { folder: resolve(folder) } }),

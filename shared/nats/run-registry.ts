@@ -24,6 +24,8 @@ export interface RunBeat {
   /** The planned rounds; 0 if there is no plan yet. */
   plannedRounds: number;
   workers: number;
+  /** What two workers have computed, and found equal, since this coordinator began. @default not known */
+  checked?: number;
   /** Only for a sweep. */
   sweep?: SweepFigures;
   /** When it was written, by the coordinator's clock: ISO 8601. */
@@ -80,10 +82,11 @@ const beatShape: Shape<RunBeat> = object<RunBeat>(
     round: integer(),
     plannedRounds: integer(),
     workers: integer(),
+    checked: integer(),
     sweep: sweepShape,
     at: text(40),
   },
-  ['sweep'],
+  ['checked', 'sweep'],
 );
 
 const stopShape = object<{ at: string }>({ at: text(40) });

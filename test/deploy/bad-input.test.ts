@@ -12,7 +12,8 @@ import { temporaryFolder } from '../fixtures/folder.js';
 /** Arguments, exit code, and the one sentence that is printed. */
 type Case = readonly [args: string, code: number, sentence: string];
 
-const COMMANDS = 'train, sweep, eval, report, export, up, coordinator, worker, status, stop, bench, problems, engines';
+const COMMANDS =
+  'train, sweep, eval, report, export, up, coordinator, worker, key, status, stop, bench, problems, engines';
 
 const CASES: readonly Case[] = [
   ['', 2, `Cannot run lopt: a command must be given, one of ${COMMANDS}`],
@@ -123,6 +124,14 @@ const CASES: readonly Case[] = [
   ['export nowhere --to onnx', 2, 'Cannot export: "to" must be one of npz, json, torch, got "onnx"'],
   ['export nowhere --to npz', 1, 'Cannot read φ from nowhere: there is no such file'],
   ['export x --to npz --out ./x', 2, 'Cannot export: "out" must be another file than that of φ, got "./x"'],
+  ['coordinator --double-check 1.5', 2, 'Cannot coordinate: "double-check" must be a number from 0 to 1, got 1.5'],
+  ['coordinator --workers-file nowhere', 1, 'Cannot read the list of workers from nowhere: there is no such file'],
+  [
+    'worker --coordinator-key abc',
+    2,
+    'Cannot work: "coordinator-key" must be public keys as lopt key prints them, got "abc"',
+  ],
+  ['key', 2, 'Cannot run lopt: an argument is missing; lopt COMMAND --help says which'],
   ['report', 2, 'Cannot run lopt: an argument is missing; lopt COMMAND --help says which'],
   ['report nowhere', 2, 'Cannot report on nowhere: it must hold a run, but has no config.json'],
   ['bench --seconds x', 2, 'Cannot measure: "seconds" must be a number greater than 0, got "x"'],

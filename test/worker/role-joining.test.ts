@@ -13,7 +13,9 @@ describe('workerStep() on an announcement', () => {
     const work = worker.newest('fingerprint');
     assert.deepEqual(work.session.config, { ...config, folders: { images: '/here', labels: '/there' } });
     worker.take({ type: 'fingerprinted', work, fingerprint: 'f' });
-    assert.deepEqual(worker.actions, [
+    const [told, ...said] = worker.actions;
+    assert.deepEqual(told, { type: 'tell-joining', run: worker.state.run, fingerprint: 'f' });
+    assert.deepEqual(said, [
       { type: 'hello', worker: 'w', incarnation: 7, fingerprint: 'f', protocol: PROTOCOL, digest: 'd' },
     ]);
   });
@@ -39,7 +41,7 @@ describe('workerStep() on an announcement', () => {
     early.take(announcement());
     assert.deepEqual(early.take(announcement({ term: 2 })), []);
     const work = early.newest('fingerprint');
-    assert.deepEqual(early.take({ type: 'fingerprinted', work, fingerprint: 'f' }), ['hello']);
+    assert.deepEqual(early.take({ type: 'fingerprinted', work, fingerprint: 'f' }), ['tell joining as f', 'hello']);
   });
 
   it('ignores one of a lower term', () => {

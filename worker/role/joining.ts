@@ -52,7 +52,9 @@ function adopt(state: WorkerState, announced: AnnounceMessage): WorkerState & { 
 
 /** The machine is ready for the run, unless another one has begun meanwhile. */
 export function fingerprinted(state: WorkerState, { session }: FingerprintWork, fingerprint: string): Step {
-  return session.digest === state.run?.digest ? sayHello({ ...state, fingerprint }) : step(state);
+  const { run } = state;
+  if (session.digest !== run?.digest) return step(state);
+  return inTurn({ ...state, fingerprint }, (now) => step(now, [{ type: 'tell-joining', run, fingerprint }]), sayHello);
 }
 
 /** Says hello to its run, if it is ready for one. */

@@ -94,6 +94,8 @@ export type Action =
   | { type: 'tell-failed'; error: Error }
   /** Tell them that the run is over. */
   | { type: 'tell-finished' }
+  /** Tell the observer that the worker wants to join, as an engine of this fingerprint. */
+  | { type: 'tell-joining'; run: AnnounceMessage; fingerprint: string }
   /** Tell the observer what the worker advances now. */
   | { type: 'tell-ordered'; run: AnnounceMessage; shards: number }
   /** Tell it what was computed of a round. */

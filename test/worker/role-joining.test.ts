@@ -9,7 +9,7 @@ describe('workerStep() on an announcement', () => {
   it('computes the fingerprint with its own folders, and says hello when it has it', () => {
     const worker = new PlayedWorker({ incarnation: 7, folders: { images: '/here' } });
     const config = runConfig({ folders: { images: '/there', labels: '/there' } });
-    assert.deepEqual(worker.take(announcement({ config })), ['forget shards', 'forget history', 'start fingerprint d']);
+    assert.deepEqual(worker.take(announcement({ config })), ['forget shards', 'start fingerprint d']);
     const work = worker.newest('fingerprint');
     assert.deepEqual(work.session.config, { ...config, folders: { images: '/here', labels: '/there' } });
     worker.take({ type: 'fingerprinted', work, fingerprint: 'f' });

@@ -18,7 +18,8 @@ export function followTerm(before: WorkerState, { term, round }: { term: number;
 /** Another run begins: nothing of the one before is of use. */
 export function forgetRun(state: WorkerState): Step {
   const forgotten = { ...forgetComputed(state), order: NO_ORDER, term: 0, fingerprint: '', chunks: [] };
-  return step(forgotten, [{ type: 'forget-shards' }, { type: 'forget-history' }]);
+  // what was read of a journal may have been lost with it
+  return step(forgotten, [{ type: 'forget-shards' }, ...(state.run ? [{ type: 'forget-history' } as const] : [])]);
 }
 
 /** The windows of this round are computed again, and what they begin with, too: of both, something is not the run's. */

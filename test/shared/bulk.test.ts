@@ -54,6 +54,33 @@ describe('Grants', () => {
     assert.deepEqual([answers, grants.total], [['dead', 'a', 'b'], 81]);
   });
 
+  it('gives strangers little, for a short time, and only when no member waits', () => {
+    let now = 0;
+    const grants = new Grants({ limit: 100, strangersLimit: 30, lapseMs: 100, strangersLapseMs: 10, now: () => now });
+    const granted: string[] = [];
+    const ask = (holder: string, bytes: number, isMember: boolean) =>
+      grants.ask(holder, bytes, () => granted.push(holder), isMember);
+    ask('m1', 60, true);
+    ask('s1', 20, false);
+    ask('s2', 20, false); // beyond what strangers have together
+    assert.deepEqual([granted.splice(0), grants.total], [['m1', 's1'], 80]);
+    ask('m2', 40, true); // waits, and s2 with it
+    assert.deepEqual(granted, []);
+    now = 10;
+    ask('m3', 1, true);
+    // the stranger's grant has lapsed, and the members are served before any other
+    assert.deepEqual([granted.splice(0), grants.total], [['m2'], 100]);
+    assert.deepEqual([grants.has('s1'), grants.has('m2')], [false, true]);
+    grants.settle('m1');
+    assert.deepEqual([granted.splice(0), grants.total], [['m3', 's2'], 61]);
+    // a flood of them leaves nothing behind
+    for (let i = 0; i < 100_000; i++) ask(`flood ${i}`, 30, false);
+    now = 20;
+    ask('m4', 59, true);
+    assert.deepEqual(granted.splice(0), ['m4']);
+    assert.equal(grants.total, 100);
+  });
+
   it('advance() gives half of the limit away at most, and nothing while others wait', () => {
     const grants = new Grants({ limit: 100, now: () => 0 });
     assert.deepEqual([grants.advance('a', 30), grants.advance('b', 30), grants.advance('c', 20)], [30, 0, 20]);
@@ -185,6 +212,37 @@ describe('BulkSender and BulkReceiver', () => {
     }
     assert.deepEqual(kinds, ['ask', 'part', 'part', 'part', 'part']);
     assert.deepEqual(bundles, [1, 3, 4, 2]);
+  });
+
+  it('take no part of a result from a stranger, and a goodbye', () => {
+    const receiver = new BulkReceiver({ grants: { now: () => 0 } });
+    const stranger = { from: 's', isMember: false };
+    const place = { session: '0123456789abcdef', message: 1, index: 0, count: 1 } as const;
+    const answers: PacketFields[] = [];
+    const receive = (fields: PacketFields, from = stranger) =>
+      receiver.receive(overWire(fields), from, (answer) => answers.push(answer));
+    const goodbye = Buffer.alloc(100, 1);
+    const part = { kind: 'part', ...place, size: goodbye.length, payload: goodbye } as const;
+    assert.throws(() => receive(part), /its sender is no worker of the run/);
+    assert.throws(() => receive({ kind: 'ask', ...place, size: 65_537 }), /"packet.size" must be at most 65536/);
+    receive({ kind: 'ask', ...place, size: 100 });
+    assert.deepEqual(
+      answers.map(({ kind, size }) => [kind, size]),
+      [['grant', 100]],
+    );
+    assert.deepEqual(Buffer.from(receive(part)!), goodbye);
+    // nothing in advance: the next one must ask again
+    assert.equal(answers[1]!.size, 0);
+    assert.throws(() => receive({ ...part, message: 2 }), /its sender is no worker of the run/);
+    // a large message cannot begin with a small part
+    receive({ kind: 'ask', ...place, message: 3, count: 2, size: 100 });
+    assert.throws(
+      () => receive({ ...part, message: 3, count: 2, size: 100_000 }),
+      /its sender is no worker of the run/,
+    );
+    // a member of the same session's name is another sender
+    const member = { from: 'm', isMember: true };
+    assert.deepEqual(Buffer.from(receive(part, member)!), goodbye);
   });
 
   it('lose the oldest messages where nobody takes them, with a sentence, and send nothing after close()', async () => {

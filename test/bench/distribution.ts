@@ -37,6 +37,8 @@ const { values } = parseArgs({
   options: {
     pairs: { type: 'string', default: '6' },
     seconds: { type: 'string', default: '8' },
+    // share of the work that both workers compute; without it, lopt's own
+    'double-check': { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -56,7 +58,9 @@ function roundsIn(folder: string): { rounds: number; at: number } {
 /** Trains for a while; start and end do not count. */
 async function paceOf(way: keyof typeof WAYS): Promise<Pace> {
   const folder = mkdtempSync(join(tmpdir(), 'lopt-bench-'));
-  const child = spawn(process.execPath, [CLI, ...WAYS[way], ...SHAPE.split(' '), '--out', folder], {
+  const share = values['double-check'];
+  const checked = way === 'embedded' || share === undefined ? [] : ['--double-check', share];
+  const child = spawn(process.execPath, [CLI, ...WAYS[way], ...checked, ...SHAPE.split(' '), '--out', folder], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   let code: number | null | undefined;

@@ -7,10 +7,10 @@ import { lineOf, scheduleOf } from './schedule.js';
 import { trainUndisturbed, type Undisturbed } from './undisturbed.js';
 
 /**
- * Together, with 1 to 8 workers: workers killed, stopped, drained and cut off; a coordinator that dies before it hears of its
- * record, one that is paused while another takes over; a server killed, a journal torn; acknowledgements that are lost.
+ * Together: a journal torn, a store wiped; a coordinator that dies before it hears of its record, one that is paused while
+ * another takes over; a worker that lies among honest ones.
  */
-const SEEDS = [0, 13, 18, 19, 24];
+const SEEDS = [16, 17, 20, 25, 31];
 
 describe('a disturbed run of processes ends with the bits of the undisturbed one', { skip: WITHOUT_NATS }, () => {
   const schedules = SEEDS.map(scheduleOf);

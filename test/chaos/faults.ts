@@ -1,6 +1,8 @@
 /** What each fault does to a run. Every one undoes itself: a run that no longer needs to wait can go on. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { seededRandom } from '../e2e/harness.js';
 import { copyStore, restoreStore, tearJournal } from './power.js';
 import type { Fault, FaultKind } from './schedule.js';
 import { RUN, type Stage } from './stage.js';
@@ -11,6 +13,9 @@ type Doing = (stage: Stage, fault: Fault) => Promise<void>;
 const LOST_ROUNDS = 12;
 /** A record of these runs has some 4 KB: a tear takes one, and half of another. Two checkpoints back is far enough for it. */
 const TORN_BYTES = 6000;
+
+/** What a connection with jitter holds back at most. */
+const MOST_DELAY_MS = 150;
 
 const leaderOf = (stage: Stage) => stage.coordinators[stage.leader]!;
 const workerOf = (stage: Stage, { pick }: Fault) => stage.present[pick % Math.max(1, stage.present.length)];
@@ -109,6 +114,19 @@ const DOING: Readonly<Record<FaultKind, Doing>> = {
     await pause(ms);
     await server.start();
   }),
+  'wipe-store': alone(async (stage, { ms }) => {
+    const { server } = stage;
+    await Promise.all([server.kill(), leaderOf(stage).actor.kill()]);
+    rmSync(server.store, { recursive: true });
+    await pause(ms);
+    await server.start();
+  }),
+  async 'delay-all'(stage, { ms, pick }) {
+    const proxies = proxiesOf.all(stage);
+    for (const proxy of proxies) proxy.delay(MOST_DELAY_MS, seededRandom(pick));
+    await pause(ms);
+    for (const proxy of proxies) proxy.delay(0);
+  },
   async 'kill-leader'(stage) {
     const leader = leaderOf(stage);
     leader.state = 'lost';

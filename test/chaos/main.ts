@@ -30,7 +30,11 @@ for (const seed of seeds) {
     result = 'NO';
     process.stdout.write(`FAILED: ${(error as Error).message}\n`);
   }
-  const names = [...habits, ...deaths.map(({ step }) => `dies ${step}`), ...faults.map(({ kind }) => kind)];
+  const names = [
+    ...habits,
+    ...deaths.map(({ step, signal }) => `${signal} ${step}`),
+    ...faults.map(({ kind }) => kind),
+  ];
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   process.stdout.write(`  ${result === 'yes' ? 'the same bits' : 'failed'} after ${seconds} s\n`);
   table.push({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ALL_SEEDS, FAULTS, HABITS, lineOf, STEPS, SUCCESSIONS, scheduleOf } from './schedule.js';
+import { ALL_SEEDS, FAULTS, HABITS, lineOf, STEPS, SUCCESSIONS, scheduleOf, TRAITORS } from './schedule.js';
 
 describe('scheduleOf()', () => {
   const all = ALL_SEEDS.map(scheduleOf);
@@ -10,15 +10,19 @@ describe('scheduleOf()', () => {
     assert.equal(new Set(all.map(lineOf)).size, all.length);
   });
 
-  it('has in its full set at least 50 schedules, every fault at least twice, and 1, 2, 4 and 8 workers', () => {
-    assert.ok(all.length >= 50, `${all.length}`);
+  it('has in its full set 100 schedules, every fault and every lie at least twice, and 1, 2, 4 and 8 workers', () => {
+    assert.equal(all.length, 100);
     const names = all.flatMap(({ habits, deaths, faults }) => [
       ...habits,
       ...new Set(deaths.map(({ step }) => step)),
       ...new Set(faults.map(({ kind }) => kind)),
     ]);
-    for (const name of [...FAULTS, ...SUCCESSIONS, ...HABITS, ...STEPS]) {
+    for (const name of [...FAULTS, ...SUCCESSIONS, ...HABITS, ...TRAITORS, ...STEPS]) {
       assert.ok(names.filter((other) => other === name).length >= 2, name);
+    }
+    for (const step of STEPS) {
+      const signals = all.flatMap(({ deaths }) => deaths.flatMap((death) => (death.step === step ? death.signal : [])));
+      assert.deepEqual([...new Set(signals)].sort(), ['SIGKILL', 'SIGTERM'], step);
     }
     for (const count of [1, 2, 4, 8])
       assert.ok(all.filter(({ workers }) => workers === count).length >= 10, `${count}`);

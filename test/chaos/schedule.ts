@@ -34,6 +34,8 @@ export const FAULTS = [
   'lose-power',
   'lose-power-everywhere',
   'tear-journal',
+  'wipe-store',
+  'delay-all',
 ] as const;
 
 /** Those that need a second coordinator, and leave it in charge. */
@@ -42,7 +44,10 @@ export type FaultKind = (typeof FAULTS)[number] | (typeof SUCCESSIONS)[number];
 
 /** What is wrong with a run from its start. */
 export const HABITS = ['lost-acknowledgements', 'disturbed-results'] as const;
-export type Habit = (typeof HABITS)[number];
+/** Who lies with a worker's credentials from its start on. */
+export const TRAITORS = ['impostor', 'junk', 'liar', 'sybils', 'flood'] as const;
+export type TraitorHabit = (typeof TRAITORS)[number];
+export type Habit = (typeof HABITS)[number] | TraitorHabit;
 
 export interface Fault {
   kind: FaultKind;
@@ -62,20 +67,22 @@ export interface Schedule {
   rounds: number;
   standby: boolean;
   habits: readonly Habit[];
-  /** Where the coordinator's first process dies, its second, and so on. */
-  deaths: readonly { step: Step; round: number }[];
+  /** Where the coordinator's first process gets a signal, its second, and so on. */
+  deaths: readonly { step: Step; round: number; signal: 'SIGKILL' | 'SIGTERM' }[];
   faults: readonly Fault[];
 }
 
 export const ROUNDS = 240;
 const WORKERS = [1, 2, 4, 8] as const;
+/** Honest workers beside a liar: two must be left when one of them is killed. */
+const LIARS_WITNESSES = 4;
 const SHARDS = [8, 5, 2] as const;
 /** Every schedule has one of these; seeds in a row go through all of them. */
-const LEADS = [...FAULTS, ...SUCCESSIONS, ...HABITS, ...STEPS] as const;
+const LEADS = [...FAULTS, ...SUCCESSIONS, ...HABITS, ...TRAITORS, ...STEPS] as const;
 type Lead = (typeof LEADS)[number];
 
-/** Seeds of the full set: every lead twice, with other workers beside it. */
-export const ALL_SEEDS: readonly number[] = Array.from({ length: 2 * LEADS.length }, (_, seed) => seed);
+/** Seeds of the full set: every lead twice or three times, with other workers beside it. */
+export const ALL_SEEDS: readonly number[] = Array.from({ length: 100 }, (_, seed) => seed);
 
 function isOneOf<Word extends string>(words: readonly Word[], lead: Lead): lead is Word & Lead {
   return (words as readonly string[]).includes(lead);
@@ -92,7 +99,11 @@ export function scheduleOf(seed: number): Schedule {
   const turn = Math.floor(seed / LEADS.length);
   const succession = isOneOf(SUCCESSIONS, lead);
   // two coordinators are trouble enough: the one that is left must live
-  const others = FAULTS.filter((kind) => !succession || !/coordinator|everywhere|tear/.test(kind));
+  const others = FAULTS.filter((kind) => {
+    if (succession) return !/coordinator|everywhere|tear|wipe/.test(kind);
+    // between a liar and one honest worker nobody can decide
+    return lead !== 'liar' || /^(kill|stop)-(coordinator|server)|^(kill|add)-worker|lose-power/.test(kind);
+  });
   const kinds: FaultKind[] = Array.from({ length: 1 + below(3) }, () => others[below(others.length)]!);
   if (succession || isOneOf(FAULTS, lead)) kinds.splice(below(kinds.length + 1), 0, lead);
   const [first, last] = [20, ROUNDS - 60];
@@ -100,14 +111,17 @@ export function scheduleOf(seed: number): Schedule {
     const share = (index + uniform[drawn++]!) / kinds.length;
     return { kind, round: Math.floor(first + share * (last - first)), ms: 100 + below(2400), pick: below(1024) };
   });
-  const deaths = isOneOf(STEPS, lead) ? [10, 110].map((from) => ({ step: lead, round: from + below(90) })) : [];
+  const signal = turn % 2 === 0 ? 'SIGKILL' : 'SIGTERM';
+  const deaths = isOneOf(STEPS, lead)
+    ? [10, 110].map((from) => ({ step: lead, round: from + below(90), signal }) as const)
+    : [];
   return {
     seed,
-    workers: WORKERS[(seed + turn) % WORKERS.length]!,
+    workers: lead === 'liar' ? LIARS_WITNESSES : WORKERS[(seed + turn) % WORKERS.length]!,
     shards: SHARDS[below(SHARDS.length)]!,
     rounds: ROUNDS,
     standby: succession,
-    habits: isOneOf(HABITS, lead) ? [lead] : [],
+    habits: isOneOf(HABITS, lead) || isOneOf(TRAITORS, lead) ? [lead] : [],
     deaths,
     faults,
   };
@@ -119,7 +133,7 @@ export function lineOf({ seed, workers, shards, rounds, standby, habits, deaths,
     `seed ${seed}: ${workers} worker${workers === 1 ? '' : 's'}, ${shards} shards, ${rounds} rounds`,
     ...(standby ? ['a standby'] : []),
     ...habits,
-    ...deaths.map(({ step, round }) => `dies ${step} ${round}`),
+    ...deaths.map(({ step, round, signal }) => `${signal} ${step} ${round}`),
     ...faults.map(({ kind, round, ms, pick }) => `${kind} at ${round} for ${ms} ms (${pick})`),
   ].join('; ');
 }

@@ -7,10 +7,13 @@ import { CLI, SMALL_FLAGS, wordsOf } from '../e2e/harness.js';
 import { TestServer } from '../fixtures/nats-server.js';
 import { TcpProxy } from '../fixtures/tcp-proxy.js';
 import { Actor, type End } from './actor.js';
-import type { Schedule } from './schedule.js';
+import { type Schedule, TRAITORS, type TraitorHabit } from './schedule.js';
 import type { Treachery } from './treacherous-role.js';
 
 export const RUN = 'chaos';
+const TRAITOR = fileURLToPath(new URL('./traitor-role.js', import.meta.url));
+/** What a process that saved after SIGTERM ends with. */
+const INTERRUPTED = 130;
 const ROLE = fileURLToPath(new URL('./treacherous-role.js', import.meta.url));
 /** A coordinator that was killed is started again so soon. */
 const AGAIN_MS = 300;
@@ -75,6 +78,7 @@ export class Stage {
       for (let i = 0; i < schedule.workers; i++) await stage.addWorker();
       // two connections each
       await stage.until(() => stage.workers.every(({ proxy }) => proxy.connections === 2));
+      for (const habit of TRAITORS.filter((each) => schedule.habits.includes(each))) stage.#addTraitor(habit);
       await stage.#addCoordinator('a');
       if (schedule.standby) {
         await stage.until(() => stage.round > 0);
@@ -174,16 +178,24 @@ export class Stage {
     await this.server.remove();
   }
 
+  /** A liar needs no proxy, and nobody waits for its end. */
+  #addTraitor(habit: TraitorHabit): void {
+    const args = [TRAITOR, this.server.url, RUN, habit];
+    this.#actors.push(new Actor({ name: habit, args: () => args, log: join(this.folder, `${habit}.log`) }));
+  }
+
   async #addCoordinator(name: string): Promise<void> {
     const folder = join(this.folder, name);
     const proxy = await this.#proxy();
     const { shards, rounds, seed, habits, deaths } = this.schedule;
     const flags = ['quadratic', ...wordsOf({ ...CHAOS_FLAGS, shards, rounds })];
     const where = ['--run', RUN, '--name', name, '--out', folder, '--nats', proxy.url, '--checkpoint-seconds', '0.5'];
+    // who joins and lies is found out if all that it sends is computed twice
+    const checked = habits.includes('liar') ? ['--double-check', '1'] : [];
     const standby = name === 'a' ? [] : ['--standby'];
     const actor = this.#act({
       name,
-      words: (start) => ['coordinator', ...(start === 0 ? flags : ['--resume']), ...where, ...standby],
+      words: (start) => ['coordinator', ...(start === 0 ? flags : ['--resume']), ...where, ...checked, ...standby],
       treachery: (start) => {
         const death = deaths[start];
         if (death) return { seed, habits, death };
@@ -199,8 +211,16 @@ export class Stage {
     const { standby } = this.schedule;
     if (end.code === 0) coordinator.state = 'done';
     else if (standby && end.code === 1 && TAKEN_OVER.test(coordinator.actor.output)) coordinator.state = 'deposed';
-    else if (end.signal !== 'SIGKILL') this.fail(`coordinator ${name} ended with ${show(end)}`);
-    else if (coordinator.state !== 'lost') setTimeout(() => coordinator.actor.start(), AGAIN_MS);
+    else if (end.signal !== 'SIGKILL' && !this.#wasTold(coordinator, end)) {
+      this.fail(`coordinator ${name} ended with ${show(end)}`);
+    } else if (coordinator.state !== 'lost') setTimeout(() => coordinator.actor.start(), AGAIN_MS);
+  }
+
+  /** Whether a coordinator ended as it should: after saving, as it was told to, or because it found out who lies. */
+  #wasTold({ actor }: Coordinator, { code }: End): boolean {
+    const { deaths, habits } = this.schedule;
+    if (deaths[actor.starts - 1]?.signal === 'SIGTERM') return code === INTERRUPTED;
+    return habits.includes('liar') && code === 1 && /workers? .*liar.* sent other (bits|scores)/i.test(actor.output);
   }
 
   #act({ name, words, treachery, onEnd }: Part): Actor {

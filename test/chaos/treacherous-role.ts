@@ -1,5 +1,5 @@
 /**
- * `lopt` itself, made treacherous by LOPT_CHAOS: it kills itself with SIGKILL at a step of its work, does not hear that
+ * `lopt` itself, made treacherous by LOPT_CHAOS: it sends itself SIGKILL or SIGTERM at a step of its work, does not hear that
  * its records are stored, or sends its results twice, late and out of order. Arguments: those of `lopt`.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -15,7 +15,7 @@ import type { Habit, Step } from './schedule.js';
 export interface Treachery {
   seed: number;
   habits: readonly Habit[];
-  death?: { step: Step; round: number };
+  death?: { step: Step; round: number; signal: NodeJS.Signals };
 }
 
 /** One acknowledgement in so many is not heard. */
@@ -23,9 +23,13 @@ const LOST_ACKNOWLEDGEMENTS = 12;
 
 const { seed, habits, death } = JSON.parse(process.env['LOPT_CHAOS'] ?? '') as Treachery;
 
-/** Dies where this is the step, at the first chance from the named round on. */
+let told = false;
+
+/** Gets its signal where this is the step, at the first chance from the named round on, once: two end it without saving. */
 function dieAt(here: Step, round: number): void {
-  if (here === death?.step && round >= death.round) process.kill(process.pid, 'SIGKILL');
+  if (told || here !== death?.step || round < death.round) return;
+  told = true;
+  process.kill(process.pid, death.signal);
 }
 
 const { toAllWorkers, toCoordinator } = NatsBus.prototype;

@@ -16,6 +16,9 @@ import { phiLength } from '../../shared/phi.js';
 import { runSubjects } from '../../shared/subjects.js';
 import type { NodePlace } from '../../shared/sum-tree.js';
 
+/** What a traitor does when it hears something. */
+export type Hear = (message: ToWorker, traitor: Traitor) => void;
+
 export class Traitor {
   readonly bus: NatsBus;
   readonly #name: string;
@@ -28,15 +31,22 @@ export class Traitor {
     this.#announced = announced;
   }
 
-  /** Waits for a run, and hears what is sent to the workers of a name. */
-  static async start(
-    link: NatsLink,
-    name: string,
-    hear: (message: ToWorker, traitor: Traitor) => void,
-  ): Promise<Traitor> {
-    const traitor = new Traitor(link, name, await nextRun({ link, logger: silentLogger }));
+  /** Hears what is sent to the workers of a run, and to those of a name; first of all the announcement. */
+  static of(link: NatsLink, name: string, announced: AnnounceMessage, hear: Hear): Traitor {
+    const traitor = new Traitor(link, name, announced);
     traitor.bus.onWorker(name, (message) => hear(message, traitor));
+    hear(announced, traitor);
     return traitor;
+  }
+
+  /** Waits for a run, and hears what is sent to its workers, and to those of a name. */
+  static async start(link: NatsLink, name: string, hear: Hear): Promise<Traitor> {
+    return Traitor.of(link, name, await nextRun({ link, logger: silentLogger }), hear);
+  }
+
+  /** The run as it was announced. */
+  get announced(): AnnounceMessage {
+    return this.#announced;
   }
 
   /** Wants to join, as what it says it is. */

@@ -112,6 +112,11 @@ export class CrossCheck {
     return nodes.flatMap((node) => this.#membership.settle(node));
   }
 
+  /** Nothing counts any more that a worker said of rounds that are open, or were a moment ago. */
+  withdraw(worker: string): void {
+    for (const round of this.#rounds) round.withdraw(worker);
+  }
+
   /** Members came or went: there may be nobody left to decide. */
   review(now: number): Action[] {
     const round = this.#rounds.at(-1);

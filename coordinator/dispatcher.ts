@@ -233,8 +233,11 @@ export class Dispatcher {
   #settleEngine(member: Member, now: number): Action[] {
     const before = this.members;
     const actions = this.#membership.settleEngine(member, now);
-    const gone = before.filter(({ id }) => !this.#membership.has(id));
-    return [...actions, ...gone.flatMap(({ id }) => this.#evaluations.withdraw(id))];
+    const gone = before.filter((other) => !this.members.includes(other));
+    if (gone.length === 0) return actions;
+    for (const { id } of gone) this.#crossCheck.withdraw(id);
+    const withdrawn = gone.flatMap(({ id }) => this.#evaluations.withdraw(id));
+    return [...actions, ...withdrawn, ...this.#evaluations.orderAll(this.members)];
   }
 
   /** Adds that the open round's sum is complete, if it is, nobody disputes a part of it, and none is still to be confirmed. */

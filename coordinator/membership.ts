@@ -65,6 +65,7 @@ export class Membership {
     this.#admission = new Admission(options);
     this.#presence = new Presence(silence);
     this.#roster = new Roster(config.shards);
+    this.#roster.apart = this.#admission.fingerprint === null;
     this.#expectations = new Expectations(deadlines);
     this.#copies = new Copies({ config, share: doubledShare });
     this.#orders = new Orders(config.shards);
@@ -105,10 +106,12 @@ export class Membership {
     if (this.#admission.fingerprint !== null) return [];
     this.#admission.fix(fingerprint);
     const others = this.members.filter((member) => member.fingerprint !== fingerprint);
-    return others.flatMap((member) => {
+    const actions = others.flatMap((member) => {
       const reason = bitsOf(member.fingerprint, fingerprint);
       return [...this.#refuse(member.id, member.address, reason), ...this.leave(member.id, 'left', now)];
     });
+    this.#roster.apart = false;
+    return [...actions, ...this.#tell(this.#assignCopies(new Set()))];
   }
 
   /** Of the engine of the run; null before its first result. */
@@ -310,6 +313,8 @@ export class Membership {
 
   /** Shares the copies out anew, as far as those who computed them cannot any more. */
   #assignCopies(changed: Set<Member>): Set<Member> {
+    // between engines there is nothing to compare
+    if (new Set(this.members.map(({ fingerprint }) => fingerprint)).size > 1) return changed;
     for (const member of this.#copies.assign(this.members)) changed.add(member);
     return changed;
   }

@@ -28,6 +28,11 @@ export interface Member {
 export class Roster {
   readonly #shards: number;
   readonly #members = new Map<string, Member>();
+  /**
+   * Whether members of different engines each have all shards among themselves: it is not known yet whose results count, and
+   * some may never send one.
+   */
+  apart = false;
 
   /** @param shards S */
   constructor(shards: number) {
@@ -48,7 +53,7 @@ export class Roster {
 
   /** A worker joins: it advances what nobody else does, and otherwise waits for `rebalance`. */
   add(newcomer: Pick<Member, 'id' | 'address' | 'fingerprint' | 'incarnation' | 'threads'>): Member {
-    const taken = this.members.flatMap(({ ranges }) => ranges);
+    const taken = this.#among(newcomer).flatMap(({ ranges }) => ranges);
     const member: Member = {
       ...newcomer,
       weight: newcomer.threads,
@@ -64,16 +69,17 @@ export class Roster {
     const member = this.#members.get(id);
     if (!member) return [];
     this.#members.delete(id);
-    return this.#deal(member.ranges, this.members);
+    return this.#deal(member.ranges, this.#among(member));
   }
 
   /** Takes a worker's shards away and gives them to the `others`. Returns those that have more to do now. */
   relieve(id: string, others: readonly Member[]): Member[] {
     const member = this.#members.get(id);
-    if (!member || others.length === 0) return [];
+    const heirs = member ? this.#among(member).filter((other) => others.includes(other)) : [];
+    if (!member || heirs.length === 0) return [];
     const { ranges } = member;
     member.ranges = [];
-    return this.#deal(ranges, others);
+    return this.#deal(ranges, heirs);
   }
 
   /** Gives every worker one contiguous range in proportion to its weight. Returns those whose shards are others now. */
@@ -81,8 +87,17 @@ export class Roster {
     const { members } = this;
     const before = new Map(members.map((member) => [member, JSON.stringify(member.ranges)]));
     for (const member of members) member.ranges = [];
-    this.#deal([{ first: 0, end: this.#shards }], members);
+    const groups = this.apart ? [...new Set(members.map(({ fingerprint }) => fingerprint))] : [undefined];
+    for (const group of groups) {
+      const own = members.filter(({ fingerprint }) => group === undefined || fingerprint === group);
+      this.#deal([{ first: 0, end: this.#shards }], own);
+    }
     return members.filter((member) => JSON.stringify(member.ranges) !== before.get(member));
+  }
+
+  /** The members that share the shards with one. */
+  #among({ fingerprint }: Pick<Member, 'fingerprint'>): Member[] {
+    return this.members.filter((member) => !this.apart || member.fingerprint === fingerprint);
   }
 
   /** Cuts ranges in proportion to the members' weights, and adds each one's part to what it has. */

@@ -44,10 +44,13 @@ describe('Membership', () => {
     assert.equal(membership.fingerprint, null);
     assert.deepEqual(refused('a', { fingerprint: 'first' }), ['a: order 0-12']);
     assert.equal(membership.fingerprint, null);
-    // nothing of it has counted yet: another one may be right
-    assert.deepEqual(refused('c', { fingerprint: 'third' }), ['c: order']);
+    // nothing of it has counted yet: another one may be right, and computes all for itself
+    assert.deepEqual(refused('c', { fingerprint: 'third' }), ['c: order 0-12']);
+    assert.deepEqual(refused('d', { fingerprint: 'third' }), ['d: order']);
+    membership.leave('d', 'left', NOW);
     assert.deepEqual(inShort(membership.settleEngine(membership.members[0]!, NOW)), [
       ...both('c', 'its engine computes other bits: it is "third", and this run\'s is "first"'),
+      'tell reassigned: c, left',
     ]);
     assert.equal(membership.fingerprint, 'first');
     const bits = 'its engine computes other bits: it is "second", and this run\'s is "first"';

@@ -59,6 +59,26 @@ describe('Roster', () => {
     assert.deepEqual(assigned(roster), { a: [[0, 2]], b: [[2, 5]], c: [[5, 6]] });
   });
 
+  it('gives all shards to the members of each engine as long as engines are apart', () => {
+    const roster = new Roster(6);
+    roster.apart = true;
+    const other = (id: string) => ({ ...newcomer(id, 1, 64), fingerprint: 'other' });
+    roster.add(newcomer('a', 1, 1));
+    roster.add(other('x'));
+    roster.add(newcomer('b', 1, 1));
+    assert.deepEqual(assigned(roster), { a: [[0, 6]], x: [[0, 6]], b: [] });
+    roster.rebalance();
+    assert.deepEqual(assigned(roster), { a: [[0, 3]], x: [[0, 6]], b: [[3, 6]] });
+    // nobody takes over from another engine
+    assert.deepEqual(roster.relieve('x', [roster.get('a')!]), []);
+    assert.deepEqual(roster.remove('x'), []);
+    assert.deepEqual(assigned(roster), { a: [[0, 3]], b: [[3, 6]] });
+    roster.apart = false;
+    roster.add({ ...other('y'), threads: 1 });
+    roster.rebalance();
+    assert.deepEqual(assigned(roster), { a: [[0, 2]], b: [[2, 4]], y: [[4, 6]] });
+  });
+
   it('covers every shard once, whoever comes and goes', () => {
     const roster = new Roster(29);
     let state = 1;

@@ -2,6 +2,7 @@
 import { type Authenticator, type ConnectionOptions, credsAuthenticator, nkeyAuthenticator } from 'nats';
 import { ClusterError, FileError, messageOf, UsageError } from '../errors.js';
 import { readFileNamed } from '../files.js';
+import { plainText } from '../plain-text.js';
 import { demandsCertificate } from './greeting.js';
 
 /** Where the server is, and who connects. Secrets appear in no error and no log line. */
@@ -139,7 +140,7 @@ export interface ConnectFailure {
 /** Why there is no connection, in a sentence that says what would be right. */
 export async function connectFailure(options: NatsOptions, cause: unknown): Promise<ConnectFailure> {
   const code = codeOf(cause);
-  const text = messageOf(cause);
+  const text = plainText(messageOf(cause));
   // the client does not hear that a certificate was missing: the refusal comes after its side of the TLS handshake
   const unsigned =
     code === 'TIMEOUT' && (await Promise.all(addressesOf(options).map(demandsCertificateAt))).includes(true);

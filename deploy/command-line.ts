@@ -145,8 +145,8 @@ function takeProblemOptions(args: readonly string[]): { rest: string[]; options:
   return { rest, options };
 }
 
-/** Says what went wrong in a sentence; only what nobody foresaw shows its stack. */
-function report(error: unknown): number {
+/** Says what went wrong in a sentence; only what nobody foresaw shows its stack. Returns the exit code. */
+export function report(error: unknown): number {
   if (error instanceof LoptError) {
     process.stderr.write(`${error.message}\n`);
     return error instanceof UsageError ? EXIT.usage : EXIT.failed;

@@ -25,7 +25,7 @@ export type Action =
   | { type: 'scored'; round: number; horizon: number; phi: Float32Array; scores: Scores }
   /** The sum of the open round is complete. */
   | { type: 'summed'; root: TreeNode; replayed: number }
-  /** Nobody computes the open round any more, and nobody is waited for. */
+  /** The run is to end, and nothing is waited for any more: neither the open round nor an evaluation. */
   | { type: 'abandoned' }
   /** The run cannot go on. */
   | { type: 'fail'; error: Error };

@@ -21,6 +21,8 @@ interface Expected {
   /** Whether its time says something of the pace: nothing was replayed. */
   plain: boolean;
   dueAt: number;
+  /** When it was due before it was given more time. */
+  firstDueAt: number;
 }
 
 /** Times of the median; enough to forget the slow first rounds soon. */
@@ -44,7 +46,8 @@ export class Deadlines {
    * @param windows of one thread, one after another @param plain whether none of them is a replay @param now in seconds
    */
   ordered(worker: string, windows: number, plain: boolean, now: number): void {
-    this.#expected.set(worker, { orderedAt: now, windows, plain, dueAt: now + this.#allowance(windows) });
+    const dueAt = now + this.#allowance(windows);
+    this.#expected.set(worker, { orderedAt: now, windows, plain, dueAt, firstDueAt: dueAt });
   }
 
   /** A worker's results are all here. */
@@ -71,6 +74,11 @@ export class Deadlines {
       late.push(worker);
     }
     return late;
+  }
+
+  /** When a worker's results were due before it was given more time; undefined if nothing is expected of it. */
+  firstDueAt(worker: string): number | undefined {
+    return this.#expected.get(worker)?.firstDueAt;
   }
 
   #allowance(windows: number): number {

@@ -34,6 +34,8 @@ export type Patience = Pick<MembershipOptions, 'deadlines' | 'silence'> & {
   evaluation?: number | undefined;
   /** Without any worker for so long, the run ends with an error. @default no end */
   worker?: number | undefined;
+  /** A run that is told to stop waits for so long for what is not a part of its open round. @default 10 */
+  stop?: number | undefined;
 };
 
 export interface DispatcherOptions {
@@ -68,6 +70,8 @@ export class Dispatcher {
   /** Since when there is no worker. */
   #aloneSince: number | undefined;
   #isStopping = false;
+  /** When it was first looked at whether what is waited for still comes; undefined while the run goes on. */
+  #stoppingSince: number | undefined;
 
   constructor(options: DispatcherOptions) {
     const { config, digest, term, state, doubledShare, listed, norms, patience } = options;
@@ -174,7 +178,7 @@ export class Dispatcher {
   /** Some time has gone by: looks for workers that are gone or late, and for the end of the patience without any. */
   tick(now: number): Action[] {
     const { size } = this.#membership;
-    const actions = this.#membership.tick(now);
+    const actions = [...this.#endIfStuck(now), ...this.#membership.tick(now)];
     if (this.#membership.size < size) actions.push(...this.#regroup(now), ...this.#endIfAlone());
     actions.push(...this.#evaluations.tick(this.members, now), ...this.#closeIfComplete([], now));
     if (this.#membership.size > 0) {
@@ -290,6 +294,17 @@ export class Dispatcher {
   /** A run that is to end does not wait for a sum that nobody computes. */
   #endIfAlone(): Action[] {
     return this.#isStopping && this.#membership.size === 0 ? [{ type: 'abandoned' }] : [];
+  }
+
+  /**
+   * A run that is to end waits for its open round until a worker has had its time, and not long for anything else: for a
+   * vote that decides a dispute, or for an evaluation. All of it is computed again when the run is resumed.
+   */
+  #endIfStuck(now: number): Action[] {
+    if (!this.#isStopping) return [];
+    this.#stoppingSince ??= now;
+    const until = this.#membership.nextDueAt ?? this.#stoppingSince + (this.#options.patience?.stop ?? 10);
+    return now >= until ? [{ type: 'abandoned' }] : [];
   }
 }
 

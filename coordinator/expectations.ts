@@ -59,6 +59,13 @@ export class Expectations {
       .filter((member) => this.#misses(member));
   }
 
+  /** When the first of the parts of the open round that are still to come is due; undefined if none is expected. */
+  nextDueAt(members: readonly Member[]): number | undefined {
+    const due = members.filter((member) => this.#misses(member)).map(({ id }) => this.#deadlines.firstDueAt(id));
+    const known = due.filter((at) => at !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
   /** Whether a member's part of the open round is not complete: its shards may have come from others. */
   #misses({ ranges }: Member): boolean {
     const round = this.#round;

@@ -227,6 +227,11 @@ export class Membership {
     this.#expectations.received(worker, shards, now);
   }
 
+  /** When the next part of the open round is due, however late a worker may be; undefined if none is expected. */
+  get nextDueAt(): number | undefined {
+    return this.#expectations.nextDueAt(this.members);
+  }
+
   /** Some time has gone by: others take over from workers that are silent or late. */
   tick(now: number): Action[] {
     const silent = this.#presence.silent(now);

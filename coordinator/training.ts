@@ -57,7 +57,8 @@ export class Training {
     while (computed) {
       const sum = await computed;
       if (!sum) break;
-      const decisions = await this.#decide();
+      const decisions = await this.#workers.orAbandoned(this.#decide());
+      if (!decisions) break;
       const decidedAt = performance.now();
       const { state, record, metaGradientNorm } = learn(this.#state, { ...sum.root, decisions }, config, this.#term);
       this.#state = state;
@@ -135,10 +136,11 @@ export class Training {
 
   async #end(): Promise<RunEnd> {
     const state = this.#state;
-    const interrupted = this.#options.signal?.aborted === true && !this.#pacer.reached(state);
     const { best, round, phi } = state;
-    if (!interrupted) return { state, best: await this.#bestAtEnd(), interrupted };
-    return { state, best: best ?? { round, score: null, phi: new Float32Array(phi) }, interrupted };
+    const isInterrupted = this.#options.signal?.aborted === true && !this.#pacer.reached(state);
+    const found = isInterrupted ? undefined : await this.#workers.orAbandoned(this.#bestAtEnd());
+    if (found) return { state, best: found, interrupted: false };
+    return { state, best: best ?? { round, score: null, phi: new Float32Array(phi) }, interrupted: true };
   }
 
   /** The best φ, with those counted whose score no round of the run has taken any more. */

@@ -41,6 +41,7 @@ export class Workforce {
   readonly #options: WorkforceOptions;
   readonly #strangers: SparingLogger;
   readonly #failed = new Deferred<never>();
+  readonly #abandoned = new Deferred<undefined>();
   readonly #scores = new Map<number, Deferred<Scores>>();
   readonly #ends: readonly Unsubscribe[];
   #sum: Deferred<RoundSum | undefined> | undefined;
@@ -107,6 +108,11 @@ export class Workforce {
     return scores.promise;
   }
 
+  /** The result of the work, or undefined if the run ends without it. */
+  orAbandoned<Result>(work: Promise<Result>): Promise<Result | undefined> {
+    return Promise.race([work, this.#abandoned.promise]);
+  }
+
   /** The result of the work; rejects if the run cannot go on, or an observer fails. */
   orFail<Result>(work: Promise<Result>): Promise<Result> {
     return Promise.race([work, this.#failed.promise]);
@@ -152,6 +158,7 @@ export class Workforce {
         return;
       case 'abandoned':
         this.#sum?.resolve(undefined);
+        this.#abandoned.resolve(undefined);
         return;
       case 'fail':
         throw action.error;

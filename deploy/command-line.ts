@@ -2,7 +2,7 @@
 import yargs, { type Argv } from 'yargs';
 import { suggestion } from '../shared/check.js';
 import { VERSION } from '../shared/config.js';
-import { LoptError, messageOf, UsageError } from '../shared/errors.js';
+import { FlagFileError, LoptError, messageOf, UsageError } from '../shared/errors.js';
 import { bench } from './commands/bench.js';
 import type { Command } from './commands/command.js';
 import { coordinator } from './commands/coordinator.js';
@@ -147,11 +147,11 @@ function takeProblemOptions(args: readonly string[]): { rest: string[]; options:
   return { rest, options };
 }
 
-/** Says what went wrong in a sentence; only what nobody foresaw shows its stack. */
-function report(error: unknown): number {
+/** Says what went wrong in a sentence; only what nobody foresaw shows its stack. Returns the exit code. */
+export function report(error: unknown): number {
   if (error instanceof LoptError) {
     process.stderr.write(`${error.message}\n`);
-    return error instanceof UsageError ? EXIT.usage : EXIT.failed;
+    return error instanceof UsageError || error instanceof FlagFileError ? EXIT.usage : EXIT.failed;
   }
   if (error instanceof Error && error.name === 'YError') {
     process.stderr.write(`Cannot run lopt: ${error.message}\n`);

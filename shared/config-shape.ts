@@ -7,7 +7,19 @@ import { valuesIn } from './options/build.js';
 import { GENERAL_OPTIONS } from './options/general.js';
 import { misfitAmong, shapeOf } from './options/kinds.js';
 import { rowsFor } from './options/table.js';
-import { either, finite, integer, list, nullable, object, record, type Shape, ShapeError, text } from './shape.js';
+import {
+  either,
+  finite,
+  integer,
+  list,
+  nullable,
+  object,
+  plain,
+  record,
+  type Shape,
+  ShapeError,
+  text,
+} from './shape.js';
 import type { AugmentationConfig, CurriculumConfig } from './training.js';
 
 /** The most shards of a run. */
@@ -18,7 +30,7 @@ const digest = text(64, /^[0-9a-f]{64}$/);
 const optionValue = either<number | string | number[]>(
   'a number, text, or a list of numbers',
   finite,
-  text(4096),
+  plain(4096),
   list(finite, 4096),
 );
 
@@ -29,10 +41,10 @@ function kindOf<Name extends keyof typeof GENERAL_OPTIONS>(name: Name): (typeof 
 
 const fields = object<RunConfig>(
   {
-    version: text(64),
-    problem: text(256),
+    version: plain(64),
+    problem: plain(256),
     problemOptions: record(optionValue, 256),
-    folders: record(text(4096), 256),
+    folders: record(plain(4096), 256),
     architecture: architectureShape,
     estimator: estimatorShape,
     augmentation: object<AugmentationConfig>({ coordinateScale: shapeOf(kindOf('scale-coordinates')) }),
@@ -60,11 +72,11 @@ const fields = object<RunConfig>(
     evaluateEvery: shapeOf(kindOf('evaluate-every')),
     evaluateFunctions: shapeOf(kindOf('evaluate-functions')),
     // another version of lopt may have others
-    engine: text(64),
+    engine: plain(64),
     strict: shapeOf(kindOf('strict')),
     initialPhi: nullable(digest),
     start: object<ForkPoint>({ digest, round: integer(0), state: digest }),
-    dataHashes: record(text(256), 256),
+    dataHashes: record(plain(256), 256),
   },
   ['start'],
 );

@@ -10,7 +10,7 @@ export class UsageError extends LoptError {
 
 /** A file that cannot be used: missing, damaged, or made for something else. */
 export class FileError extends LoptError {
-  override readonly name = 'FileError';
+  override readonly name: string = 'FileError';
   readonly path: string;
 
   constructor(path: string, message: string, options?: ErrorOptions) {
@@ -18,6 +18,9 @@ export class FileError extends LoptError {
     this.path = path;
   }
 }
+
+/** A file of flags that cannot be meant, which is as wrong as a flag: the command line exits with 2. */
+export class FlagFileError extends FileError {}
 
 /** The run cannot go on without breaking "one result": two computations of the same thing differ. */
 export class InconsistencyError extends LoptError {

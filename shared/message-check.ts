@@ -26,6 +26,7 @@ import {
   object,
   type Shape,
   ShapeError,
+  sentence,
   shapeError,
   tagged,
   text,
@@ -38,8 +39,9 @@ const MOST_FUNCTIONS = 2 ** 16;
 
 const digest = text(64, /^[0-9a-f]{64}$/);
 const id = text(64, /^[A-Za-z0-9_-]+$/);
-const sentence = text(LONGEST_SENTENCE);
 const publicKey = text(43, PUBLIC_KEY);
+/** What a stranger says, and this process may show: why it leaves, why it is refused, what its engine is. */
+const words = sentence(LONGEST_SENTENCE);
 const count = integer(0);
 const counting = integer(1);
 
@@ -147,7 +149,7 @@ function toCoordinatorShape(sizes: Sizes): Shape<ToCoordinator> {
       worker: id,
       incarnation: count,
       threads: integer(1, 65536),
-      fingerprint: sentence,
+      fingerprint: words,
       protocol: count,
       digest,
     }),
@@ -158,7 +160,7 @@ function toCoordinatorShape(sizes: Sizes): Shape<ToCoordinator> {
       ranges: rangesShape(sizes),
       copies: copiesShape(sizes),
     }),
-    goodbye: object({ type: exactly('goodbye'), worker: id, error: sentence }, ['error']),
+    goodbye: object({ type: exactly('goodbye'), worker: id, error: words }, ['error']),
     result: object<ResultMessage>({
       type: exactly('result'),
       worker: id,
@@ -233,7 +235,7 @@ const announce: Shape<AnnounceMessage> = (value, at) => {
 function toWorkerShape(sizes: Sizes): Shape<ToWorker> {
   return tagged<ToWorker>({
     announce,
-    refuse: object({ type: exactly('refuse'), worker: id, reason: sentence }),
+    refuse: object({ type: exactly('refuse'), worker: id, reason: words }),
     rejoin: object({ type: exactly('rejoin') }),
     order: object({
       type: exactly('order'),

@@ -3,6 +3,7 @@
  * bytes. Only float32 is used here. The bytes depend on the tensors and metadata alone. Works in browsers too.
  */
 import { FileError } from './errors.js';
+import { plainText } from './plain-text.js';
 
 /** A float32 tensor. */
 export interface NamedTensor {
@@ -48,9 +49,12 @@ export function encodeSafeTensors({ metadata, tensors }: SafeTensors): Uint8Arra
   return bytes;
 }
 
-/** The tensors of a file; throws FileError if the bytes are not a safetensors file of float32 tensors. */
+/**
+ * The tensors of a file; throws FileError if the bytes are not a safetensors file of float32 tensors. As the format
+ * demands, the tensors cover the data exactly: every byte belongs to one of them and no byte to two.
+ */
 export function decodeSafeTensors(path: string, bytes: Uint8Array): SafeTensors {
-  const fail = (why: string) => new FileError(path, `Cannot read ${path} as safetensors: ${why}`);
+  const fail = (why: string) => new FileError(path, `Cannot read ${path} as safetensors: ${plainText(why)}`);
   if (bytes.length < LENGTH_BYTES) {
     throw fail(`it must begin with 8 bytes of header length, and has ${bytes.length} bytes`);
   }
@@ -60,13 +64,15 @@ export function decodeSafeTensors(path: string, bytes: Uint8Array): SafeTensors 
   const data = bytes.subarray(LENGTH_BYTES + headerLength);
   let header: Record<string, unknown>;
   try {
-    const text = new TextDecoder().decode(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + headerLength));
+    const decoder = new TextDecoder('utf-8', { fatal: true });
+    const text = decoder.decode(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + headerLength));
     header = JSON.parse(text) as Record<string, unknown>;
   } catch {
     throw fail('its header must be JSON');
   }
-  if (typeof header !== 'object' || header === null) throw fail('its header must be a JSON object');
-  const tensors: NamedTensor[] = [];
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    throw fail('its header must be a JSON object');
+  const places: Place[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const entry = value as Partial<HeaderEntry> | null;
@@ -82,15 +88,41 @@ export function decodeSafeTensors(path: string, bytes: Uint8Array): SafeTensors 
         `tensor "${name}" must lie within the file: it ends at byte ${end} of ${data.length}, so the file may be cut short`,
       );
     }
-    // a copy, since the offset within the file need not be aligned
-    const copy = Uint8Array.from(data.subarray(begin, end));
-    tensors.push({ name, shape, values: new Float32Array(copy.buffer) });
+    places.push({ name, shape, begin, end });
   }
+  const fault = coverageFault(places, data.length);
+  if (fault !== undefined) throw fail(fault);
   const metadata = header['__metadata__'] ?? {};
   if (typeof metadata !== 'object' || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw fail('its metadata must be strings by name');
   }
+  const tensors = places.map(({ name, shape, begin, end }): NamedTensor => {
+    // a copy, since the offset within the file need not be aligned
+    const copy = Uint8Array.from(data.subarray(begin, end));
+    return { name, shape, values: new Float32Array(copy.buffer) };
+  });
   return { metadata: metadata as Record<string, string>, tensors };
+}
+
+/** Where a tensor's bytes lie in the data: [begin, end). */
+interface Place {
+  name: string;
+  shape: readonly number[];
+  begin: number;
+  end: number;
+}
+
+/** How tensors fail to cover the data exactly, in words; undefined if they do. */
+function coverageFault(places: readonly Place[], length: number): string | undefined {
+  let covered = 0;
+  for (const { name, begin, end } of [...places].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin < covered)
+      return `tensor "${name}" must not overlap another one, and begins at byte ${begin} of ${covered}`;
+    if (begin > covered) return `every byte must belong to a tensor, and none has those from ${covered} to ${begin}`;
+    covered = end;
+  }
+  if (covered === length) return undefined;
+  return `every byte must belong to a tensor, and none has those from ${covered} to ${length}, its end`;
 }
 
 function isSizes(value: unknown): value is number[] {

@@ -1,6 +1,7 @@
 /** Checks of values from outside: small checks that compose, and return what they have checked. */
 import { LoptError } from './errors.js';
 import { allFinite } from './finite.js';
+import { isPlainText, plainText } from './plain-text.js';
 
 /** A value that is not what it should be. */
 export class ShapeError extends LoptError {
@@ -12,7 +13,9 @@ export type Shape<Value> = (value: unknown, at: string) => Value;
 
 /** A value in a few words: it may be large, and comes from a stranger. */
 function kindOf(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (typeof value === 'string') {
+    return plainText(JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value));
+  }
   if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
@@ -53,6 +56,20 @@ export function text(longest: number, pattern?: RegExp): Shape<string> {
   };
 }
 
+/** Text of at most `longest` characters that is safe to show: without control characters and marks of direction. */
+export function plain(longest: number): Shape<string> {
+  return (value, at) => {
+    if (typeof value === 'string' && value.length <= longest && isPlainText(value)) return value;
+    throw shapeError(at, `text of at most ${longest} characters, none of them a control character`, value);
+  };
+}
+
+/** A sentence for people of at most `longest` characters, made safe to show by `plainText`. */
+export function sentence(longest: number): Shape<string> {
+  const whole = text(longest);
+  return (value, at) => plainText(whole(value, at));
+}
+
 /** One of a few words. */
 export function word<Word extends string>(...words: readonly Word[]): Shape<Word> {
   return (value, at) => {
@@ -89,12 +106,17 @@ export function list<Item>(item: Shape<Item>, longest: number): Shape<Item[]> {
   };
 }
 
-/** A map from names to values of one shape. */
+/** A map from names to values of one shape; the names are safe to show, as with `plain`. */
 export function record<Value>(item: Shape<Value>, longest: number): Shape<Record<string, Value>> {
   return (value, at) => {
     const entries = isPlain(value) ? Object.entries(value) : undefined;
     if (!entries || entries.length > longest) throw shapeError(at, `a map of at most ${longest} names`, value);
-    return Object.fromEntries(entries.map(([key, each]) => [key, item(each, `${at}.${key.slice(0, 60)}`)]));
+    return Object.fromEntries(
+      entries.map(([key, each]) => {
+        if (!isPlainText(key)) throw shapeError(at, 'a map whose names hold no control characters', key);
+        return [key, item(each, `${at}.${key.slice(0, 60)}`)];
+      }),
+    );
   };
 }
 

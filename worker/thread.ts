@@ -2,6 +2,7 @@
 import { constants, setPriority } from 'node:os';
 import { threadId, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { Deferred } from '../shared/deferred.js';
 import { LoptError, messageOf, UsageError } from '../shared/errors.js';
 import type { ChunkScores } from '../shared/messages.js';
 import { DeviceLostError } from './devices/device-watch.js';
@@ -34,6 +35,9 @@ const { background } = workerData as ThreadData;
 if (background && process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
 
 let modules: Promise<void> | undefined;
+/** Rejected when a module has thrown to nobody: what it computes can be relied on no more. */
+const stray = new Deferred<never>();
+stray.promise.catch(() => {}); // told to the tasks of this thread
 
 /** The session of a task, after loading the users' modules. */
 async function openSession({ session, live }: Pooled<{ session: SessionId }>): Promise<Session> {
@@ -47,6 +51,15 @@ async function loadModules({ problemModules }: ThreadData): Promise<void> {
   if (problemModules.length === 0) return;
   // loaded only if needed: a thread without modules starts sooner
   const { loadProblemModule } = await import('./problems/modules.js');
+  const { strayFault } = await import('./problems/module/stray.js');
+  const onStray = (error: unknown) => {
+    const fault = strayFault(error);
+    // ends this thread, which is replaced
+    if (!fault) throw error;
+    stray.reject(fault);
+  };
+  process.on('uncaughtException', onStray);
+  process.on('unhandledRejection', onStray);
   for (const path of problemModules) await loadProblemModule(path, { trial: false });
 }
 
@@ -73,7 +86,7 @@ async function replyTo<Answer>(
   transfers?: (answer: Answer) => ArrayBuffer[],
 ): Promise<TaskReply<Answer>> {
   try {
-    const answer = await compute();
+    const answer = await Promise.race([stray.promise, compute()]);
     if (!transfers) return { answer, thread: threadId };
     const moved = { [transferableSymbol]: transfers(answer), [valueSymbol]: { answer, thread: threadId } };
     return move(moved as unknown as ArrayBuffer) as unknown as TaskReply<Answer>;

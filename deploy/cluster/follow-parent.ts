@@ -1,5 +1,7 @@
 /** Ends a process that `lopt up` started when `lopt up` is gone, however it ended. */
 
+import { EXIT, endNow } from '../run/exit.js';
+
 /** Time that a process has to finish once its parent is gone. */
 const GRACE_MS = 10_000;
 
@@ -12,7 +14,7 @@ export function followParent(): void {
   // the channel alone must not keep the process alive
   process.channel?.unref();
   process.once('disconnect', () => {
-    setTimeout(() => process.exit(1), GRACE_MS).unref();
+    setTimeout(() => endNow(EXIT.failed), GRACE_MS).unref();
     process.kill(process.pid, 'SIGTERM');
   });
 }

@@ -14,7 +14,7 @@ import { logFormat, metricsAddress, OPERATIONS_FLAGS } from '../operations/flags
 import { watchBus } from '../operations/registry.js';
 import { OperationsServer } from '../operations/server.js';
 import { WorkerMetrics } from '../operations/worker-metrics.js';
-import { EXIT } from '../run/exit.js';
+import { EXIT, endNow } from '../run/exit.js';
 import { MODULE_FLAG, problemOf, withModulePath } from '../run/problem-module.js';
 import { type Flags, threadsOf } from '../run/train-flags.js';
 import type { Command } from './command.js';
@@ -70,7 +70,7 @@ async function runWorker(_positionals: Readonly<Record<string, string | undefine
   };
   const stop = new AbortController();
   const onSignal = () => {
-    if (stop.signal.aborted) process.exit(EXIT.interrupted);
+    if (stop.signal.aborted) endNow(EXIT.interrupted);
     logger.info('Finishing what is being computed; once more ends it at once.');
     stop.abort();
   };

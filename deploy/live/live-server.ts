@@ -17,6 +17,8 @@ export interface LiveServerOptions {
   onWatched(): void;
 }
 
+/** What is served; a redirect leads nowhere else, not to the host of a path such as //evil.example/ either. */
+const PATHS: readonly string[] = ['/', '/events', '/status.json'];
 const REQUEST_MS = 10_000;
 const MOST_BROWSERS = 64;
 /** A browser that does not read its stream is disconnected; its page reconnects. */
@@ -87,6 +89,8 @@ export class LiveServer {
       plain(response, 403, 'This page must be requested as 127.0.0.1 or localhost.');
     } else if (admission === 'refused') {
       plain(response, 401, 'This page needs ?token=TOKEN, as lopt printed it.');
+    } else if (!PATHS.includes(path)) {
+      plain(response, 404, `The paths are ${PATHS.join(', ')}.`);
     } else if (typeof admission === 'object') {
       // removes the token from the address, which browsers remember
       response.writeHead(303, { location: path, 'set-cookie': admission.cookie }).end();
@@ -98,8 +102,7 @@ export class LiveServer {
   #show(path: string, request: IncomingMessage, response: ServerResponse): void {
     if (path === '/') this.#sendPage(response);
     else if (path === '/events') this.#stream(request, response);
-    else if (path === '/status.json') json(response, this.#options.newest().get('status') ?? '{}');
-    else plain(response, 404, 'The paths are /, /events and /status.json.');
+    else json(response, this.#options.newest().get('status') ?? '{}');
   }
 
   #sendPage(response: ServerResponse): void {

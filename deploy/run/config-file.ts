@@ -1,9 +1,10 @@
 /** Flags from a YAML file. */
 import { dirname } from 'node:path';
-import { parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import { suggestion } from '../../shared/check.js';
-import { FileError } from '../../shared/errors.js';
+import { FileError, FlagFileError } from '../../shared/errors.js';
 import { readFileNamed } from '../../shared/files.js';
+import { aliasFault } from '../../shared/yaml-aliases.js';
 import { withModulePath } from './problem-module.js';
 import type { Flags } from './train-flags.js';
 
@@ -12,7 +13,8 @@ import type { Flags } from './train-flags.js';
  * options as `problem.NAME: VALUE`; a problem module is named from the file's own folder. Throws FileError that names line and column, or the nearest known key.
  */
 export function readConfigFile(path: string, known: readonly string[]): { problem: string | undefined; flags: Flags } {
-  const document = parseDocument(readFileNamed(path, 'flags').toString('utf8'), { prettyErrors: true });
+  const lineCounter = new LineCounter();
+  const document = parseDocument(readFileNamed(path, 'flags').toString('utf8'), { prettyErrors: true, lineCounter });
   const [error] = document.errors;
   if (error) {
     const at = error.linePos?.[0];
@@ -22,7 +24,12 @@ export function readConfigFile(path: string, known: readonly string[]): { proble
       `Cannot read flags from ${path}: it must be YAML, and is not${where} (${error.message.split('\n')[0]})`,
     );
   }
-  const content: unknown = document.toJS();
+  const fault = aliasFault(document);
+  if (fault) {
+    const { line, col } = lineCounter.linePos(fault.at);
+    throw new FlagFileError(path, `Cannot read flags from ${path}, line ${line}, column ${col}: ${fault.why}`);
+  }
+  const content: unknown = document.toJS({ maxAliasCount: -1 });
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new FileError(path, `Cannot read flags from ${path}: it must hold keys and values, as in "shards: 4"`);
   }

@@ -1,5 +1,5 @@
 /** Handles Ctrl-C and SIGTERM: the first asks for a clean end, the second exits at once. */
-import { EXIT } from './exit.js';
+import { EXIT, endNow } from './exit.js';
 
 /** Runs work with a signal that aborts when the process is asked to end. @param say called then, to tell the user */
 export async function untilStopped<Result>(
@@ -8,7 +8,7 @@ export async function untilStopped<Result>(
 ): Promise<Result> {
   const stop = new AbortController();
   const onSignal = () => {
-    if (stop.signal.aborted) process.exit(EXIT.interrupted);
+    if (stop.signal.aborted) endNow(EXIT.interrupted);
     say();
     stop.abort();
   };

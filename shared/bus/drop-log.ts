@@ -1,5 +1,6 @@
 /** Says now and then what was dropped: a stranger may send any number of bad messages. */
 import type { Logger } from '../logger.js';
+import { plainText } from '../plain-text.js';
 
 const EVERY_MS = 10_000;
 
@@ -28,7 +29,8 @@ export class DropLog {
     const now = this.#now();
     if (now - this.#saidAt < EVERY_MS) return;
     const more = this.#unsaid > 1 ? ` (and ${this.#unsaid - 1} before it)` : '';
-    this.#logger.warn(`A message on ${subject} is dropped${more}: ${why}`);
+    // both may hold what the stranger wrote
+    this.#logger.warn(plainText(`A message on ${subject} is dropped${more}: ${why}`));
     this.#saidAt = now;
     this.#unsaid = 0;
   }

@@ -1,25 +1,44 @@
 /** The greeting that a NATS server sends to every connection, before anything else. */
 import { connect } from 'node:net';
 
-const TIMEOUT_MS = 2000;
+/** What a server says before it is said anything. */
+export interface Greeting {
+  /** Whether it demands a client certificate. */
+  demandsCertificate: boolean;
+  /** Why it does not take the connection, in its own words; undefined if it may. */
+  complaint: string | undefined;
+}
 
-/** Whether the server at this address demands a client certificate; undefined if nothing there greets as NATS does. */
-export function demandsCertificate(host: string, port: number): Promise<boolean | undefined> {
+const TIMEOUT_MS = 2000;
+/** A server that takes no connection says so in the same breath. */
+const COMPLAINT_MS = 200;
+/** No greeting is longer. */
+const LONGEST = 65_536;
+
+/** The greeting of the server at this address; undefined if nothing there greets as NATS does. */
+export function greetingOf(host: string, port: number): Promise<Greeting | undefined> {
   return new Promise((resolve) => {
     const socket = connect(port, host);
     let heard = '';
-    const end = (answer: boolean | undefined) => {
+    const end = () => {
       socket.destroy();
-      resolve(answer);
+      resolve(greetingIn(heard));
     };
-    socket.setTimeout(TIMEOUT_MS, () => end(undefined));
-    socket.on('error', () => end(undefined));
-    socket.on('close', () => resolve(undefined));
+    socket.setTimeout(TIMEOUT_MS, end);
+    socket.on('error', end);
+    socket.on('close', end);
     socket.setEncoding('utf8').on('data', (text: string) => {
       heard += text;
-      const info = /^INFO (\{.*\}) *\r\n/.exec(heard)?.[1];
-      if (info !== undefined) end(/"tls_verify":\s*true/.test(info));
-      else if (heard.includes('\n')) end(undefined);
+      const greeting = greetingIn(heard);
+      if (greeting?.complaint !== undefined || heard.length > LONGEST) end();
+      else if (greeting) socket.setTimeout(COMPLAINT_MS, end);
+      else if (heard.includes('\n')) end();
     });
   });
+}
+
+function greetingIn(heard: string): Greeting | undefined {
+  const [, info, complaint] = /^INFO (\{.*\}) *\r\n(?:-ERR '(.*)'\r\n)?/.exec(heard) ?? [];
+  if (info === undefined) return undefined;
+  return { demandsCertificate: /"tls_verify":\s*true/.test(info), complaint };
 }

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { JetStreamClient, JetStreamManager } from 'nats';
 import { ClusterError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { plainText } from '../plain-text.js';
 import { CutOffError, isSilence } from './lane.js';
 import type { NatsLink } from './link.js';
 
@@ -93,7 +94,8 @@ export class JetStream {
       if (error instanceof CutOffError) return { silence: error.message };
       const { code, message, api_error, permissionContext } = error as ClientError;
       if (api_error) {
-        const { err_code, description } = api_error;
+        const { err_code } = api_error;
+        const description = plainText(api_error.description);
         if (err_code === REFUSALS.unavailable) return { silence: description };
         return { refusal: { code: err_code ?? api_error.code, description } };
       }

@@ -11,6 +11,7 @@ import {
 } from 'nats';
 import type { Unsubscribe } from '../bus/bus.js';
 import type { Logger } from '../logger.js';
+import { plainText } from '../plain-text.js';
 
 /** A received message. */
 export interface Incoming {
@@ -249,7 +250,8 @@ export class Lane {
     const now = performance.now();
     if (this.#closing || now - this.#refusalAt < REFUSAL_MS) return;
     this.#refusalAt = now;
-    this.#logger.error(sentence);
+    // the server's words may be among these
+    this.#logger.error(plainText(sentence));
   }
 }
 

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ClusterError } from '../errors.js';
-import { integer, nullable, object, text } from '../shape.js';
+import { integer, nullable, object, sentence, text } from '../shape.js';
 import type { KeyValues } from './key-values.js';
 
 /** How a lease is acquired. */
@@ -32,7 +32,7 @@ interface Held {
   renewals: number;
 }
 
-const held = object<Held>({ holder: nullable(text(128)), token: text(64), renewals: integer() });
+const held = object<Held>({ holder: nullable(sentence(128)), token: text(64), renewals: integer() });
 
 /** Milliseconds between two renewals, and between two looks of a waiting process. */
 function intervalOf(seconds: number): number {

@@ -42,10 +42,11 @@ export class NatsLink {
       );
       const [control, bulk] = opened.map((each) => (each.status === 'fulfilled' ? each.value : undefined));
       if (control && bulk) return new NatsLink(control, bulk, serverNames(nats));
+      const failed = opened.find((each) => each.status === 'rejected')!;
+      // while the other connection, if there is one, still takes its place on the server
+      const { error, mayPass } = await connectFailure(nats, failed.reason);
       await control?.close();
       await bulk?.close();
-      const failed = opened.find((each) => each.status === 'rejected')!;
-      const { error, mayPass } = await connectFailure(nats, failed.reason);
       if (!mayPass || performance.now() >= until || signal?.aborted) throw error;
       if (tries === 1) logger.warn(`${error.message}; trying again`);
       try {

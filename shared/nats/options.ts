@@ -2,8 +2,9 @@
 import { type Authenticator, type ConnectionOptions, credsAuthenticator, nkeyAuthenticator, nkeys } from 'nats';
 import { ClusterError, FileError, messageOf, UsageError } from '../errors.js';
 import { readFileNamed } from '../files.js';
+import { plainText } from '../plain-text.js';
 import { isToken } from '../subjects.js';
-import { demandsCertificate } from './greeting.js';
+import { type Greeting, greetingOf } from './greeting.js';
 
 /** Where the server is, and who connects. Secrets appear in no error and no log line. */
 export interface NatsOptions {
@@ -156,19 +157,34 @@ export interface ConnectFailure {
 /** Why there is no connection, in a sentence that says what would be right. */
 export async function connectFailure(options: NatsOptions, cause: unknown): Promise<ConnectFailure> {
   const code = codeOf(cause);
-  const text = messageOf(cause);
-  // the client does not hear that a certificate was missing: the refusal comes after its side of the TLS handshake
-  const unsigned =
-    code === 'TIMEOUT' && (await Promise.all(addressesOf(options).map(demandsCertificateAt))).includes(true);
-  const [why, mayPass] = unsigned ? ([WITHOUT_CERTIFICATE, false] as const) : reasonOf(options, code, text);
+  // the client hears neither that a certificate was missing nor why a server takes no connection
+  const heard = code === 'TIMEOUT' ? await greetingsOf(options) : [];
+  const [why, mayPass] = greetedReason(heard) ?? reasonOf(options, code, plainText(messageOf(cause)));
   return { error: new ClusterError(`${TASK} at ${serverNames(options)}: ${why}`, { cause }), mayPass };
 }
 
 const WITHOUT_CERTIFICATE = 'it demands a client certificate that it trusts';
 
-function demandsCertificateAt({ host }: Address): Promise<boolean | undefined> {
-  const { hostname, port } = new URL(`nats://${host}`);
-  return demandsCertificate(hostname.replace(/^\[|\]$/g, ''), Number(port));
+/** The greetings of those servers that greet. */
+async function greetingsOf(options: NatsOptions): Promise<Greeting[]> {
+  const greetings = addressesOf(options).map(({ host }) => {
+    const { hostname, port } = new URL(`nats://${host}`);
+    return greetingOf(hostname.replace(/^\[|\]$/g, ''), Number(port));
+  });
+  return (await Promise.all(greetings)).filter((greeting) => greeting !== undefined);
+}
+
+/** Why a server that greets lets nobody in, and whether that may pass; undefined if none greets. */
+function greetedReason(heard: readonly Greeting[]): readonly [string, boolean] | undefined {
+  const [first] = heard;
+  if (!first) return undefined;
+  if (heard.some(({ demandsCertificate }) => demandsCertificate)) return [WITHOUT_CERTIFICATE, false];
+  const complaint = heard.map((greeting) => greeting.complaint).find((each) => each !== undefined);
+  if (complaint === undefined) return ['it greets, but takes no connection of this client; its log says why', true];
+  const hint = complaint.includes('maximum connections')
+    ? '; allow it more (max_connections), or end what is connected'
+    : '';
+  return [`it says "${plainText(complaint)}"${hint}`, true];
 }
 
 function codeOf(cause: unknown): string {

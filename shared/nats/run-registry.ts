@@ -5,7 +5,7 @@ import type { RunConfig } from '../config.js';
 import { configShape } from '../config-shape.js';
 import { ClusterError } from '../errors.js';
 import { finite, integer, object, type Shape, text, word } from '../shape.js';
-import { clusterSubjects, DEFAULT_PREFIX, runSubjects } from '../subjects.js';
+import { clusterSubjects, DEFAULT_PREFIX, isToken, runSubjects } from '../subjects.js';
 import { type JetStream, REFUSALS } from './jetstream.js';
 import { KeyValues } from './key-values.js';
 
@@ -57,9 +57,12 @@ export interface ListedRun extends RegisteredRun {
   beat: RunBeat | undefined;
 }
 
+/** ISO 8601, as Date writes it. */
+const moment = text(40, /^[\d-]+T[\d:.]+Z$/);
+
 const registered: Shape<RegisteredRun> = object<RegisteredRun>({
-  run: text(64),
-  digest: text(64),
+  run: text(64, /^[A-Za-z0-9_-]+$/),
+  digest: text(64, /^[0-9a-f]+$/),
   config: configShape,
 });
 
@@ -84,12 +87,12 @@ const beatShape: Shape<RunBeat> = object<RunBeat>(
     workers: integer(),
     checked: integer(),
     sweep: sweepShape,
-    at: text(40),
+    at: moment,
   },
   ['checked', 'sweep'],
 );
 
-const stopShape = object<{ at: string }>({ at: text(40) });
+const stopShape = object<{ at: string }>({ at: moment });
 
 export class RunRegistry {
   readonly #values: KeyValues;
@@ -144,7 +147,9 @@ export class RunRegistry {
 
   /** All runs, by name. */
   async list(): Promise<ListedRun[]> {
-    const runs = (await this.#values.keys()).flatMap((key) => /^(.*)\.about$/.exec(key)?.[1] ?? []);
+    const named = (await this.#values.keys()).flatMap((key) => /^(.*)\.about$/.exec(key)?.[1] ?? []);
+    // anybody who may write there can make a key of any characters
+    const runs = named.filter(isToken);
     const found = await Promise.all(runs.sort().map((run) => this.find(run)));
     return found.filter((run) => run !== undefined);
   }

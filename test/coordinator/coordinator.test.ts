@@ -28,6 +28,7 @@ class ScriptedWorker {
   value: (shard: number, round: number) => number = (shard) => shard + 1;
   healthyAt: (round: number) => number = () => 2;
   onRefuse: (reason: string) => void = () => {};
+  answersEvaluations = true;
 
   constructor(bus: MemoryBus, id: string, config: RunConfig) {
     this.#bus = bus;
@@ -42,7 +43,7 @@ class ScriptedWorker {
         this.onRefuse(message.reason);
       } else if (message.type === 'phi') {
         for (const shard of this.#shards) this.send(shard, message.round + 1);
-      } else if (message.type === 'evaluate') {
+      } else if (message.type === 'evaluate' && this.answersEvaluations) {
         for (const { chunk, count } of message.chunks) {
           const scores = {
             chunk,
@@ -298,6 +299,38 @@ describe('Coordinator.run()', () => {
       }
     }
     await assert.rejects(coordinateOn(new FailingPool(1)), new LoptError(`${'x'.repeat(4095)}…`));
+  });
+
+  it('ends without the scores of an evaluation when it is told to, and then without the round that they act in', async () => {
+    const patience = { stop: 0.3 };
+    const withoutScores = (start: (id: string) => ScriptedWorker) => {
+      const worker = start('a');
+      worker.answersEvaluations = false;
+      worker.hello();
+    };
+    // φ_0 is scored in round 9, and φ_9 at the end of the run
+    const observed: number[] = [];
+    const stopAfter = (last: number, stop: AbortController) => ({
+      round({ round }: { round: number }) {
+        observed.push(round);
+        if (round === last) stop.abort();
+      },
+    });
+    const inRound = new AbortController();
+    const within = await coordinate(withoutScores, {
+      patience,
+      signal: inRound.signal,
+      observer: stopAfter(8, inRound),
+    });
+    assert.deepEqual([within.interrupted, within.state.round, observed.at(-1)], [true, 8, 8]);
+    const atEnd = new AbortController();
+    const last = await coordinate(withoutScores, {
+      patience,
+      signal: atEnd.signal,
+      goal: { rounds: 8 },
+      observer: stopAfter(8, atEnd),
+    });
+    assert.deepEqual([last.interrupted, last.state.round], [true, 8]);
   });
 
   it('ends without a worker when it is told to', async () => {

@@ -400,6 +400,44 @@ describe('Dispatcher', () => {
     assert.equal(inShort(dispatcher.lose('a', NOW)).at(-1), 'abandoned');
   });
 
+  it('abandons the open round when it is to stop and a worker has had its time', () => {
+    start({ patience: { deadlines: { first: 20 }, silence: 1000 } });
+    join('a', 'b');
+    open(5);
+    receive(result('a', 5, 0), result('a', 5, 1), result('b', 5, 2));
+    assert.deepEqual(inShort(dispatcher.tick(NOW + 1)), []);
+    dispatcher.stop();
+    // it has its time, also if the run was told to stop long ago
+    for (let now = NOW + 2; now < NOW + 20; now++) assert.deepEqual(inShort(dispatcher.tick(now)), []);
+    assert.equal(inShort(dispatcher.tick(NOW + 20))[0], 'abandoned');
+    // a worker that was late before has been given more time, which does not count
+    start({ patience: { deadlines: { first: 20 }, silence: 1000 } });
+    join('a');
+    open(5);
+    for (let now = NOW; now <= NOW + 50; now++) dispatcher.tick(now);
+    dispatcher.stop();
+    assert.equal(inShort(dispatcher.tick(NOW + 51))[0], 'abandoned');
+  });
+
+  it('waits for nothing but its open round when it is to stop, or not for long', () => {
+    start({ patience: { stop: 3, silence: 1000 } });
+    join('a');
+    open(5);
+    receive(...[0, 1, 2, 3].map((shard) => result('a', 5, shard)));
+    dispatcher.evaluate({ round: 4, phi: Float32Array.of(1), horizon: 5 }, NOW);
+    assert.deepEqual(inShort(dispatcher.tick(NOW + 1)), []);
+    dispatcher.stop();
+    assert.deepEqual(inShort(dispatcher.tick(NOW + 2)), []);
+    assert.deepEqual(inShort(dispatcher.tick(NOW + 4.9)), []);
+    assert.deepEqual(inShort(dispatcher.tick(NOW + 5)), ['abandoned']);
+    // with the time that a round has where one is open
+    start({ patience: { stop: 3, deadlines: { first: 20 }, silence: 1000 } });
+    join('a');
+    open(5);
+    dispatcher.stop();
+    assert.deepEqual(inShort(dispatcher.tick(NOW + 19)), []);
+  });
+
   it('has a φ evaluated by those who work, whoever comes and goes, for this configuration alone', () => {
     join('a');
     const phi = { round: 5, phi: new Float32Array(1), horizon: 12 };

@@ -366,7 +366,21 @@ describe('readSweepFile() of a wrong file', () => {
       `${good}early_terminate: {type: hyperband}`,
       'line 7, column 1: "early_terminate" must have "min_iter", or "max_iter" with "s"',
     ],
-    ['an alias of nothing', good.replace('{min: 1, max: 2}', '*nothing'), 'line 6, column 9: the alias has no anchor'],
+    [
+      'an alias of nothing',
+      good.replace('{min: 1, max: 2}', '*nothing'),
+      'line 6, column 9: the alias *nothing must follow its anchor &nothing',
+    ],
+    [
+      'an alias of nothing, deep in a value',
+      good.replace('{min: 1, max: 2}', '{values: [1, {a: *nothing}]}'),
+      'line 6, column 26: the alias *nothing must follow its anchor',
+    ],
+    [
+      'an alias of what it is part of',
+      good.replace('{min: 1, max: 2}', '&all {values: [1, *all]}'),
+      'line 6, column 27: the alias *all must stand for a value that it is no part of',
+    ],
   ];
   for (const [what, text, why] of cases) {
     it(`names line and column of ${what}`, () => {

@@ -148,11 +148,32 @@ describe('lopt answers wrong flags with one sentence and leaves nothing behind',
   }
 });
 
+/** A few aliases of each other that stand for a million values. */
+const bomb = ['a', 'b', 'c', 'd', 'e', 'f']
+  .map((name, i) => `${name}: &${name} [${Array(10).fill(i === 0 ? '0' : `*${'abcdef'[i - 1]}`)}]\n`)
+  .join('');
+
 describe('lopt train --config answers a wrong file with one sentence', () => {
   const files: readonly [content: string, code: number, sentence: RegExp][] = [
     ['shards: [1\n', 1, /^Cannot read flags from f\.yaml: it must be YAML, and is not at line 2, column 1 \(.*\)\n$/],
     ['shrads: 3\n', 1, /^Cannot read flags from f\.yaml: there is no flag "shrads"; did you mean "shards"\?\n$/],
     ['- shards\n', 1, /^Cannot read flags from f\.yaml: it must hold keys and values, as in "shards: 4"\n$/],
+    [
+      'shards: *many\n',
+      2,
+      /^Cannot read flags from f\.yaml, line 1, column 9: the alias \*many must follow its anchor &many\n$/,
+    ],
+    [
+      'layers: &all [3, *all]\n',
+      2,
+      /^Cannot read flags from f\.yaml, line 1, column 18: the alias \*all must stand for a value that it is no part of\n$/,
+    ],
+    [
+      bomb,
+      2,
+      /^Cannot read flags from f\.yaml, line 5, column \d+: its aliases must stand for at most 100000 values together, and \*d goes beyond\n$/,
+    ],
+    ['shards: &some 0\nproblems: *some\n', 2, /^Cannot train: "shards" must be an integer of at least 1, got 0\n$/],
     ['layers: []\n', 2, /^Cannot train: "layers" must list 1 to 8 layers, got 0\n$/],
     ['problem: 3\n', 1, /^Cannot read flags from f\.yaml: "problem" must be the name of a problem family\n$/],
     ['strict: "no"\n', 2, /^Cannot train: "strict" must be true or false, got "no"\n$/],

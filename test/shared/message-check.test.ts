@@ -5,6 +5,7 @@ import { digestOf, type RunConfig } from '../../shared/config.js';
 import { checkAnnouncement, MessageChecker } from '../../shared/message-check.js';
 import type { ToCoordinator, ToWorker } from '../../shared/messages.js';
 import { phiLength } from '../../shared/phi.js';
+import { isPlainText } from '../../shared/plain-text.js';
 import { ShapeError } from '../../shared/shape.js';
 import { seededRandom } from '../e2e/harness.js';
 import { announcementOf } from '../fixtures/messages.js';
@@ -227,6 +228,45 @@ describe('MessageChecker', () => {
       const config = { ...CONFIG, ...change } as unknown as RunConfig;
       const announce: ToWorker = announcementOf('mine', { round: 6, config });
       assert.throws(() => check(checker, announce), ShapeError, JSON.stringify(change));
+    }
+  });
+
+  it('makes what strangers say safe to show', () => {
+    const said = 'no\u001b[2J\u001b]0;title\u0007 \u202ethread\nRound 9 is done\u009b31m';
+    const plain = 'no thread Round 9 is done';
+    const checker = new MessageChecker('mine', CONFIG);
+    const [hello, , goodbye] = TO_COORDINATOR as [ToCoordinator, unknown, ToCoordinator];
+    for (const [message, field] of [
+      [hello, 'fingerprint'],
+      [goodbye, 'error'],
+      [TO_WORKER[1]!, 'reason'],
+    ] as const) {
+      const checked = checkAs(checker, message, { ...message, [field]: said });
+      assert.deepEqual(checked, { ...message, [field]: plain });
+    }
+  });
+
+  it('throws ShapeError, itself safe to show, for a configuration with control characters', () => {
+    const evil = 'quadratic\u001b[31m\u009b2J\u202e';
+    for (const change of [
+      { version: evil },
+      { problem: evil },
+      { problemOptions: { kind: evil } },
+      { problemOptions: { [evil]: 1 } },
+      { folders: { folder: evil } },
+      { engine: evil },
+      { dataHashes: { a: evil } },
+      { dataHashes: { [evil]: 'b' } },
+      { architecture: { ...CONFIG.architecture, type: evil } },
+      { architecture: { ...CONFIG.architecture, preprocessing: evil } },
+    ]) {
+      const config = { ...CONFIG, ...change } as unknown as RunConfig;
+      const announce: ToWorker = { type: 'announce', run: 'mine', term: 1, round: 6, config, digest: digestOf(config) };
+      assert.throws(
+        () => check(new MessageChecker('mine'), announce),
+        (error) => error instanceof ShapeError && isPlainText(error.message),
+        JSON.stringify(change),
+      );
     }
   });
 

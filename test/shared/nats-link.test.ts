@@ -146,6 +146,27 @@ describe('NatsLink.connect()', { skip: WITHOUT_NATS }, () => {
     await assertRefused({ url: `nats://127.0.0.1:${port}` }, /the server there is not a NATS server$/);
   });
 
+  it('says what a server says that takes no more connections', async (test) => {
+    const full =
+      /: it says "maximum connections exceeded"; allow it more \(max_connections\), or end what is connected$/;
+    // a link makes two connections: of the second one both are refused, or one
+    const refused = async (config: string, message: RegExp, more: Partial<NatsOptions> = {}) => {
+      const server = await configured(test, config);
+      await connectTo(test, server, more);
+      await assertRefused({ url: server.url, ...more }, message);
+    };
+    await Promise.all([
+      refused('max_connections: 2', full),
+      refused('max_connections: 3', full),
+      // a server that greets all, and refuses this one later
+      refused(
+        `accounts { A { users: [{ user: a, password: "${SECRET}" }], limits { max_connections: 2 } } }`,
+        /: it greets, but takes no connection of this client; its log says why$/,
+        { user: 'a', password: SECRET },
+      ),
+    ]);
+  });
+
   it('takes the next of several servers, and waits for one that is started later', async (test) => {
     const server = await startServer(test);
     await connectTo(test, server, { url: `127.0.0.1:1,127.0.0.1:${server.port}` });

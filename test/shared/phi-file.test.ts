@@ -56,6 +56,30 @@ describe('writePhi() and readPhi()', () => {
   });
 });
 
+describe('readPhi() of a file with more metadata', () => {
+  it('throws FileError that names a key of lopt which this version does not know', (test) => {
+    const path = join(temporaryFolder(test), 'phi.safetensors');
+    for (const [key, shown] of [
+      ['input_scale', 'input_scale'],
+      ['momentum', 'momentum'],
+      ['Layers', 'Layers'],
+      ['gain\u001b[2J', 'gain'],
+    ] as const) {
+      writeChanged(path, { metadata: { [key]: '2' } });
+      const { message } = assertFileError(() => readPhi(path), path);
+      assert.match(message, new RegExp(`must hold only what this version of lopt knows, got "${shown}"; read it with`));
+    }
+  });
+
+  it('ignores the keys of other programs, and takes the type of the default architecture', (test) => {
+    const path = join(temporaryFolder(test), 'phi.safetensors');
+    writePhi(path, NETWORK, somePhi());
+    const plain = readPhi(path);
+    writeChanged(path, { metadata: { 'modelspec.title': 'mine', architecture: 'lstm' } });
+    assert.deepEqual(readPhi(path), plain);
+  });
+});
+
 describe('encodePhi()', () => {
   it('gives bytes that depend on φ and its network alone', () => {
     const bytes = encodePhi(NETWORK, somePhi());
@@ -93,14 +117,14 @@ describe('readPhi()', () => {
       );
     const cases: [Parameters<typeof writeChanged>[1], RegExp][] = [
       [{ metadata: { format: 'pt' } }, /format "lopt", got "pt"/],
-      [{ metadata: { type: 'lstm', layers: '' } }, /list the layers' units, got ""/],
-      [{ metadata: { type: 'lstm', layers: '3,0' } }, /list the layers' units, got "3,0"/],
-      [{ metadata: { type: 'lstm', layers: '3,x' } }, /list the layers' units, got "3,x"/],
-      [{ metadata: { type: 'lstm', layers: '3,2,1,1,1,1,1,1,1' } }, /at most 8 layers, got 9/],
-      [{ metadata: { type: 'lstm', layers: '3' } }, /"output\/weights" must have shape \[3, 1\], got \[2, 1\]/],
-      [{ metadata: { type: 'lstm', layers: '3,2,2' } }, /"lstm_3\/weights" is missing/],
-      [{ metadata: { type: 'lstm', layers: '4,2' } }, /"lstm_1\/weights" must have shape \[6, 16\], got \[5, 12\]/],
-      [{ metadata: { type: 'lstm', layers: '1000000000' } }, /"lstm_1\/weights" must have shape/],
+      [{ metadata: { layers: '' } }, /list the layers' units, got ""/],
+      [{ metadata: { layers: '3,0' } }, /list the layers' units, got "3,0"/],
+      [{ metadata: { layers: '3,x' } }, /list the layers' units, got "3,x"/],
+      [{ metadata: { layers: '3,2,1,1,1,1,1,1,1' } }, /at most 8 layers, got 9/],
+      [{ metadata: { layers: '3' } }, /"output\/weights" must have shape \[3, 1\], got \[2, 1\]/],
+      [{ metadata: { layers: '3,2,2' } }, /"lstm_3\/weights" is missing/],
+      [{ metadata: { layers: '4,2' } }, /"lstm_1\/weights" must have shape \[6, 16\], got \[5, 12\]/],
+      [{ metadata: { layers: '1000000000' } }, /"lstm_1\/weights" must have shape/],
       [{ metadata: { preprocessing: 'none' } }, /"lstm_1\/weights" must have shape \[4, 12\], got \[5, 12\]/],
       [{ metadata: { preprocessing: 'log' } }, /one of log-and-sign, none, rnnprop, both, got "log"/],
       [{ metadata: { output_scale: '0' } }, /output scale must be positive, got "0"/],

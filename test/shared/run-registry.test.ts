@@ -97,6 +97,20 @@ describe('RunRegistry', { skip: WITHOUT_NATS }, () => {
     assert.deepEqual(names, [`KV_${prefix}-runs`, `OBJ_${prefix}-a-b-checkpoints`, `${prefix}-a-b-journal`]);
   });
 
+  it('takes nothing that strangers wrote for a run, unless it can be shown', async (test) => {
+    const { prefix, runs } = await registry(test);
+    await runs.register(entryOf('mine'));
+    const evil = 'a\u001b[2J';
+    const { connection } = runs.values.jetStream.link.control;
+    // past the client, which refuses such a key
+    connection.publish(`$KV.${prefix}-runs.${evil}.about`, Buffer.from(JSON.stringify(entryOf('a'))));
+    await connection.flush();
+    await runs.values.set('b.about', { ...entryOf('b'), run: evil });
+    await runs.values.set('c.about', { ...entryOf('c'), digest: evil });
+    await runs.values.set('mine.beat', { ...BEAT, at: evil });
+    assert.deepEqual(await runs.list(), [{ ...entryOf('mine'), beat: undefined }]);
+  });
+
   it('beat() does not wait for a server that is away', async (test) => {
     const own = await startServer(test);
     const jetStream = await jetStreamOf(test, own);
@@ -146,6 +160,20 @@ describe('Lease', { skip: WITHOUT_NATS }, () => {
     assert.deepEqual(told, ['first']);
     assert.deepEqual([held.lost.aborted, next.lost.aborted], [false, false]);
     await next.release();
+  });
+
+  it('tells of a holder whose name is not one without its control characters', async (test) => {
+    const contend = await contenders(test);
+    const stop = new AbortController();
+    const told: string[] = [];
+    const onWaiting = (holder: string) => {
+      told.push(holder);
+      stop.abort();
+    };
+    const { acquire, values, key } = await contend('second', { signal: stop.signal, onWaiting });
+    await values.set(key, { holder: 'first\u001b[2J\u202e', token: 'x', renewals: 0 });
+    await assert.rejects(acquire(), { name: 'AbortError' });
+    assert.deepEqual(told, ['first']);
   });
 
   it('is taken from a holder that is silent', async (test) => {

@@ -101,4 +101,41 @@ describe('decodeSafeTensors()', () => {
       assert.match(error.message, why);
     }
   });
+
+  it('throws FileError where tensors overlap, or a byte belongs to none', () => {
+    const tensor = (begin: number, end: number) => ({
+      dtype: 'F32',
+      shape: [(end - begin) / 4],
+      data_offsets: [begin, end],
+    });
+    for (const [header, bytes, why] of [
+      [{ a: tensor(0, 8), b: tensor(4, 12) }, 12, /"b" must not overlap another one, and begins at byte 4 of 8$/],
+      [{ a: tensor(0, 8), b: tensor(0, 8) }, 8, /"b" must not overlap/],
+      [{ a: tensor(0, 12), b: tensor(4, 8) }, 12, /"b" must not overlap/],
+      // one without entries lies between tensors, not within one
+      [{ a: tensor(0, 8), b: tensor(4, 4) }, 8, /"b" must not overlap/],
+      [{ a: tensor(0, 4), b: tensor(8, 12) }, 12, /none has those from 4 to 8$/],
+      [{ a: tensor(4, 8) }, 8, /none has those from 0 to 4$/],
+      [{ a: tensor(0, 4), b: tensor(4, 8) }, 9, /none has those from 8 to 9, its end$/],
+      [{}, 1, /none has those from 0 to 1, its end$/],
+      [[], 0, /must be a JSON object/],
+    ] as const) {
+      const file = fileOf(header, Buffer.alloc(bytes));
+      assert.match(assertFileError(() => decodeSafeTensors('file', file), 'file').message, why);
+    }
+    const order = { b: tensor(4, 12), none: tensor(4, 4), a: tensor(0, 4), last: tensor(12, 12) };
+    const { tensors } = decodeSafeTensors('file', fileOf(order, Buffer.alloc(12)));
+    assert.deepEqual(
+      tensors.map(({ name }) => name),
+      ['b', 'none', 'a', 'last'],
+    );
+  });
+
+  it('throws FileError for a header that is no UTF-8, and shows names without control characters', () => {
+    const noText = fileOf({ a: { dtype: 'F64' } }, Buffer.alloc(0));
+    noText[10] = 0xff;
+    assert.match(assertFileError(() => decodeSafeTensors('file', noText), 'file').message, /header must be JSON$/);
+    const evil = fileOf({ 'a\u001b[2J\u202e': { dtype: 'F64' } }, Buffer.alloc(0));
+    assert.match(assertFileError(() => decodeSafeTensors('file', evil), 'file').message, /: tensor "a" must be of/);
+  });
 });

@@ -75,4 +75,10 @@ describe('DropLog', () => {
       'A message on a.subject is dropped (and 33 before it): reason 69',
     ]);
   });
+
+  it('shows nothing of a stranger that a terminal takes for a command', () => {
+    const lines = new Lines();
+    new DropLog(lines).drop('a.\u001b[2Jsubject', 'got \u202e"x"\nRound 9 is done\u009b31m');
+    assert.deepEqual(lines.lines, ['A message on a.subject is dropped: got "x" Round 9 is done']);
+  });
 });

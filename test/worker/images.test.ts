@@ -6,7 +6,7 @@ import { describe, it, type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
 import { seedKey } from '../../shared/random.js';
-import { loadImages } from '../../worker/problems/images/load.js';
+import { loadImages, readImageKind } from '../../worker/problems/images/load.js';
 import { fillMinibatch, gatherMinibatches } from '../../worker/problems/images/minibatch.js';
 import { assertFileError } from '../fixtures/damaged-files.js';
 import { temporaryFolder } from '../fixtures/folder.js';
@@ -152,6 +152,78 @@ describe('loadImages() of idx files', () => {
     const folder = folderOf(context, files);
     const { message } = assertFileError(() => loadImages(folder), join(folder, 'train-labels-idx1-ubyte.gz'));
     assert.match(message, / must be whole and compressed by gzip \(.*\)$/);
+  });
+});
+
+describe('loadImages() of compressed files', () => {
+  /** Small MNIST files of which one is replaced by this compressed one. */
+  function withPacked(context: TestContext, name: string, packed: Buffer) {
+    const files = mnistFiles(SMALL);
+    files.delete(name);
+    files.set(`${name}.gz`, packed);
+    const folder = folderOf(context, files);
+    return { folder, path: join(folder, `${name}.gz`) };
+  }
+  const MEBIBYTE = gzipSync(Buffer.alloc(2 ** 20));
+  // bytes that unpack to nothing that zlib knows: whoever comes to them has gone too far
+  const END = Buffer.alloc(64, 0x1f);
+
+  it('stops where the header says that the content ends', (context) => {
+    for (const [name, content, length] of [
+      ['train-images-idx3-ubyte', idxFile([10, 28, 28], Buffer.alloc(7840)), 7856],
+      ['t10k-labels-idx1-ubyte', idxFile([5], Buffer.alloc(5)), 13],
+    ] as const) {
+      const bomb = Buffer.concat([gzipSync(content), ...Array<Buffer>(8).fill(MEBIBYTE), END]);
+      const { folder, path } = withPacked(context, name, bomb);
+      const sentence = `Cannot read images: ${path} must be ${length} bytes long, as its header says, and is longer`;
+      assert.equal(assertFileError(() => loadImages(folder), path).message, sentence);
+    }
+    const labels = 'train-labels-idx1-ubyte';
+    const bomb = Buffer.concat([gzipSync(idxFile([20], Buffer.alloc(20))), MEBIBYTE, END]);
+    const { folder, path } = withPacked(context, labels, bomb);
+    assert.match(
+      assertFileError(() => readImageKind(folder), path).message,
+      /must be 28 bytes long, .* and is longer$/,
+    );
+  });
+
+  it('looks at no more than the beginning of images whose size alone is wanted', (context) => {
+    const packed = Buffer.concat([gzipSync(idxFile([20, 9, 7], Buffer.alloc(1260))), MEBIBYTE, END]);
+    const { folder } = withPacked(context, 'train-images-idx3-ubyte', packed);
+    assert.deepEqual(readImageKind(folder).shape, { height: 9, width: 7, channels: 1 });
+  });
+
+  it('takes a header that is compressed with a long name before it, and none of which nothing comes', (context) => {
+    const [name, content] = ['t10k-labels-idx1-ubyte', idxFile([5], Buffer.alloc(5))] as const;
+    // the flag of a comment (RFC 1952), which follows the ten bytes of the header and ends with 0
+    const commented = (length: number) => {
+      const packed = gzipSync(content);
+      const [head, rest] = [packed.subarray(0, 10), packed.subarray(10)];
+      head[3] = 0x10;
+      return Buffer.concat([head, Buffer.alloc(length, 'x'), Buffer.alloc(1), rest]);
+    };
+    loadImages(withPacked(context, name, commented(100_000)).folder);
+    const { folder, path } = withPacked(context, name, commented(1_000_000));
+    assert.match(
+      assertFileError(() => loadImages(folder), path).message,
+      / compressed by gzip \(nothing is in its first/,
+    );
+  });
+
+  it('stops at a length that no file has, where the header says more or there is none', (context) => {
+    const atMost = (path: string, bytes: number, found: string) =>
+      `Cannot read images: ${path} must be at most ${bytes} bytes long if it is compressed, and ${found}; decompress it`;
+    const images = gzipSync(idxFile([2 ** 31, 28, 28], Buffer.alloc(0)));
+    const { folder, path } = withPacked(context, 'train-images-idx3-ubyte', images);
+    const said = `its header says ${2 ** 31 * 784 + 16}`;
+    assert.equal(assertFileError(() => loadImages(folder), path).message, atMost(path, 2 ** 30, said));
+
+    const files = cifarFiles(4);
+    files.delete('test_batch.bin');
+    files.set('test_batch.bin.gz', Buffer.concat([...Array<Buffer>(257).fill(MEBIBYTE), END]));
+    const cifar = folderOf(context, files);
+    const batch = join(cifar, 'test_batch.bin.gz');
+    assert.equal(assertFileError(() => loadImages(cifar), batch).message, atMost(batch, 2 ** 28, 'is longer'));
   });
 });
 

@@ -1,7 +1,8 @@
 /** A YAML file that reports errors with line and column. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, Scalar } from 'yaml';
 import { checkNumber, type NumberRule, show, suggestion } from '../../../shared/check.js';
-import { FileError } from '../../../shared/errors.js';
+import { FileError, FlagFileError } from '../../../shared/errors.js';
+import { aliasFault } from '../../../shared/yaml-aliases.js';
 
 /** A key with its value, both with their positions. */
 export interface Entry {
@@ -26,7 +27,7 @@ export class LocatedYaml {
   readonly #lines = new LineCounter();
   readonly #document: ReturnType<typeof parseDocument>;
 
-  /** Throws FileError if the text is not YAML or has more than one document. */
+  /** Throws FileError if the text is not YAML, has more than one document, or aliases that cannot be meant. */
   constructor(path: string, text: string) {
     this.path = path;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
@@ -35,12 +36,17 @@ export class LocatedYaml {
       const { line, col } = this.#lines.linePos(error.pos[0]);
       throw this.#error(line, col, `it must be YAML: ${error.message}`);
     }
+    const fault = aliasFault(this.#document);
+    if (fault) {
+      const { line, col } = this.#lines.linePos(fault.at);
+      throw new FlagFileError(path, this.#error(line, col, fault.why).message);
+    }
     this.root = this.#document.contents as Node | null;
   }
 
   /** The content as a plain value. */
   get content(): unknown {
-    return this.#document.toJS();
+    return this.#document.toJS({ maxAliasCount: -1 });
   }
 
   fail(node: Node, why: string): never {
@@ -54,7 +60,8 @@ export class LocatedYaml {
 
   /** The node, or the node that it is an alias of. */
   resolve(node: Node): Node {
-    return isAlias(node) ? (node.resolve(this.#document) ?? this.fail(node, 'the alias has no anchor')) : node;
+    // each was found to have one
+    return isAlias(node) ? node.resolve(this.#document)! : node;
   }
 
   /** The entries of a map. @param known the allowed keys; any if omitted */
@@ -122,6 +129,6 @@ export class LocatedYaml {
   }
 
   plain(node: Node): unknown {
-    return node.toJS(this.#document) as unknown;
+    return node.toJS(this.#document, { maxAliasCount: -1 }) as unknown;
   }
 }

@@ -14,10 +14,14 @@ const RECORD = 1 + CHANNELS * PLANE;
 
 const KIND: ImageKind = { shape: { height: SIDE, width: SIDE, channels: CHANNELS }, classes: CLASSES };
 
+/** CIFAR-10's own files have 30 MB. */
+const MOST_UNPACKED = 2 ** 28;
+
 /** Any number of records per file. */
 export const cifar10: ImageFormat = {
   name: "CIFAR-10's binary format",
   files: [...TRAINING, TEST],
+  lengthOf: () => ({ stated: () => undefined, mostUnpacked: MOST_UNPACKED }),
   parse: (files): LabelledImages => ({
     ...KIND,
     training: imagesOf(TRAINING.map((name) => files.get(name)!)),

@@ -1,10 +1,10 @@
 /** The files of a data set: the interface of a format, and how files are read. */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { FileError, messageOf } from '../../../shared/errors.js';
 import { readFileNamed } from '../../../shared/files.js';
 import type { ImageKind, LabelledImages } from './image-set.js';
+import { unpack, unpackBeginning } from './unpack.js';
 
 /** A file's content, decompressed. */
 export interface DataFile {
@@ -14,12 +14,25 @@ export interface DataFile {
   readonly hash: string;
 }
 
+/** The first bytes of a file's content, decompressed. */
+export type Beginning = Pick<DataFile, 'path' | 'bytes'>;
+
+/** How long the content of a file is. */
+export interface ContentLength {
+  /** By its header. Throws FileError if there is none; undefined if the format has none. */
+  stated(beginning: Beginning): number | undefined;
+  /** The most that a compressed file may unpack to. */
+  mostUnpacked: number;
+}
+
 /** A way to store labelled images in a folder. */
 export interface ImageFormat {
   /** For a sentence, after "the files of". */
   readonly name: string;
   /** The names of its files; each may be compressed, with .gz at its end. */
   readonly files: readonly string[];
+  /** How long the content of the file with this name is. */
+  lengthOf(name: string): ContentLength;
   /** Checks and parses the files, given by name; throws FileError, a sentence with the path. */
   parse(files: ReadonlyMap<string, DataFile>): LabelledImages;
   /**
@@ -28,22 +41,46 @@ export interface ImageFormat {
   kindOf(paths: ReadonlyMap<string, string>): ImageKind;
 }
 
-/** Reads a file; decompresses it if its name ends in .gz. */
-export function readDataFile(path: string): DataFile {
-  let bytes: Uint8Array = readFileNamed(path, 'images');
-  if (path.endsWith('.gz')) {
-    try {
-      bytes = gunzipSync(bytes);
-    } catch (cause) {
-      throw wrongFile(path, `must be whole and compressed by gzip (${messageOf(cause)})`, cause);
-    }
-  }
+/** No format has a longer header. */
+const BEGINNING = 64;
+
+/** Reads a file; if its name ends in .gz, decompresses it, but no further than its content may go. */
+export function readDataFile(path: string, length: ContentLength): DataFile {
+  const stored = readFileNamed(path, 'images');
+  const bytes = path.endsWith('.gz') ? unpacked(path, stored, length) : stored;
   return { path, bytes, hash: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/** Up to `length` bytes from the start of a file; all of it if it is compressed. */
-export function readBeginning(path: string, length: number): Omit<DataFile, 'hash'> {
-  if (path.endsWith('.gz')) return readDataFile(path);
+function unpacked(path: string, packed: Uint8Array, { stated, mostUnpacked }: ContentLength): Uint8Array {
+  const length = stated({ path, bytes: gunzip(path, () => unpackBeginning(packed, BEGINNING)) });
+  const atMost = `must be at most ${mostUnpacked} bytes long if it is compressed`;
+  if (length !== undefined && length > mostUnpacked) {
+    throw wrongFile(path, `${atMost}, and its header says ${length}; decompress it`);
+  }
+  const content = gunzip(path, () => unpack(packed, length ?? mostUnpacked));
+  if (content) return content;
+  throw wrongFile(
+    path,
+    length === undefined
+      ? `${atMost}, and is longer; decompress it`
+      : `must be ${length} bytes long, as its header says, and is longer`,
+  );
+}
+
+function gunzip<Content>(path: string, work: () => Content): Content {
+  try {
+    return work();
+  } catch (cause) {
+    throw wrongFile(path, `must be whole and compressed by gzip (${messageOf(cause)})`, cause);
+  }
+}
+
+/** Up to `length` bytes from the start of a file's content. */
+export function readBeginning(path: string, length: number): Beginning {
+  if (path.endsWith('.gz')) {
+    const packed = readFileNamed(path, 'images');
+    return { path, bytes: gunzip(path, () => unpackBeginning(packed, length)) };
+  }
   const bytes = new Uint8Array(length);
   try {
     const file = openSync(path, 'r');

@@ -1,5 +1,7 @@
 /** The idx files of MNIST (LeCun et al. 1998) and of data sets in the same format, such as Fashion-MNIST. */
 import {
+  type Beginning,
+  type ContentLength,
   checkLabels,
   type DataFile,
   type ImageFormat,
@@ -16,10 +18,14 @@ const TEST = ['t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'] as const;
 /** The most values of an image, so that a gradient fits into memory. */
 const MOST_VALUES = 2 ** 20;
 
+/** The largest file of EMNIST has half as many. */
+const MOST_UNPACKED = 2 ** 30;
+
 /** Images of any size and number; the classes are 0 to the largest label of the training images. */
 export const idx: ImageFormat = {
   name: "MNIST's idx format",
   files: [...TRAINING, ...TEST],
+  lengthOf,
   parse(files): LabelledImages {
     const pair = (names: readonly [string, string]) => [files.get(names[0])!, files.get(names[1])!] as const;
     const [trainingImages, trainingLabels] = pair(TRAINING);
@@ -35,14 +41,24 @@ export const idx: ImageFormat = {
     return { shape: training.shape, classes, training: training.images, test: test.images };
   },
   kindOf(paths) {
-    const [images, labels] = TRAINING.map((name) => paths.get(name)!) as [string, string];
-    const header = readBeginning(images, headerLength(3));
+    const [images, labels] = TRAINING;
+    const header = readBeginning(paths.get(images)!, headerLength(3));
     return {
       shape: shapeOf(header.path, sizesOf(header, 3)),
-      classes: classesOf(parseIdx(readDataFile(labels), 1).content),
+      classes: classesOf(parseIdx(readDataFile(paths.get(labels)!, lengthOf(labels)), 1).content),
     };
   },
 };
+
+function lengthOf(name: string): ContentLength {
+  const rank = name === TRAINING[0] || name === TEST[0] ? 3 : 1;
+  return { stated: (beginning) => lengthFor(sizesOf(beginning, rank)), mostUnpacked: MOST_UNPACKED };
+}
+
+/** The length of a file with content of these sizes. */
+function lengthFor(sizes: readonly number[]): number {
+  return headerLength(sizes.length) + sizes.reduce((product, size) => product * size);
+}
 
 function classesOf(labels: Uint8Array): number {
   return labels.reduce((largest, label) => Math.max(largest, label), 0) + 1;
@@ -55,12 +71,11 @@ function classesOf(labels: Uint8Array): number {
 export function parseIdx(file: DataFile, rank: number): { sizes: number[]; content: Uint8Array } {
   const { path, bytes } = file;
   const sizes = sizesOf(file, rank);
-  const header = headerLength(rank);
-  const length = header + sizes.reduce((product, size) => product * size);
+  const length = lengthFor(sizes);
   if (bytes.length !== length) {
     throw wrongFile(path, `must be ${length} bytes long, as its header says, got ${bytes.length}`);
   }
-  return { sizes, content: bytes.subarray(header) };
+  return { sizes, content: bytes.subarray(headerLength(rank)) };
 }
 
 function headerLength(rank: number): number {
@@ -68,7 +83,7 @@ function headerLength(rank: number): number {
 }
 
 /** The size of every dimension, from the header alone. */
-function sizesOf({ path, bytes }: Omit<DataFile, 'hash'>, rank: number): number[] {
+function sizesOf({ path, bytes }: Beginning, rank: number): number[] {
   const header = headerLength(rank);
   if (bytes.length < header) {
     throw wrongFile(path, `must begin with an idx header of ${header} bytes, and has ${bytes.length}`);

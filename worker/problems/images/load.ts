@@ -98,7 +98,7 @@ function stampOf({ folder, paths }: Source): string {
 }
 
 function readSource({ folder, format, paths }: Source): ImageSet {
-  const files = new Map([...paths].map(([name, path]) => [name, readDataFile(path)]));
+  const files = new Map([...paths].map(([name, path]) => [name, readDataFile(path, format.lengthOf(name))]));
   const hashes = Object.fromEntries([...files].map(([name, { hash }]) => [name, hash]));
   return splitImages(folder, format.parse(files), hashes);
 }

@@ -6,6 +6,7 @@ import { dirname, relative } from 'node:path';
 import { readFileNamed } from '../../../shared/files.js';
 import * as lopt from '../public.js';
 import { callModule } from './fault.js';
+import { watchImports, watchModule } from './stray.js';
 
 export interface EvaluatedModule {
   /** The default export, or `module.exports`; undefined if there is none. */
@@ -28,6 +29,7 @@ const PACKAGE = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+[\\/]/;
  */
 export async function evaluateModule(path: string): Promise<EvaluatedModule> {
   const source = readFileNamed(path, 'a problem module');
+  watchModule(path);
   const { createJiti } = await import('jiti');
   const compiler = createJiti(import.meta.url, { fsCache: false });
   compiler.transform({ source: '' }); // load the compiler now: its files are not the module's
@@ -51,6 +53,7 @@ export async function evaluateModule(path: string): Promise<EvaluatedModule> {
   } finally {
     files = Object.keys(cache).filter(isLocal);
     for (const file of files) delete cache[file];
+    watchImports(path, files);
   }
   return { exported: defaultOf(namespace), hashes: hashesOf(path, source, files) };
 }

@@ -20,9 +20,15 @@ export function moduleFault(path: string, sentence: string, cause?: unknown): Fi
 
 /** The error about a module that threw; `must` says what it should have done, as in "draw() must return". */
 export function thrownFault(path: string, must: string, thrown: unknown): FileError {
-  // on one line, and without Node's require stack
+  if (thrown instanceof FileError && thrown.path === path) return thrown;
+  // without Node's require stack
   const text = messageOf(thrown).replace(/\nRequire stack:[\s\S]*/, '');
-  return moduleFault(path, `${must}, but threw ${JSON.stringify(text.replace(/\s+/g, ' ').trim())}`, thrown);
+  return moduleFault(path, `${must}, but threw ${JSON.stringify(oneLine(text))}`, thrown);
+}
+
+/** The text on one line. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
 }
 
 /** Runs code of the module; what it throws becomes a `thrownFault`. */

@@ -10,6 +10,7 @@ import { optionNames, optionTable } from '../../shared/options/table.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { readConfigFile } from './config-file.js';
 import { type LockOptions, lockFolder } from './folder-lock.js';
+import { phiFileAt } from './named-phi.js';
 import { MODULE_FLAG, problemOf, withModulePath } from './problem-module.js';
 import { RunFolder, type StoredRun } from './run-folder.js';
 import { type Configured, configure, type Flags, problemFlagsOf } from './train-flags.js';
@@ -97,7 +98,7 @@ async function startRun(task: string, named: string | undefined, flags: Flags): 
   if (flags['from-round'] !== undefined)
     throw new UsageError(`${task}: --from-round goes back in a run, and needs --resume`);
   const problem = (await problemOf(task, flags, named)) ?? DEFAULT_PROBLEM;
-  const init = flags['init'] === undefined ? undefined : readPhi(String(flags['init']));
+  const init = flags['init'] === undefined ? undefined : readPhi(phiFileAt(task, String(flags['init'])));
   const goal = goalOf(task, flags) ?? { seconds: DEFAULT_SECONDS };
   const configured = await configure(task, problem, flags, init);
   const { config } = configured;

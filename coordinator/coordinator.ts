@@ -1,5 +1,6 @@
 /** The coordinator: owns φ, recovers what a run has so far, and trains on. */
 import type { Bus } from '../shared/bus/bus.js';
+import type { JournalRecord } from '../shared/journal/journal.js';
 import { Dispatcher, type Patience } from './dispatcher.js';
 import { goBack } from './go-back.js';
 import type { LearnerState } from './learner.js';
@@ -20,6 +21,13 @@ export interface CoordinatorOptions extends TrainingOptions, SavingOptions {
   start?: LearnerState;
   /** Drops the rounds beyond this one first, and goes on from it. */
   fromRound?: number;
+  /**
+   * Told the last round of the journal, undefined if it is empty, before anything is cut or written; throws if the run got
+   * further. Not asked about `fromRound`.
+   */
+  accept?: (last: number | undefined) => void;
+  /** Whether a run that goes on saves first: a store of it may lack what is to be relied on. @default false */
+  saveFirst?: boolean;
   /** Whether the error of the last worker ends the run, which otherwise waits for another one. @default false */
   failWithLastWorker?: boolean;
   /** Seconds without any worker after which the run ends with an error. @default no end */
@@ -45,14 +53,14 @@ export class Coordinator {
 
   /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
   async run(): Promise<RunEnd> {
-    const { bus, checkpoints, fromRound, logger, observer, signal } = this.#options;
+    const { bus, checkpoints, fromRound, saveFirst = false, logger, observer, signal } = this.#options;
     const recovered = await this.#recover();
     const { state, term } = recovered;
     await checkpoints.dropAbove(state.round);
     observer?.started?.(state.round, term);
     const saving = new Saving(this.#options, recovered);
-    // what is saved elsewhere, as φ's own files, is of the rounds beyond
-    if (fromRound !== undefined) await saving.save(state);
+    // after going back, what is saved elsewhere, as φ's own files, is of the rounds beyond
+    if (fromRound !== undefined || (saveFirst && term > 1)) await saving.save(state);
 
     const workers = new Workforce({ dispatcher: this.#dispatcherFrom(recovered), bus, logger, observer, signal });
     this.#workers = workers;
@@ -68,14 +76,16 @@ export class Coordinator {
 
   /** What the journal and the checkpoints hold, cut back first if that was asked for. */
   async #recover(): Promise<Recovered> {
-    const { journal, checkpoints, config, digest, phi, start, fromRound, logger, observer } = this.#options;
+    const { journal, checkpoints, config, digest, phi, start, fromRound, accept, logger, observer } = this.#options;
     const found = await checkpoints.read(digest);
     for (const sentence of found.damaged) logger.warn(sentence);
     const usable =
       fromRound === undefined
         ? found.checkpoints
         : await goBack({ journal, checkpoints, found: found.checkpoints, phi, config }, fromRound);
-    return recover(journal, usable, phi, config, (record, norm) => observer?.recovered?.(record, norm), start);
+    if (fromRound === undefined) accept?.(journal.last < 0 ? undefined : journal.last);
+    const told = (record: JournalRecord, norm: number) => observer?.recovered?.(record, norm);
+    return recover(journal, usable, phi, config, told, start);
   }
 
   #dispatcherFrom({ state, term }: Recovered): Dispatcher {

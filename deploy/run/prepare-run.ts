@@ -88,6 +88,8 @@ export function prepareRun(
 export interface PreparedRun {
   folder: RunFolder;
   stored: StoredRun;
+  /** What its config.json held before, and holds until the run goes on; undefined for a new run. */
+  before: StoredRun | undefined;
   configured: Configured;
   init: PhiFile | undefined;
   /** Lets another process work on the folder. */
@@ -113,7 +115,7 @@ async function startRun(task: string, named: string | undefined, flags: Flags): 
   );
   folder.create(stored, init);
   const release = await lockFolder(folder.path, { task: `${task} into` });
-  return { folder, stored, configured, init, release };
+  return { folder, stored, before: undefined, configured, init, release };
 }
 
 async function resumeRun(
@@ -155,8 +157,9 @@ async function resumeRun(
     flags: { ...stored.flags, ...given },
     ...(fromRound === undefined ? {} : { fromRound }),
   };
-  folder.store(run);
-  return { folder, stored: run, configured, init, release };
+  // a run that is killed before it has gone back does so when it is resumed
+  if (fromRound !== undefined) folder.store({ ...stored, fromRound });
+  return { folder, stored: run, before: stored, configured, init, release };
 }
 
 /** Which part of the configuration is another one than the run's. */

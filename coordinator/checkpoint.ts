@@ -13,51 +13,64 @@ export interface Checkpoint {
 const NAME = /^checkpoint-(\d{12})-(\d+)\.bin$/;
 const KEPT = 2;
 
-/** The checkpoints of one run's member, in a folder or an object store. */
+/** The checkpoints of one run's member, in a folder, an object store, or both. */
 export class Checkpoints {
-  readonly #blobs: BlobStore;
+  readonly #stores: readonly BlobStore[];
 
-  constructor(blobs: BlobStore) {
-    this.#blobs = blobs;
+  /** @param stores each holds every checkpoint */
+  constructor(...stores: readonly BlobStore[]) {
+    this.#stores = stores;
   }
 
   /** Writes a checkpoint and drops all but the last two. */
   async write(checkpoint: Checkpoint): Promise<void> {
     const round = String(checkpoint.learner.round).padStart(12, '0');
-    await this.#blobs.write(`checkpoint-${round}-${checkpoint.term}.bin`, encodeFrame(checkpoint));
-    for (const name of (await this.#names()).slice(KEPT)) await this.#blobs.remove(name);
+    const frame = encodeFrame(checkpoint);
+    for (const store of this.#stores) {
+      await store.write(`checkpoint-${round}-${checkpoint.term}.bin`, frame);
+      for (const name of (await namesIn(store)).slice(KEPT)) await store.remove(name);
+    }
   }
 
-  /** The readable checkpoints of this configuration, newest first, and a sentence for each that is damaged. */
+  /**
+   * The readable checkpoints of this configuration, newest first, from whichever store has them, and a sentence for each
+   * that is damaged.
+   */
   async read(digest: string): Promise<{ checkpoints: Checkpoint[]; damaged: string[] }> {
-    const checkpoints: Checkpoint[] = [];
+    const found = new Map<string, Checkpoint>();
     const damaged: string[] = [];
-    for (const name of await this.#names()) {
-      const place = this.#blobs.placeOf(name);
-      const checkpoint = decodeFrame(await this.#blobs.read(name))?.value as Checkpoint | undefined;
-      if (!checkpoint) damaged.push(`Cannot read the checkpoint ${place}: it is damaged`);
-      else if (checkpoint.digest !== digest)
-        damaged.push(`Cannot use the checkpoint ${place}: it is of another configuration`);
-      else checkpoints.push(checkpoint);
+    for (const store of this.#stores) {
+      for (const name of await namesIn(store)) {
+        if (found.has(name)) continue;
+        const place = store.placeOf(name);
+        const checkpoint = decodeFrame(await store.read(name))?.value as Checkpoint | undefined;
+        if (!checkpoint) damaged.push(`Cannot read the checkpoint ${place}: it is damaged`);
+        else if (checkpoint.digest !== digest)
+          damaged.push(`Cannot use the checkpoint ${place}: it is of another configuration`);
+        else found.set(name, checkpoint);
+      }
     }
+    const checkpoints = newestFirst([...found.keys()]).map((name) => found.get(name)!);
     return { checkpoints, damaged };
   }
 
   /** Drops the checkpoints beyond a round: the journal that they would go on from is lost. */
   async dropAbove(round: number): Promise<void> {
-    for (const name of await this.#names()) {
-      if (Number(NAME.exec(name)![1]) > round) await this.#blobs.remove(name);
+    for (const store of this.#stores) {
+      for (const name of await namesIn(store)) {
+        if (Number(NAME.exec(name)![1]) > round) await store.remove(name);
+      }
     }
   }
+}
 
-  /** Newest first. */
-  async #names(): Promise<string[]> {
-    const names = await this.#blobs.names();
-    return names
-      .filter((name) => NAME.test(name))
-      .sort(byRoundAndTerm)
-      .reverse();
-  }
+/** The names of the checkpoints in a store, newest first. */
+async function namesIn(store: BlobStore): Promise<string[]> {
+  return newestFirst((await store.names()).filter((name) => NAME.test(name)));
+}
+
+function newestFirst(names: readonly string[]): string[] {
+  return [...names].sort(byRoundAndTerm).reverse();
 }
 
 function byRoundAndTerm(a: string, b: string): number {

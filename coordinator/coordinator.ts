@@ -24,6 +24,13 @@ export interface CoordinatorOptions extends TrainingOptions, SavingOptions {
   start?: LearnerState;
   /** Drops the rounds beyond this one first, and goes on from it. */
   fromRound?: number;
+  /**
+   * Told the last round of the journal, undefined if it is empty, before anything is cut or written; throws if the run got
+   * further. Not asked about `fromRound`.
+   */
+  accept?: (last: number | undefined) => void;
+  /** Whether a run that goes on saves first: a store of it may lack what is to be relied on. @default false */
+  saveFirst?: boolean;
   /** Whether the error of the last worker ends the run, which otherwise waits for another one. @default false */
   failWithLastWorker?: boolean;
   /** Seconds without any worker after which the run ends with an error. @default no end */
@@ -53,15 +60,15 @@ export class Coordinator {
 
   /** Recovers what the journal holds and trains until the goal, the signal, or an error. */
   async run(): Promise<RunEnd> {
-    const { bus, checkpoints, fromRound, logger, observer, signal } = this.#options;
+    const { bus, checkpoints, fromRound, saveFirst = false, logger, observer, signal } = this.#options;
     const norms: number[] = [];
     const recovered = await this.#recover(norms);
     const { state, term } = recovered;
     await checkpoints.dropAbove(state.round);
     observer?.started?.(state.round, term);
     const saving = new Saving(this.#options, recovered);
-    // what is saved elsewhere, as φ's own files, is of the rounds beyond
-    if (fromRound !== undefined) await saving.save(state);
+    // after going back, what is saved elsewhere, as φ's own files, is of the rounds beyond
+    if (fromRound !== undefined || (saveFirst && term > 1)) await saving.save(state);
 
     const workers = new Workforce({
       dispatcher: this.#dispatcherFrom(recovered, norms),
@@ -86,13 +93,14 @@ export class Coordinator {
    * @param norms gains those of the meta-gradients of the rounds that are applied again
    */
   async #recover(norms: number[]): Promise<Recovered> {
-    const { journal, checkpoints, config, digest, phi, start, fromRound, logger, observer } = this.#options;
+    const { journal, checkpoints, config, digest, phi, start, fromRound, accept, logger, observer } = this.#options;
     const found = await checkpoints.read(digest);
     for (const sentence of found.damaged) logger.warn(sentence);
     const usable =
       fromRound === undefined
         ? found.checkpoints
         : await goBack({ journal, checkpoints, found: found.checkpoints, phi, config }, fromRound);
+    if (fromRound === undefined) accept?.(journal.last < 0 ? undefined : journal.last);
     const onRecord = (record: JournalRecord, norm: number) => {
       if (!record.skipped) norms.push(norm);
       if (norms.length > REMEMBERED_NORMS) norms.shift();

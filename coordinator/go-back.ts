@@ -20,7 +20,8 @@ export interface GoBackOptions {
 
 /**
  * Cuts a run back to a round. Throws UsageError, and changes nothing, if that cannot be reached: nothing before it is left
- * to recover it from, or the journal does not go so far. Returns the checkpoints that are left.
+ * to recover it from, or the journal does not go so far. Returns the checkpoints that are left. Round 0 can also be reached
+ * without a journal.
  *
  * The checkpoints beyond go first, then the journal's records from its end. Killed at any moment in between, it leaves a run
  * that can be resumed: the journal ends at that round or later, and what recovers it, which was found before, is below.
@@ -30,7 +31,11 @@ export async function goBack(
   round: number,
 ): Promise<Checkpoint[]> {
   const task = `Cannot go back to round ${round}`;
-  if (journal.last < 0) throw new UsageError(`${task}: the run has not begun`);
+  if (journal.last < 0 && round === 0) {
+    await checkpoints.dropAbove(round);
+    return [];
+  }
+  if (journal.last < 0) throw new UsageError(`${task}: the journal is empty, so it must be round 0`);
   const lowest = lowestRound(journal, found, config);
   if (lowest > journal.last)
     throw new UsageError(`${task}: the run can only go on from its end, round ${journal.last}`);

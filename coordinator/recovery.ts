@@ -2,6 +2,7 @@
 import type { RunConfig } from '../shared/config.js';
 import { InconsistencyError, LoptError } from '../shared/errors.js';
 import type { Journal, JournalRecord } from '../shared/journal/journal.js';
+import { timelineAt } from '../shared/timeline.js';
 import type { Checkpoint } from './checkpoint.js';
 import { firstRecord, initialLearner, type LearnerState, learn } from './learner.js';
 
@@ -50,6 +51,7 @@ export async function recover(
     term = Math.max(term, record.term);
   }
   term = Math.max(term, (await journal.read(journal.last)).term);
+  checkEpisodes(state, journal, config);
   return { state, term: term + 1, from: picked.round };
 }
 
@@ -70,6 +72,15 @@ export async function pickStart(
   }
   throw new LoptError(
     `Cannot resume the run: the journal holds rounds ${journal.first} to ${journal.last}, and no undamaged checkpoint is of one of them`,
+  );
+}
+
+/** Throws if the φ's that the open episodes are replayed with are not all there. */
+function checkEpisodes({ round, grown }: LearnerState, journal: Journal, config: RunConfig): void {
+  const oldest = timelineAt(config, grown).oldestStart(round + 1) - 1;
+  if (journal.first <= oldest) return;
+  throw new LoptError(
+    `Cannot resume the run: its open episodes need the rounds from ${oldest} on, and the journal begins with round ${journal.first}`,
   );
 }
 

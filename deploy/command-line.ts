@@ -3,6 +3,7 @@ import yargs, { type Argv } from 'yargs';
 import { suggestion } from '../shared/check.js';
 import { VERSION } from '../shared/config.js';
 import { FlagFileError, LoptError, messageOf, UsageError } from '../shared/errors.js';
+import { codeOf } from '../shared/file-trouble.js';
 import { bench } from './commands/bench.js';
 import type { Command } from './commands/command.js';
 import { coordinator } from './commands/coordinator.js';
@@ -40,6 +41,7 @@ const COMMANDS: readonly Command[] = [
 /** Runs `lopt` with these arguments; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
+    checkWorkingFolder();
     const { rest, options } = takeProblemOptions(args);
     checkCommand(rest);
     let code: number = EXIT.done;
@@ -54,6 +56,16 @@ export async function main(args: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     return report(error);
+  }
+}
+
+/** Paths are relative to it, and yargs asks for it. */
+function checkWorkingFolder(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    if (codeOf(cause) !== 'ENOENT') throw cause;
+    throw new LoptError('Cannot run lopt: the working directory was deleted; change to one that exists', { cause });
   }
 }
 

@@ -1,14 +1,52 @@
 /** Files that are whole or absent. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { FileError, messageOf } from './errors.js';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { FileError } from './errors.js';
+import { codeOf, troubleWith } from './file-trouble.js';
 
-/** Makes a folder and its parents, if they are missing. */
+/**
+ * Makes a folder and its parents, if they are missing. One by one: Node's recursive mkdir never returns if a parent exists
+ * and still answers ENOENT, as /proc does.
+ */
 export function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (cause) {
-    throw new FileError(path, `Cannot make the folder ${path}: ${messageOf(cause)}`, { cause });
+  const missing: string[] = [];
+  for (let at = path; !isFolder(at) && missing.at(-1) !== at; at = dirname(at)) missing.push(at);
+  for (const each of missing.reverse()) {
+    try {
+      mkdirSync(each);
+    } catch (cause) {
+      // another process may have made it meanwhile
+      if (codeOf(cause) === 'EEXIST' && isFolder(each)) continue;
+      throw new FileError(path, `Cannot make the folder ${path}: ${whyNoFolder(each, cause)}`, { cause });
+    }
   }
+}
+
+/** Whether there is a folder that can be looked at. */
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // what is done with the path next says what is wrong with it
+  }
+}
+
+function whyNoFolder(path: string, cause: unknown): string {
+  const code = codeOf(cause);
+  if (code === 'EEXIST') return `${path} is not a folder`;
+  // the parent was there a moment ago
+  if (code === 'ENOENT') return `${dirname(path)} takes no new folders`;
+  return troubleWith(path, cause);
 }
 
 /**
@@ -29,7 +67,7 @@ export function writeFileWhole(path: string, bytes: Uint8Array | string, { mode 
     renameSync(aside, path);
   } catch (cause) {
     rmSync(aside, { force: true });
-    throw new FileError(path, `Cannot write ${path}: ${messageOf(cause)}`, { cause });
+    throw new FileError(path, `Cannot write ${path}: ${troubleWith(path, cause)}`, { cause });
   }
 }
 
@@ -63,7 +101,7 @@ export class GrowingFile {
   }
 
   #error(cause: unknown): FileError {
-    return new FileError(this.#path, `Cannot write ${this.#path}: ${messageOf(cause)}`, { cause });
+    return new FileError(this.#path, `Cannot write ${this.#path}: ${troubleWith(this.#path, cause)}`, { cause });
   }
 }
 
@@ -72,13 +110,7 @@ export function readFileNamed(path: string, what: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new FileError(
-      path,
-      `Cannot read ${what} from ${path}: ${missing ? 'there is no such file' : messageOf(cause)}`,
-      {
-        cause,
-      },
-    );
+    const why = codeOf(cause) === 'ENOENT' ? 'there is no such file' : troubleWith(path, cause);
+    throw new FileError(path, `Cannot read ${what} from ${path}: ${why}`, { cause });
   }
 }

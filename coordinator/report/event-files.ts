@@ -5,6 +5,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
+import type { Aside } from '../../shared/aside.js';
 import { GrowingFile } from '../../shared/files.js';
 import { phiTensors } from '../../shared/phi.js';
 import { cutBack, type StoredRow } from './cut-back.js';
@@ -17,6 +18,9 @@ import { encodeRecord, recordsOf } from './tf-record.js';
 const PREFIX = 'events.out.tfevents.';
 /** Our own files: other programs append a host name to the number. */
 const NAME = /^events\.out\.tfevents\.\d{10}$/;
+
+/** The events that were cut off: a name that TensorBoard passes over. */
+const CUT = 'events.bin';
 
 /** Prefix of the tags of evaluations. */
 const HELD_OUT = 'held-out/';
@@ -35,11 +39,12 @@ export class EventFiles implements ReportFile {
     this.#now = now;
   }
 
-  open(round: number, term: number): Kept {
+  open(round: number, term: number, aside?: Aside): Kept {
+    const onCut = (events: Buffer) => aside?.append(CUT, events);
     const evaluations = new Set<number>();
     let lastRound = 0;
     for (const name of readdirSync(this.#folder).filter((file) => NAME.test(file))) {
-      const kept = cutBack(join(this.#folder, name), round, eventsOf);
+      const kept = cutBack(join(this.#folder, name), { round, rowsOf: eventsOf, onCut });
       for (const evaluation of kept.evaluations) evaluations.add(evaluation);
       lastRound = Math.max(lastRound, kept.lastRound);
     }

@@ -1,4 +1,7 @@
 /** metrics.jsonl: one line per round and one per evaluation. */
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Aside } from '../../shared/aside.js';
 import { GrowingFile } from '../../shared/files.js';
 import { cutBack, type StoredRow } from './cut-back.js';
 import type { EvaluationRow, Kept, ReportFile, RoundRow } from './report.js';
@@ -13,8 +16,9 @@ export class MetricsFile implements ReportFile {
     this.#path = path;
   }
 
-  open(round: number): Kept {
-    const kept = cutBack(this.#path, round, linesOf);
+  open(round: number, _term: number, aside?: Aside): Kept {
+    const onCut = (rows: Buffer) => aside?.append(basename(this.#path), rows);
+    const kept = cutBack(this.#path, { round, rowsOf: linesOf, onCut });
     this.#file = new GrowingFile(this.#path);
     return kept;
   }
@@ -33,6 +37,29 @@ export class MetricsFile implements ReportFile {
 
   #append(row: RoundRow | EvaluationRow): void {
     this.#file!.append(Buffer.from(`${JSON.stringify(row)}\n`));
+  }
+}
+
+/** The bytes at the end of a file that surely hold a line of a round. */
+const TAIL_BYTES = 64 * 2 ** 10;
+
+/** The last round that stands whole in a metrics file; 0 if there is none. Looks at the end of the file alone. */
+export function lastRoundIn(path: string): number {
+  if (!existsSync(path)) return 0;
+  let last = 0;
+  for (const { round } of linesOf(tailOf(path))) last = Math.max(last, round ?? 0);
+  return last;
+}
+
+function tailOf(path: string): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    const read = readSync(file, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.subarray(0, read);
+  } finally {
+    closeSync(file);
   }
 }
 

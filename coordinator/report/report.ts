@@ -1,4 +1,5 @@
 /** A run's reports: one row per round and held-out evaluation in every file, however often the run is killed. */
+import type { Aside } from '../../shared/aside.js';
 import type { JournalRecord } from '../../shared/journal/journal.js';
 import type { Scores } from '../evaluation.js';
 import type { RoundMeasures, RunObserver } from '../observer.js';
@@ -39,8 +40,11 @@ export interface Kept {
 
 /** One or more files in a run's folder to which rows are appended. */
 export interface ReportFile {
-  /** Prepares for a run that resumes after `round` under `term`: drops later rows and returns those that remain. */
-  open(round: number, term: number): Kept;
+  /**
+   * Prepares for a run that resumes after `round` under `term`: drops later rows, which `aside` takes, and returns those that
+   * remain.
+   */
+  open(round: number, term: number, aside?: Aside): Kept;
   round(row: RoundRow): void;
   /** @param phi φ_n, [phiLength] */
   evaluation(row: EvaluationRow, phi: Float32Array): void;
@@ -51,10 +55,13 @@ export interface ReportFile {
 /** Writes the rows of a run to its report files. Rows are written at once, so a file lacks at most the last ones. */
 export class RunReport implements RunObserver {
   readonly #files: readonly { file: ReportFile; evaluations: Set<number> }[];
+  readonly #aside: Aside | undefined;
   #recovered: RoundRow[] = [];
 
-  constructor(files: readonly ReportFile[]) {
+  /** @param aside takes the rows that are cut off the files */
+  constructor(files: readonly ReportFile[], aside?: Aside) {
     this.#files = files.map((file) => ({ file, evaluations: new Set() }));
+    this.#aside = aside;
   }
 
   recovered(record: JournalRecord, metaGradientNorm: number): void {
@@ -63,7 +70,7 @@ export class RunReport implements RunObserver {
 
   started(round: number, term: number): void {
     for (const { file, evaluations } of this.#files) {
-      const kept = file.open(round, term);
+      const kept = file.open(round, term, this.#aside);
       for (const evaluation of kept.evaluations) evaluations.add(evaluation);
       // a round is journalled before its row is written, so a kill in between loses the row
       for (const row of this.#recovered) if (row.round > kept.lastRound) file.round(row);

@@ -4,23 +4,21 @@
  * journal and folder.
  */
 import { setMaxListeners } from 'node:events';
-import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator, type CoordinatorOptions, type RunEnd } from '../../coordinator/coordinator.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
 import { ClusterError } from '../../shared/errors.js';
-import { JetStreamJournal } from '../../shared/journal/jetstream-journal.js';
 import type { KeyPair } from '../../shared/keys.js';
 import type { Logger } from '../../shared/logger.js';
 import { JetStream } from '../../shared/nats/jetstream.js';
 import { Lease } from '../../shared/nats/lease.js';
 import { NatsLink } from '../../shared/nats/link.js';
-import { ObjectBlobs } from '../../shared/nats/object-blobs.js';
 import type { NatsOptions } from '../../shared/nats/options.js';
 import { RunRegistry } from '../../shared/nats/run-registry.js';
 import { runSubjects } from '../../shared/subjects.js';
 import { timelineAt } from '../../shared/timeline.js';
 import type { BusFigures } from '../operations/registry.js';
+import { openMemberStores } from './member-stores.js';
 
 /** Where to lead a run, and under which name. */
 export interface SeatOptions {
@@ -68,8 +66,10 @@ export interface SeatedRun {
 /** How a member is led. */
 export type MemberOptions = Pick<
   CoordinatorOptions,
-  'config' | 'phi' | 'start' | 'goal' | 'fromRound' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'
+  'config' | 'phi' | 'start' | 'goal' | 'fromRound' | 'accept' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'
 > & {
+  /** The run's folder, which keeps copies of the journal and the checkpoints. */
+  folder: string;
   /**
    * Whether the server drops the part of the journal that going on does not need, once the member's goal is reached.
    * @default false
@@ -122,32 +122,33 @@ export class Seat {
   }
 
   /** Leads a member until its goal, the signal, an error, or the loss of the seat. */
-  async lead({ onLeading, lean = false, ...options }: MemberOptions): Promise<RunEnd> {
-    const { run, prefix, replicas = 1, maxBytes, keptBytes, signingKey } = this.#options;
+  async lead({ onLeading, lean = false, folder, ...options }: MemberOptions): Promise<RunEnd> {
+    const { run, prefix, replicas, maxBytes, keptBytes, signingKey } = this.#options;
     const { workerTimeout, checkpointSeconds, doubledShare, listed, fingerprint } = this.#options;
-    const { config, start, logger } = options;
+    const { config, start, fromRound, accept, logger } = options;
     const { member } = config;
     const subjects = runSubjects(run, prefix, member);
-    const jetStream = this.#jetStream;
-    const journal = await JetStreamJournal.open({
-      jetStream,
+    const { journal, checkpoints } = await openMemberStores({
+      jetStream: this.#jetStream,
       subjects,
       digest: this.#digest,
       member,
       start: start?.round ?? 0,
+      folder,
+      accept: fromRound === undefined ? accept : undefined,
       logger,
-      replicas,
+      ...(replicas === undefined ? {} : { replicas }),
       ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(keptBytes === undefined ? {} : { keptBytes }),
     });
-    const blobs = new ObjectBlobs({ jetStream, bucket: subjects.checkpoints, folder: `member-${member}`, replicas });
     const bus = new NatsBus({ link: this.#link, subjects, logger, config, signingKey });
     const coordinator = new Coordinator({
       run,
       digest: digestOf(config),
       bus,
       journal,
-      checkpoints: new Checkpoints(blobs),
+      checkpoints,
+      saveFirst: true,
       ...(workerTimeout === undefined ? {} : { workerTimeout }),
       ...(checkpointSeconds === undefined ? {} : { checkpointSeconds }),
       ...(doubledShare === undefined ? {} : { doubledShare }),

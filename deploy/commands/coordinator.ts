@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { checkNumber } from '../../shared/check.js';
 import { createLogger } from '../../shared/logger.js';
+import { serverNames } from '../../shared/nats/options.js';
 import { checkToken } from '../../shared/subjects.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
 import { followParent } from '../cluster/follow-parent.js';
@@ -17,6 +18,7 @@ import { OperationsServer } from '../operations/server.js';
 import { compareRun } from '../run/compare-run.js';
 import { conductRun } from '../run/conduct.js';
 import { mergeFlags, prepareRun, TRAINING_FLAGS, TRAINING_SWITCHES } from '../run/prepare-run.js';
+import type { RunFolder } from '../run/run-folder.js';
 import { type Flags, threadsOf } from '../run/train-flags.js';
 import type { Command } from './command.js';
 import { everyOption, flagNames } from './flags.js';
@@ -87,7 +89,7 @@ async function runCoordinator(
   const prepared = await prepareRun(TASK, problem, flags, PATIENCE);
   const { folder, stored, configured } = prepared;
   const threads = threadsOf(TASK, flags, configured.config.engine);
-  const run = checkToken(TASK, 'run', String(flags['run'] ?? runNameOf(folder.path)));
+  const run = checkToken(TASK, 'run', runNameIn(folder, flags));
   const metrics = new CoordinatorMetrics({ run, config: stored.config });
   const server = address
     ? await OperationsServer.start({ registry: metrics.registry, checks: { run: metrics.inCharge }, ...address })
@@ -125,6 +127,7 @@ async function runCoordinator(
             options,
           ),
         resumeCommand: process.env[RESUME_VARIABLE] || `lopt coordinator --resume --out ${folder.path} --run ${run}`,
+        server: { run, url: serverNames(nats) },
         observers: [metrics, ...(page ? [page] : [])],
         ...(logger ? { logger } : {}),
         ...(flags['compare'] === true ? { afterwards: () => compareRun(folder, configured, threads) } : {}),
@@ -154,6 +157,11 @@ export function limitsOf(
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(replicas === undefined ? {} : { replicas }),
   };
+}
+
+/** The name of a folder's run on the server: the one given, the one that it was led under before, or the folder's. */
+export function runNameIn(folder: RunFolder, flags: Flags): string {
+  return String(flags['run'] ?? folder.record?.server?.run ?? runNameOf(folder.path));
 }
 
 /** The name of a run from its folder's. */

@@ -11,6 +11,7 @@ import { Pool } from '../../worker/pool.js';
 import { familyFor } from '../../worker/problems/registry.js';
 import { compareAndPrint } from '../run/compare-run.js';
 import { EXIT } from '../run/exit.js';
+import { phiFileAt } from '../run/named-phi.js';
 import { PRETRAINED_NAMES, pretrained } from '../run/pretrained.js';
 import { MODULE_FLAG, problemOf } from '../run/problem-module.js';
 import { evaluateCommand } from '../run/repeat.js';
@@ -27,7 +28,7 @@ const DEFAULT_PROBLEM = 'quadratic';
 export const evaluate: Command = {
   name: 'eval',
   usage: 'eval [phi] [problem]',
-  summary: `hold φ, a file or one of ${PRETRAINED_NAMES.join(', ')}, against hand-designed optimizers at their best rates`,
+  summary: `hold φ, a file, a run's folder or one of ${PRETRAINED_NAMES.join(', ')}, against hand-designed optimizers at their best rates`,
   flags: {
     functions: 'fresh functions to compare on (default: 10000, fewer where functions are large)',
     'tune-functions': 'functions of the training distribution to tune learning rates on',
@@ -52,7 +53,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
   threadsOf(TASK, flags);
   const named = positionals['phi'] ?? DEFAULT_PHI;
   const ready = pretrained(named);
-  const path = ready?.path ?? named;
+  const path = ready?.path ?? phiFileAt(TASK, named);
   const phiFile = readPhi(path);
   const run = ready ? undefined : runOf(path);
   const trained = run?.config;

@@ -9,6 +9,7 @@ import { ruleOf } from '../../worker/architectures/registry.js';
 import { encodeJson } from '../export/json.js';
 import { encodeNpz } from '../export/npz.js';
 import { EXIT } from '../run/exit.js';
+import { phiFileAt } from '../run/named-phi.js';
 import { pretrained } from '../run/pretrained.js';
 import type { Flags } from '../run/train-flags.js';
 import type { Command } from './command.js';
@@ -54,12 +55,14 @@ async function runExport(positionals: Readonly<Record<string, string | undefined
   const formats = Object.keys(FORMATS);
   if (flags['to'] === undefined) throw new UsageError(`${TASK}: --to must be given, one of ${formats.join(', ')}`);
   const { extension, encode } = FORMATS[checkChoice(TASK, 'to', flags['to'], formats)]!;
-  const path = positionals['phi']!;
+  const named = positionals['phi']!;
+  const ready = pretrained(named)?.path;
+  const path = ready === undefined ? phiFileAt(TASK, named) : named;
   const out = String(flags['out'] ?? `${path.replace(/\.safetensors$/, '')}${extension}`);
   if (resolve(out) === resolve(path)) {
     throw new UsageError(`${TASK}: "out" must be another file than that of φ, got ${JSON.stringify(out)}`);
   }
-  const { architecture, phi } = readPhi(pretrained(path)?.path ?? path);
+  const { architecture, phi } = readPhi(ready ?? path);
   writeFileWhole(out, await encode(architecture, phi));
   process.stdout.write(`Wrote the ${phi.length} numbers of φ to ${out}\n`);
   return EXIT.done;

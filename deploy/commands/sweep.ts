@@ -1,5 +1,6 @@
 /** `lopt sweep`: a population of members, on this machine's threads or led over NATS. */
 import { hostname } from 'node:os';
+import { serverNames } from '../../shared/nats/options.js';
 import { checkToken } from '../../shared/subjects.js';
 import { Pool } from '../../worker/pool.js';
 import { NATS_FLAGS, natsFlags } from '../cluster/flags.js';
@@ -89,6 +90,7 @@ function overNats(
   const run = checkToken(TASK, 'run', String(flags['run'] ?? runNameOf(folder.path)));
   const holder = checkToken(TASK, 'name', String(flags['name'] ?? tokenOf(hostname())));
   return {
+    server: { run, url: serverNames(cluster.nats) },
     how: `as run ${run} on a cluster`,
     launch: (context, work) =>
       sweepOverNats(

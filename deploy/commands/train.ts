@@ -40,8 +40,7 @@ async function runTrain(positionals: Readonly<Record<string, string | undefined>
   return withLivePage({ address, run: basename(folder.path), prepared, say }, (page) =>
     conductRun(prepared, {
       how: `with ${threads} thread${threads === 1 ? '' : 's'}`,
-      launch: (options) =>
-        trainEmbedded({ folder: folder.path, threads, onLeading: (leader) => page?.watch(leader), ...options }),
+      launch: (options) => trainEmbedded({ threads, onLeading: (leader) => page?.watch(leader), ...options }),
       resumeCommand: `lopt train --resume --out ${folder.path}`,
       ...(page ? { observers: [page] } : {}),
       ...(flags['compare'] === true ? { afterwards: () => compareRun(folder, configured, threads) } : {}),

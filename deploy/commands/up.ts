@@ -18,7 +18,7 @@ import { configure, type Flags, threadsOf } from '../run/train-flags.js';
 import { isSweepFile, prepareSweep } from '../sweep/prepare-sweep.js';
 import { SweepFolder } from '../sweep/sweep-folder.js';
 import type { Command } from './command.js';
-import { CLUSTER_FLAGS, COMPARE_SWITCH, PATIENCE, RESUME_VARIABLE, runNameOf } from './coordinator.js';
+import { CLUSTER_FLAGS, COMPARE_SWITCH, PATIENCE, RESUME_VARIABLE, runNameIn, runNameOf } from './coordinator.js';
 import { everyOption, flagNames } from './flags.js';
 import { SWEEP_FLAGS, SWEEP_SWITCHES } from './sweep.js';
 
@@ -71,13 +71,17 @@ async function runUp(positionals: Readonly<Record<string, string | undefined>>, 
     ? await prepareSweep(TASK, named, flags, PATIENCE)
     : await prepareRun(TASK, problem, flags, PATIENCE);
   const { folder, release } = prepared;
+  // the coordinator takes the goal from there
+  if ('configured' in prepared) prepared.folder.store(prepared.stored);
+  const run =
+    'configured' in prepared ? runNameIn(prepared.folder, flags) : String(flags['run'] ?? runNameOf(folder.path));
   release();
   // of a sweep, the engine that its trials have in common
   const { config } =
     'configured' in prepared ? prepared.configured : await configure(TASK, prepared.stored.problem, prepared.flags);
   const { engine } = config;
   const threads = ENGINES.get(engine)?.single ? threadsOf(TASK, flags, engine) : shared;
-  const cluster = new Cluster(folder.path, sweeps ? 'sweep' : 'coordinator', flags);
+  const cluster = new Cluster({ folder: folder.path, run, leader: sweeps ? 'sweep' : 'coordinator', flags });
   return cluster.run(workers, threads, binary === undefined ? { url: nats.url } : { binary });
 }
 
@@ -110,8 +114,18 @@ function serverBinary(): string {
   );
 }
 
+interface ClusterOptions {
+  folder: string;
+  /** The run's name on the server. */
+  run: string;
+  /** The command that goes on with what is in the folder. */
+  leader: 'coordinator' | 'sweep';
+  flags: Flags;
+}
+
 class Cluster {
   readonly #folder: string;
+  readonly #run: string;
   readonly #leader: 'coordinator' | 'sweep';
   readonly #flags: Flags;
   readonly #children: Supervised[] = [];
@@ -120,9 +134,9 @@ class Cluster {
   #end: (code: number) => void = () => {};
   #working = 0;
 
-  /** @param leader the command that goes on with what is in the folder */
-  constructor(folder: string, leader: 'coordinator' | 'sweep', flags: Flags) {
+  constructor({ folder, run, leader, flags }: ClusterOptions) {
     this.#folder = folder;
+    this.#run = run;
     this.#leader = leader;
     this.#flags = flags;
   }
@@ -194,7 +208,6 @@ class Cluster {
 
   #startCoordinator(): Supervised {
     const path = this.#folder;
-    const run = String(this.#flags['run'] ?? runNameOf(path));
     const passed = Object.keys({ ...CLUSTER_FLAGS, ...NATS_FLAGS, ...LIVE_FLAGS }).filter((name) => name !== 'run');
     const own = passed.flatMap((name) =>
       this.#flags[name] === undefined ? [] : [`--${name}`, String(this.#flags[name])],
@@ -202,7 +215,19 @@ class Cluster {
     const compare = this.#flags['compare'] === true ? ['--compare'] : [];
     const child = new Supervised({
       name: 'the coordinator',
-      args: () => [CLI, this.#leader, '--resume', '--out', path, '--run', run, '--name', 'up', ...own, ...compare],
+      args: () => [
+        CLI,
+        this.#leader,
+        '--resume',
+        '--out',
+        path,
+        '--run',
+        this.#run,
+        '--name',
+        'up',
+        ...own,
+        ...compare,
+      ],
       env: { ...this.#env, [RESUME_VARIABLE]: `lopt up --resume --out ${path}` },
       output: 'inherit',
       again: (_code, signal) => signal !== null,
@@ -222,8 +247,7 @@ class Cluster {
     );
     const module = this.#flags['problem-module'];
     const modules = module === undefined ? [] : ['--problem-module', String(module)];
-    const run = String(this.#flags['run'] ?? runNameOf(this.#folder));
-    const args = [CLI, 'worker', '--threads', String(threads), '--name', name, '--run', run, ...own, ...modules];
+    const args = [CLI, 'worker', '--threads', String(threads), '--name', name, '--run', this.#run, ...own, ...modules];
     this.#children.push(
       new Supervised({
         name,

@@ -1,19 +1,26 @@
 /** A whole cluster in one process: coordinator, one worker and its threads, over the memory bus. */
-import { join } from 'node:path';
 import { Checkpoints } from '../../coordinator/checkpoint.js';
 import { Coordinator, type CoordinatorOptions, type RunEnd } from '../../coordinator/coordinator.js';
-import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import { MemoryBus } from '../../shared/bus/memory-bus.js';
 import { digestOf } from '../../shared/config.js';
-import { FileJournal } from '../../shared/journal/file-journal.js';
 import { Pool, type RetirablePool } from '../../worker/pool.js';
 import { Worker } from '../../worker/worker.js';
+import { openFolderStores } from './folder-stores.js';
 
 /** Options of a run on an existing pool of threads. */
 export interface PooledOptions
   extends Pick<
     CoordinatorOptions,
-    'config' | 'phi' | 'start' | 'goal' | 'fromRound' | 'logger' | 'observer' | 'signal' | 'checkpointSeconds'
+    | 'config'
+    | 'phi'
+    | 'start'
+    | 'goal'
+    | 'fromRound'
+    | 'accept'
+    | 'logger'
+    | 'observer'
+    | 'signal'
+    | 'checkpointSeconds'
   > {
   /** The run's folder, with its journal and checkpoints. */
   folder: string;
@@ -43,15 +50,14 @@ export async function trainEmbedded({ threads, onPool, ...options }: EmbeddedOpt
 export async function trainOn(pool: RetirablePool, { folder, onLeading, ...options }: PooledOptions): Promise<RunEnd> {
   const digest = digestOf(options.config);
   const bus = new MemoryBus();
-  const journal = new FileJournal(join(folder, 'journal'), { start: options.start?.round ?? 0 });
+  const { journal, blobs } = openFolderStores(folder, options.start?.round ?? 0);
   const worker = new Worker({ id: 'embedded', bus, pool, history: journal, logger: options.logger });
-  const checkpoints = new Checkpoints(new FolderBlobs(join(folder, 'checkpoints')));
   const coordinator = new Coordinator({
     run: 'embedded',
     digest,
     bus,
     journal,
-    checkpoints,
+    checkpoints: new Checkpoints(blobs),
     failWithLastWorker: true,
     ...options,
   });

@@ -3,7 +3,8 @@ import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { FileError, messageOf } from '../../shared/errors.js';
+import { FileError } from '../../shared/errors.js';
+import { codeOf, troubleWith } from '../../shared/file-trouble.js';
 
 /** The content of the lock file, as JSON. */
 interface Holder {
@@ -60,8 +61,8 @@ function tryLock(path: string, mine: string): Holder | undefined {
     try {
       writeFileSync(path, mine, { flag: 'wx' });
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw new FileError(path, `Cannot write ${path}: ${messageOf(cause)}`, { cause });
+      if (codeOf(cause) !== 'EEXIST') {
+        throw new FileError(path, `Cannot write ${path}: ${troubleWith(path, cause)}`, { cause });
       }
     }
     const content = contentOf(path);

@@ -10,6 +10,7 @@ import { optionNames, optionTable } from '../../shared/options/table.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { readConfigFile } from './config-file.js';
 import { type LockOptions, lockFolder } from './folder-lock.js';
+import { phiFileAt } from './named-phi.js';
 import { MODULE_FLAG, problemOf, withModulePath } from './problem-module.js';
 import { RunFolder, type StoredRun } from './run-folder.js';
 import { type Configured, configure, type Flags, problemFlagsOf } from './train-flags.js';
@@ -87,6 +88,8 @@ export function prepareRun(
 export interface PreparedRun {
   folder: RunFolder;
   stored: StoredRun;
+  /** What its config.json held before, and holds until the run goes on; undefined for a new run. */
+  before: StoredRun | undefined;
   configured: Configured;
   init: PhiFile | undefined;
   /** Lets another process work on the folder. */
@@ -97,7 +100,7 @@ async function startRun(task: string, named: string | undefined, flags: Flags): 
   if (flags['from-round'] !== undefined)
     throw new UsageError(`${task}: --from-round goes back in a run, and needs --resume`);
   const problem = (await problemOf(task, flags, named)) ?? DEFAULT_PROBLEM;
-  const init = flags['init'] === undefined ? undefined : readPhi(String(flags['init']));
+  const init = flags['init'] === undefined ? undefined : readPhi(phiFileAt(task, String(flags['init'])));
   const goal = goalOf(task, flags) ?? { seconds: DEFAULT_SECONDS };
   const configured = await configure(task, problem, flags, init);
   const { config } = configured;
@@ -112,7 +115,7 @@ async function startRun(task: string, named: string | undefined, flags: Flags): 
   );
   folder.create(stored, init);
   const release = await lockFolder(folder.path, { task: `${task} into` });
-  return { folder, stored, configured, init, release };
+  return { folder, stored, before: undefined, configured, init, release };
 }
 
 async function resumeRun(
@@ -154,8 +157,9 @@ async function resumeRun(
     flags: { ...stored.flags, ...given },
     ...(fromRound === undefined ? {} : { fromRound }),
   };
-  folder.store(run);
-  return { folder, stored: run, configured, init, release };
+  // a run that is killed before it has gone back does so when it is resumed
+  if (fromRound !== undefined) folder.store({ ...stored, fromRound });
+  return { folder, stored: run, before: stored, configured, init, release };
 }
 
 /** Which part of the configuration is another one than the run's. */

@@ -20,10 +20,12 @@ export function isComplete({ round, plannedRounds }: RunPlace): boolean {
 /**
  * The commands, in order, that reproduce a complete run's φ; for an incomplete run, the command that resumes it. A run
  * that started from another run's state can only be reproduced by its sweep.
+ *
+ * @param resume the command that resumes it @default lopt train
  */
-export function repeatCommands(stored: StoredRun, place: RunPlace, folder: string): string[] {
+export function repeatCommands(stored: StoredRun, place: RunPlace, folder: string, resume?: string): string[] {
   const { round, plannedRounds } = place;
-  if (plannedRounds === null || !isComplete(place)) return [command('lopt train --resume --out', folder)];
+  if (plannedRounds === null || !isComplete(place)) return [resume ?? command('lopt train --resume --out', folder)];
   const { config } = stored;
   // a segment's folder lies in the folder trials/ of its sweep
   if (config.start) return [command('lopt sweep', join(folder, '..', '..', 'sweep.yaml'), '--seed', config.seed)];
@@ -34,8 +36,8 @@ export function repeatCommands(stored: StoredRun, place: RunPlace, folder: strin
 }
 
 /** The same as sentences for a terminal. */
-export function repeatLines(stored: StoredRun, place: RunPlace, folder: string): string[] {
-  const [first, ...others] = repeatCommands(stored, place, folder);
+export function repeatLines(stored: StoredRun, place: RunPlace, folder: string, resume?: string): string[] {
+  const [first, ...others] = repeatCommands(stored, place, folder, resume);
   if (isComplete(place)) return [`The same bits again: ${first}`, ...others.map((other) => `and then: ${other}`)];
   return [`${place.round} of ${place.plannedRounds ?? 'the'} planned rounds are done; resume with: ${first}`];
 }

@@ -3,11 +3,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ScoredPhi } from '../../coordinator/learner.js';
 import type { Goal } from '../../coordinator/pacer.js';
+import { Aside } from '../../shared/aside.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
 import { FileError, UsageError } from '../../shared/errors.js';
 import { makeFolder, readFileNamed, writeFileWhole } from '../../shared/files.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
 import { encodePhi } from '../../shared/phi-format.js';
+import { type RunRecord, readRecord, writeRecord } from './run-record.js';
 import type { Flags } from './train-flags.js';
 
 /** config.json: how a run was started. */
@@ -23,9 +25,12 @@ export interface StoredRun {
 
 export class RunFolder {
   readonly path: string;
+  /** What a resumed run cuts or replaces. */
+  readonly previous: Aside;
 
   constructor(path: string) {
     this.path = path;
+    this.previous = new Aside(join(path, 'previous'));
   }
 
   get best(): string {
@@ -44,6 +49,10 @@ export class RunFolder {
     return join(this.path, 'checkpoints');
   }
 
+  get journal(): string {
+    return join(this.path, 'journal');
+  }
+
   /** The comparison of the run's φ with hand-designed optimizers. */
   get evaluation(): string {
     return join(this.path, 'evaluation.json');
@@ -51,6 +60,10 @@ export class RunFolder {
 
   get report(): string {
     return join(this.path, 'report.html');
+  }
+
+  get #record(): string {
+    return join(this.path, 'run.json');
   }
 
   get #config(): string {
@@ -79,8 +92,12 @@ export class RunFolder {
     this.store(run);
   }
 
+  /** Writes how the run was started or resumed; keeps another one that was there before aside. */
   store(run: StoredRun): void {
-    writeFileWhole(this.#config, `${JSON.stringify(run, null, 2)}\n`);
+    const text = `${JSON.stringify(run, null, 2)}\n`;
+    if (this.begun && readFileNamed(this.#config, 'the configuration').toString('utf8') === text) return;
+    this.previous.copy(this.#config);
+    writeFileWhole(this.#config, text);
   }
 
   /** Reads how the run was started; throws, beginning with `task`, if there is no run or its file is damaged. */
@@ -104,13 +121,23 @@ export class RunFolder {
     return stored;
   }
 
+  /** Where the run's journal is and how far the run got; undefined before it begins. Throws FileError if it is damaged. */
+  get record(): RunRecord | undefined {
+    return readRecord(this.#record);
+  }
+
+  storeRecord(record: RunRecord): void {
+    writeRecord(this.#record, record);
+  }
+
   /** The φ that the run was started from with --init. */
   get init(): PhiFile | undefined {
     return existsSync(this.#init) ? readPhi(this.#init) : undefined;
   }
 
-  /** Writes the φ's of a round, each file atomically. */
+  /** Writes the φ's of a round, each file atomically; keeps those that were there before aside. */
   writePhis(config: RunConfig, best: Pick<ScoredPhi, 'phi'>, last: Float32Array): void {
+    for (const path of [this.best, this.last]) this.previous.copy(path);
     writeFileWhole(this.best, encodePhi(config.architecture, best.phi));
     writeFileWhole(this.last, encodePhi(config.architecture, last));
   }

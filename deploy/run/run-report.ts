@@ -36,7 +36,7 @@ export async function writeRunReport(
     evaluation,
     phi: existsSync(folder.best) ? readPhi(folder.best).hash : undefined,
     commands: {
-      repeat: repeatCommands(stored, state, folder.path),
+      repeat: repeatCommands(stored, state, folder.path, folder.record?.resume),
       compare: compareCommand(folder),
       evaluate: evaluation && evaluateCommand(folder.best, undefined, { engine, strict }, evaluation),
     },

@@ -35,7 +35,7 @@ export async function sweepOverNats(
     const { registry } = seat;
     const beats = new Beats({ registry, run: lead.run, figures, onStop: () => stop.abort() });
     const own = lead.checkpointSeconds === undefined ? {} : { checkpointSeconds: lead.checkpointSeconds };
-    const train: Parameters<SweepWork>[0] = ({ folder: _here, ...run }) => {
+    const train: Parameters<SweepWork>[0] = (run) => {
       architectures.set(run.config.member, run.config.architecture);
       return seat.lead({ ...run, ...own, lean: true });
     };

@@ -9,6 +9,7 @@ import type { PooledOptions } from '../run/embedded.js';
 import { EXIT } from '../run/exit.js';
 import { clock, observeAll } from '../run/progress.js';
 import { command } from '../run/repeat.js';
+import type { ServerPlace } from '../run/run-record.js';
 import { untilStopped } from '../run/stop-signal.js';
 import { configure } from '../run/train-flags.js';
 import { againCommands, runFolderOf } from './again.js';
@@ -44,6 +45,8 @@ export interface ConductSweep {
   launch(context: SweepContext, work: SweepWork): Promise<SweepEnd>;
   /** The command that resumes the sweep if it is interrupted. */
   resumeCommand: string;
+  /** Where the trials' journals are, if a server has them. */
+  server?: ServerPlace;
   /** A live page that shows the sweep. */
   page?: SweepLivePage | undefined;
 }
@@ -53,7 +56,7 @@ const TASK = 'Cannot sweep';
 /** Returns the exit code. */
 export async function conductSweep(
   { folder, plan, stored, flags }: PreparedSweep,
-  { how, launch, resumeCommand, page }: ConductSweep,
+  { how, launch, resumeCommand, server, page }: ConductSweep,
 ): Promise<number> {
   const { config } = await configure(TASK, stored.problem, { ...flags, seed: stored.seed });
   const ledger = new Ledger(folder.log);
@@ -76,6 +79,8 @@ export async function conductSweep(
       forks: plan.scheduler.type === 'pbt',
       parallel: plan.parallel,
       train,
+      resume: resumeCommand,
+      server,
       logger,
       signal: AbortSignal.any([signal, fail.signal]),
       observe: (segment, to) => observeAll(board.observe(segment, to), ...(page ? [page.observe(segment, to)] : [])),

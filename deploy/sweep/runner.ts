@@ -3,7 +3,6 @@ import { setMaxListeners } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Coordinator, RunEnd } from '../../coordinator/coordinator.js';
 import { forkedLearner, forkPointOf, type RunState, readRunState, writeRunState } from '../../coordinator/fork.js';
-import type { LearnerState } from '../../coordinator/learner.js';
 import type { RunObserver } from '../../coordinator/observer.js';
 import { EventFiles } from '../../coordinator/report/event-files.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
@@ -14,8 +13,10 @@ import { digestOf, initialPhiOf, type RunConfig } from '../../shared/config.js';
 import { UsageError } from '../../shared/errors.js';
 import type { Logger } from '../../shared/logger.js';
 import type { PooledOptions } from '../run/embedded.js';
+import { FolderGuard } from '../run/folder-guard.js';
 import { observeAll } from '../run/progress.js';
 import { RunFolder, type StoredRun } from '../run/run-folder.js';
+import type { ServerPlace } from '../run/run-record.js';
 import { configure, type Flags } from '../run/train-flags.js';
 import { memberOf, nameOf, type Segment, SegmentFolder } from './segment.js';
 
@@ -42,6 +43,10 @@ export interface TrialRunnerOptions {
   parallel: number;
   /** Computes a run. */
   train(options: PooledOptions): Promise<RunEnd>;
+  /** The command that goes on with the sweep. */
+  resume: string;
+  /** Where the segments' journals are, if not in their folders alone. */
+  server?: ServerPlace | undefined;
   logger: Logger;
   /** Stops running segments after their open round. */
   signal: AbortSignal;
@@ -78,7 +83,7 @@ export class TrialRunner {
    * another, are not repeated. The bits depend on the segment alone, not on its pauses or on other trials.
    */
   async runTo(segment: Segment, round: number, known?: RunConfig): Promise<SegmentReport> {
-    const { out, rounds, forks, parallel, train, logger, signal, observe, onLed } = this.#options;
+    const { out, rounds, forks, parallel, train, resume, server, logger, signal, observe, onLed } = this.#options;
     const folder = new SegmentFolder(out, segment);
     const config = known ?? (await this.configOf(segment));
     const runFolder = new RunFolder(folder.path);
@@ -90,16 +95,10 @@ export class TrialRunner {
         `${TASK}, trial ${segment.trial}: it must have the architecture of trial ${segment.from.trial}`,
       );
     }
-    const report = new RunReport([
-      new MetricsFile(runFolder.metrics),
-      new EventFiles(folder.path, config.architecture),
-    ]);
-    const saver: RunObserver = {
-      saved({ best, phi }: LearnerState): void {
-        const last = new Float32Array(phi);
-        runFolder.writePhis(config, best ?? { phi: last }, last);
-      },
-    };
+    const files = [new MetricsFile(runFolder.metrics), new EventFiles(folder.path, config.architecture)];
+    const report = new RunReport(files, runFolder.previous);
+    const otherwise = () => ['sweep into another folder'];
+    const guard = new FolderGuard({ folder: runFolder, config, resume, server, otherwise });
     const watcher = observe?.(segment, round);
     let end: RunEnd;
     try {
@@ -111,7 +110,8 @@ export class TrialRunner {
         goal: { rounds, until: round },
         checkpointSeconds: CHECKPOINT_SECONDS * parallel,
         logger: prefixed(logger, `trial ${nameOf(segment)}`),
-        observer: observeAll(report, saver, ...(watcher ? [watcher] : [])),
+        accept: guard.accept,
+        observer: observeAll(report, guard, ...(watcher ? [watcher] : [])),
         onLeading: (leader) => onLed?.(segment, leader),
         signal,
       });

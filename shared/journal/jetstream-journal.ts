@@ -3,7 +3,6 @@
  * record that this journal knows, so that of two coordinators one is refused.
  */
 import { randomUUID } from 'node:crypto';
-import { encode } from '../codec.js';
 import { type ClusterError, InconsistencyError, JournalError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { type JetStream, REFUSALS, type Refusal } from '../nats/jetstream.js';
@@ -11,6 +10,7 @@ import { ensureJournalStream } from '../nats/journal-stream.js';
 import { type LastRecord, type PreparedRecord, RecordStream } from '../nats/record-stream.js';
 import type { RunSubjects } from '../subjects.js';
 import type { Journal, JournalRecord } from './journal.js';
+import { sameRecord } from './record-bits.js';
 
 /** Options of a journal on JetStream. */
 export interface JetStreamJournalOptions {
@@ -243,24 +243,8 @@ function takenOver(mine: JournalRecord, stored: JournalRecord): JournalError {
   );
 }
 
-/** Everything in a record except who made it. */
-function bitsOf({
-  round,
-  phi,
-  metaGradient,
-  healthy,
-  problems,
-  loss,
-  finalLoss,
-  learningRate,
-  skipped,
-  decisions,
-}: JournalRecord) {
-  return encode([round, phi, metaGradient, healthy, problems, loss, finalLoss, learningRate, skipped, decisions]);
-}
-
 function assertSame(mine: JournalRecord, stored: JournalRecord): void {
-  if (bitsOf(mine).equals(bitsOf(stored))) return;
+  if (sameRecord(mine, stored)) return;
   throw new InconsistencyError(
     `Cannot go on: two coordinators made different records of round ${mine.round}, this one under term ${mine.term} and another under term ${stored.term}`,
   );

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { type Checkpoint, Checkpoints } from '../../coordinator/checkpoint.js';
 import { initialLearner, learn } from '../../coordinator/learner.js';
+import { Aside } from '../../shared/aside.js';
+import { FolderBlobs } from '../../shared/blobs/folder-blobs.js';
 import { blobStores } from '../fixtures/blob-stores.js';
+import { temporaryFolder } from '../fixtures/folder.js';
 import { TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
 import { runConfig } from '../fixtures/run-config.js';
 
@@ -111,3 +116,41 @@ for (const { name, skip = false, create } of blobStores(server)) {
     });
   });
 }
+
+describe('Checkpoints, in two stores', () => {
+  it('write() and dropAbove() do the same in both, and read() takes each from whichever has it whole', async (test) => {
+    const folders = [temporaryFolder(test), temporaryFolder(test)];
+    const [first, second] = folders.map((folder) => new FolderBlobs(folder)) as [FolderBlobs, FolderBlobs];
+    const both = new Checkpoints(first, second);
+    for (const round of [3, 6, 9]) await both.write(checkpointOf(round));
+    for (const store of [first, second]) {
+      assert.deepEqual((await new Checkpoints(store).read('mine')).checkpoints, [checkpointOf(9), checkpointOf(6)]);
+    }
+    await first.remove('checkpoint-000000000009-1.bin');
+    await first.write('checkpoint-000000000006-1.bin', Buffer.alloc(9));
+    await new Checkpoints(first).write(checkpointOf(6, 2));
+    const found = await both.read('mine');
+    assert.deepEqual(found.checkpoints, [checkpointOf(9), checkpointOf(6, 2), checkpointOf(6)]);
+    const place = first.placeOf('checkpoint-000000000006-1.bin');
+    assert.deepEqual(found.damaged, [`Cannot read the checkpoint ${place}: it is damaged`]);
+    await both.dropAbove(5);
+    assert.deepEqual(await both.read('mine'), { checkpoints: [], damaged: [] });
+  });
+
+  it('keep those of an earlier process aside when it drops them, and its own not', async (test) => {
+    const [folder, aside] = [temporaryFolder(test), temporaryFolder(test)];
+    const kept = () => readdirSync(join(aside, 'checkpoints')).sort();
+    const open = () => new Checkpoints(new FolderBlobs(folder, new Aside(aside).group('checkpoints')));
+    const earlier = open();
+    for (const round of [3, 6, 9]) await earlier.write(checkpointOf(round));
+    assert.deepEqual(readdirSync(aside), []);
+    const later = open();
+    await later.dropAbove(8);
+    assert.deepEqual(kept(), ['checkpoint-000000000009-1.bin']);
+    for (const round of [7, 8, 9]) await later.write(checkpointOf(round, 2));
+    assert.deepEqual(kept(), ['checkpoint-000000000006-1.bin', 'checkpoint-000000000009-1.bin']);
+    // a generation deep
+    await open().dropAbove(8);
+    assert.deepEqual(kept(), ['checkpoint-000000000009-2.bin']);
+  });
+});

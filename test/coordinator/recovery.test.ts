@@ -159,6 +159,28 @@ describe('recover()', () => {
     }
   });
 
+  it('says what is missing where the φ’s of open episodes are', async (test) => {
+    const config = runConfig({ horizon: 30, unroll: 3 });
+    const { states, records } = undisturbed(13, config);
+    for (const [first, enough] of [
+      [10, true],
+      [11, false],
+    ] as const) {
+      const journal = new FileJournal(temporaryFolder(test), { start: first });
+      test.after(() => journal.close());
+      for (const record of records.slice(first)) await journal.append(record);
+      const checkpoint = { digest: 'mine', term: 3, learner: states[12]! };
+      const recovered = recover(journal, [checkpoint], initialVector(), config);
+      if (enough) assert.deepEqual((await recovered).state, states[13]);
+      else {
+        await assert.rejects(recovered, {
+          message:
+            'Cannot resume the run: its open episodes need the rounds from 10 on, and the journal begins with round 11',
+        });
+      }
+    }
+  });
+
   it('throws where there are checkpoints but no journal', async (test) => {
     const { checkpoints } = await runFolder(test, 4, [4]);
     const empty = new FileJournal(temporaryFolder(test));

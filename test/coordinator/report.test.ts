@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Scores } from '../../coordinator/evaluation.js';
@@ -8,9 +8,10 @@ import { EventFiles } from '../../coordinator/report/event-files.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
 import { type EvaluationRow, type RoundRow, RunReport } from '../../coordinator/report/report.js';
 import type { LstmConfig } from '../../shared/architectures/lstm.js';
+import { Aside } from '../../shared/aside.js';
 import { FileError } from '../../shared/errors.js';
 import { phiLength } from '../../shared/phi.js';
-import { readEventFiles } from '../fixtures/event-reader.js';
+import { readEventFiles, readEvents } from '../fixtures/event-reader.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { recordOf } from '../fixtures/records.js';
 
@@ -27,8 +28,17 @@ const STATISTICS = { mean: 3, standardError: 0.5, median: 2 };
 const SCORES: Scores = { sum: STATISTICS, final: STATISTICS, divergenceRate: 0.25 };
 const PHI = new Float32Array(phiLength(NETWORK)).fill(0.5);
 
-function open(folder: string, round: number, term: number, recovered: readonly number[] = []): RunReport {
-  const report = new RunReport([new MetricsFile(join(folder, 'metrics.jsonl')), new EventFiles(folder, NETWORK)]);
+function open(
+  folder: string,
+  round: number,
+  term: number,
+  recovered: readonly number[] = [],
+  aside?: Aside,
+): RunReport {
+  const report = new RunReport(
+    [new MetricsFile(join(folder, 'metrics.jsonl')), new EventFiles(folder, NETWORK)],
+    aside,
+  );
   for (const each of recovered) report.recovered(recordOf(each), 2);
   report.started(round, term);
   return report;
@@ -108,6 +118,33 @@ describe('RunReport', () => {
     second.close();
     const expected = { rounds: [1, 2, 3, 4, 5, 6, 7, 8], evaluations: [0, 3, 6] };
     assert.deepEqual(shown(folder), { metrics: expected, events: expected });
+  });
+
+  it('keeps the rows that it cuts off aside, until a later start cuts more than the next round off', (test) => {
+    const [folder, aside] = [temporaryFolder(test), join(temporaryFolder(test), 'previous')];
+    const run = (from: number, to: number, term: number) => {
+      const report = open(folder, from, term, [], new Aside(aside));
+      for (let round = from + 1; round <= to; round++) report.round(recordOf(round), MEASURES);
+      report.evaluated(to, SCORES, PHI);
+      report.close();
+    };
+    const kept = () => [linesIn(aside).map(({ round, evaluation }) => round ?? `evaluation ${evaluation}`), events()];
+    const events = () => readEvents(readFileSync(join(aside, 'events.bin'))).map(({ step }) => step);
+    run(0, 4, 1);
+    run(4, 6, 2);
+    // a round is told before it is journalled: this one is computed again
+    run(5, 8, 3);
+    assert.equal(existsSync(aside), false);
+    run(3, 4, 4);
+    // the first event file ends with the next round
+    assert.deepEqual(kept(), [
+      [4, 'evaluation 4', 5, 6, 7, 8, 'evaluation 8'],
+      [5, 6, 7, 8, 8],
+    ]);
+    run(3, 3, 5);
+    assert.deepEqual(linesIn(aside).length, 7);
+    run(1, 1, 6);
+    assert.deepEqual(kept()[0], [2, 3, 'evaluation 3']);
   });
 
   it('makes the rows that a killed run left out from the journal', (test) => {

@@ -1,6 +1,6 @@
 /** What `lopt` says to wrong flags and files; test/e2e/refused.test.ts has a few of them answered by real processes. */
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { phiLength } from '../../shared/phi.js';
@@ -8,6 +8,7 @@ import { encodePhi } from '../../shared/phi-format.js';
 import { FAMILIES } from '../../worker/problems/registry.js';
 import { loptHere } from '../fixtures/command-line.js';
 import { temporaryFolder } from '../fixtures/folder.js';
+import { deployPath } from '../fixtures/shipped.js';
 
 /** Arguments, exit code, and the one sentence that is printed. */
 type Case = readonly [args: string, code: number, sentence: string];
@@ -152,6 +153,33 @@ describe('lopt answers wrong flags with one sentence and leaves nothing behind',
 const bomb = ['a', 'b', 'c', 'd', 'e', 'f']
   .map((name, i) => `${name}: &${name} [${Array(10).fill(i === 0 ? '0' : `*${'abcdef'[i - 1]}`)}]\n`)
   .join('');
+
+describe('lopt answers a path that is a file or a folder, or leads nowhere, with one sentence', () => {
+  const noPhi = (task: string) =>
+    `${task}: the folder empty must hold φ as phi.safetensors; name a run's folder or a file`;
+  const cases: readonly Case[] = [
+    ['train --rounds 1 --out file', 1, 'Cannot make the folder file: file is not a folder'],
+    ['train --rounds 1 --out file/in/it', 1, 'Cannot make the folder file/in/it: file is not a folder'],
+    ['sweep sweep.yaml --out file', 1, 'Cannot make the folder file: file is not a folder'],
+    ['export quadratic --to json --out none/x.json', 1, 'Cannot write none/x.json: the folder none does not exist'],
+    ['export quadratic --to json --out empty', 1, 'Cannot write empty: it is a folder'],
+    ['export empty --to json', 1, noPhi('Cannot export')],
+    ['eval empty', 1, noPhi('Cannot evaluate')],
+    ['train --init empty', 1, noPhi('Cannot train')],
+  ];
+  for (const [args, code, sentence] of cases) {
+    it(`lopt ${args}`, async (context) => {
+      const folder = temporaryFolder(context);
+      writeFileSync(join(folder, 'file'), 'mine');
+      writeFileSync(join(folder, 'sweep.yaml'), readFileSync(deployPath('examples/quadratic.yaml')));
+      mkdirSync(join(folder, 'empty'));
+      const ended = await loptHere(args.split(' '), folder);
+      assert.deepEqual([ended.stderr, ended.code], [`${sentence}\n`, code]);
+      assert.deepEqual(readdirSync(folder), ['empty', 'file', 'sweep.yaml']);
+      assert.deepEqual(readdirSync(join(folder, 'empty')), []);
+    });
+  }
+});
 
 describe('lopt train --config answers a wrong file with one sentence', () => {
   const files: readonly [content: string, code: number, sentence: RegExp][] = [

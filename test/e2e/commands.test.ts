@@ -103,17 +103,9 @@ test('lopt eval prints a table and writes the figures of the learned and of ever
     });
     assert.match(evaluated.stdout, new RegExp(`^${name} `, 'm'));
   }
-  // the same functions again, whatever the number of threads
+  // the same functions again, whatever the number of threads, and with the run's folder instead of its φ
   const again = join(folder, 'again.json');
-  const repeated = await lopt([
-    'eval',
-    join(out, 'phi.safetensors'),
-    ...sizes.slice(0, 4),
-    '--json',
-    again,
-    '--threads',
-    '1',
-  ]);
+  const repeated = await lopt(['eval', out, ...sizes.slice(0, 4), '--json', again, '--threads', '1']);
   assert.equal(repeated.code, 0, repeated.stderr);
   assert.deepEqual(JSON.parse(readFileSync(again, 'utf8')), report);
 });

@@ -50,9 +50,16 @@ describe('--from-round', () => {
     const beyond = await lopt(['train', '--resume', '--from-round', '44', '--out', out]);
     assert.equal(beyond.code, 2);
     assert.match(beyond.stderr, /Cannot go back to round 44: it must be of rounds 0 to 43/);
+    const told = () => JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as Record<string, unknown>;
+    const wrong = await lopt(['train', '--resume', '--from-round', '44', '--rounds', '99', '--out', out]);
+    assert.equal(wrong.code, 2);
     // nothing is left of a command that failed
+    assert.deepEqual([told()['goal'], told()['fromRound']], [{ rounds: 43 }, undefined]);
     const resumed = await lopt(['train', '--resume', '--rounds', '44', '--out', out]);
     assert.equal(resumed.code, 0, resumed.stderr);
+    assert.deepEqual(told()['goal'], { rounds: 44 });
+    const before = JSON.parse(readFileSync(join(out, 'previous', 'config.json'), 'utf8')) as Record<string, unknown>;
+    assert.deepEqual({ ...before, goal: { rounds: 44 } }, told());
   });
 
   it('is refused without --resume, and where it is no round', async (test) => {

@@ -1,13 +1,17 @@
 /** Many members of one run over a real nats-server, with workers that serve them all. */
 import assert from 'node:assert/strict';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { Seat } from '../../deploy/cluster/seat.js';
 import { serveRuns } from '../../deploy/cluster/serve.js';
+import { RunFolder } from '../../deploy/run/run-folder.js';
 import { memberOf, type Segment } from '../../deploy/sweep/segment.js';
 import { silentLogger } from '../../shared/logger.js';
+import { RunRegistry } from '../../shared/nats/run-registry.js';
 import { Pool } from '../../worker/pool.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
-import { connectTo, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
+import { connectTo, jetStreamOf, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
 import { hashesOf, runTrials, smallRunner, trialOf, withRunner } from '../fixtures/small-sweep.js';
 import { SMALL_ROUNDS } from './harness.js';
 
@@ -75,8 +79,7 @@ describe('the members of a run over NATS', { skip: WITHOUT_NATS }, () => {
         if (rounds === 90) void leave();
       },
     });
-    const train: Parameters<typeof smallRunner>[1]['train'] = ({ folder: _folder, ...options }) => seat.lead(options);
-    const runner = smallRunner(out, { train, observe, ...FORKS });
+    const runner = smallRunner(out, { train: (options) => seat.lead(options), observe, ...FORKS });
     await runTrials(runner, TRIALS, [20, SMALL_ROUNDS], 4);
     await runner.runTo(CHILD, SMALL_ROUNDS);
     assert.deepEqual(allHashes(out), embedded);
@@ -94,5 +97,42 @@ describe('the members of a run over NATS', { skip: WITHOUT_NATS }, () => {
       Object.keys(state.subjects ?? {}).sort(),
       [...TRIALS, memberOf(CHILD)].map((member) => `lopt.journal.${run}.${member}`).sort(),
     );
+  });
+
+  it('go on from their folders after the server has lost them, and are refused where those have lost them too', async (test) => {
+    const out = temporaryFolder(test);
+    const run = 'lost';
+    const asked = smallRunner(out, { train: () => assert.fail('asked for a configuration only') });
+    const config = await asked.configOf(trialOf(0));
+    const jetStream = await jetStreamOf(test, server!);
+    const registry = await RunRegistry.open(jetStream);
+    const place = { run, url: server!.url };
+    /** Runs two trials to a round, and deletes all that the server has of them. */
+    const runTo = async (round: number) => {
+      const seat = await takeSeat(run, config);
+      const leave = startWorker(test, `lost-${round}`, run);
+      try {
+        const runner = smallRunner(out, { train: (options) => seat.lead(options), server: place, ...FORKS });
+        for (const trial of [0, 1]) await runner.runTo(trialOf(trial), round);
+      } finally {
+        await leave();
+        await seat.leave();
+        await registry.remove(run);
+      }
+    };
+    await runTo(20);
+    const trial = new RunFolder(join(out, 'trials', '0000'));
+    assert.deepEqual(trial.record, { server: place, resume: 'lopt sweep --resume', round: 20 });
+    await runTo(SMALL_ROUNDS);
+    assert.deepEqual(
+      [0, 1].map((each) => hashesOf(out, { trial: each, fork: 0 })),
+      embedded.slice(0, 2),
+    );
+    rmSync(trial.journal, { recursive: true });
+    const rows = readFileSync(trial.metrics, 'utf8');
+    await assert.rejects(runTo(SMALL_ROUNDS + 1), {
+      message: `Cannot resume ${trial.path}: it got to round ${SMALL_ROUNDS}, but its journal, both as run ${run} on NATS at ${place.url} and in ${trial.journal}, is empty; restore one of them, or sweep into another folder`,
+    });
+    assert.equal(readFileSync(trial.metrics, 'utf8'), rows);
   });
 });

@@ -1,10 +1,12 @@
 /** Runs and files that `lopt` refuses, goes on with, or leaves whole, as real processes. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { temporaryFolder } from '../fixtures/folder.js';
+import { WITHOUT_PROC } from '../fixtures/processes.js';
 import { CLI, lopt, SMALL_FLAGS, startProcess, wordsOf } from './harness.js';
 
 describe('a process of lopt ends with the sentence and the exit code of the command line', () => {
@@ -30,6 +32,29 @@ describe('a process of lopt ends with the sentence and the exit code of the comm
       assert.deepEqual(readdirSync(folder), ['f.yaml']);
     });
   }
+});
+
+it('lopt ends with a sentence where it cannot make a folder', { skip: WITHOUT_PROC }, async () => {
+  for (const out of ['/proc/none', '/proc/none/below']) {
+    const started = startProcess([CLI, 'train', '--rounds', '1', '--out', out]);
+    const hangs = setTimeout(() => started.child.kill('SIGKILL'), 60_000);
+    const { code, signal, stderr } = await started.ended;
+    clearTimeout(hangs);
+    assert.deepEqual([code, signal, stderr], [1, null, `Cannot make the folder ${out}: /proc takes no new folders\n`]);
+  }
+});
+
+it('lopt ends with a sentence where its working directory was deleted', async (context) => {
+  const folder = temporaryFolder(context);
+  const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"';
+  const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, CLI, 'problems'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  assert.deepEqual(
+    [status, stderr],
+    [1, 'Cannot run lopt: the working directory was deleted; change to one that exists\n'],
+  );
 });
 
 it('lopt train --config takes flags from a file', async (context) => {

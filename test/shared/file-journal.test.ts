@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { Aside } from '../../shared/aside.js';
 import { encodeFrame } from '../../shared/codec.js';
 import { JournalError } from '../../shared/errors.js';
 import { FileJournal } from '../../shared/journal/file-journal.js';
@@ -32,6 +33,10 @@ function segmentsIn(folder: string): string[] {
   return readdirSync(folder).sort();
 }
 
+function contentsOf(folder: string): Record<string, Buffer> {
+  return Object.fromEntries(segmentsIn(folder).map((name) => [name, readFileSync(join(folder, name))]));
+}
+
 describe('FileJournal', () => {
   it('cuts a last record off that is torn at any byte, and goes on in its place', async (test) => {
     const folder = temporaryFolder(test);
@@ -46,7 +51,8 @@ describe('FileJournal', () => {
       writeFileSync(path, whole.subarray(0, length));
       const torn = new FileJournal(folder);
       assert.equal(torn.last, 2, `${length - start} bytes`);
-      assert.equal(readFileSync(path).length, start);
+      await assertRounds(torn, 0, 2);
+      assert.equal(readFileSync(path).length, length, 'not before another takes its place');
       await appendRounds(torn, 3, 3);
       await torn.close();
       assert.deepEqual(readFileSync(path), whole);
@@ -57,13 +63,80 @@ describe('FileJournal', () => {
   });
 
   it('cuts a first record off that is torn, as though it were empty', async (test) => {
+    for (const start of [0, 5]) {
+      const folder = temporaryFolder(test);
+      writeFileSync(join(folder, `journal-00000000000${start}.bin`), encodeFrame(recordOf(start)).subarray(0, 40));
+      const journal = new FileJournal(folder, { start });
+      await assertRounds(journal, -1, -1);
+      await appendRounds(journal, start, start + 1);
+      await assertRounds(journal, start, start + 1);
+      await journal.close();
+    }
+  });
+
+  it('leaves all that it cannot read in its place until it appends, and keeps aside what it cuts then', async (test) => {
     const folder = temporaryFolder(test);
-    writeFileSync(join(folder, 'journal-000000000000.bin'), encodeFrame(recordOf(0)).subarray(0, 40));
-    const journal = new FileJournal(folder);
-    await assertRounds(journal, -1, -1);
-    await appendRounds(journal, 0, 1);
-    await assertRounds(journal, 0, 1);
+    const journal = new FileJournal(folder, { segmentBytes: SEGMENT_BYTES });
+    await appendRounds(journal, 0, 11);
     await journal.close();
+    const before = contentsOf(folder);
+    const [, second = ''] = Object.keys(before);
+    // its second record is damaged: what follows is out of reach
+    const damaged = Buffer.from(before[second]!);
+    damaged[encodeFrame(recordOf(0)).length + 30]! ^= 1;
+    writeFileSync(join(folder, second), damaged);
+    const aside = temporaryFolder(test);
+    const opened = new FileJournal(folder, { segmentBytes: SEGMENT_BYTES, aside: new Aside(aside).group('journal') });
+    const { last } = opened;
+    assert.ok(last > 0 && last < 11);
+    assert.deepEqual(contentsOf(folder), { ...before, [second]: damaged });
+    assert.deepEqual(readdirSync(aside), []);
+    await appendRounds(opened, last + 1, last + 1);
+    await assertRounds(opened, 0, last + 1);
+    await opened.close();
+    assert.deepEqual(contentsOf(join(aside, 'journal')), { [second]: damaged });
+  });
+
+  it('truncate() and restart() keep aside what they drop, a generation deep', async (test) => {
+    const [folder, aside] = [temporaryFolder(test), temporaryFolder(test)];
+    const open = () =>
+      new FileJournal(folder, { segmentBytes: SEGMENT_BYTES, aside: new Aside(aside).group('journal') });
+    const journal = open();
+    await appendRounds(journal, 0, 11);
+    const before = contentsOf(folder);
+    const names = Object.keys(before);
+    await journal.truncate(2 * 3 + 1);
+    await assertRounds(journal, 0, 7);
+    await journal.close();
+    const kept = Object.fromEntries(names.slice(2).map((name) => [name, before[name]]));
+    assert.deepEqual(contentsOf(join(aside, 'journal')), kept);
+    const again = open();
+    const left = contentsOf(folder);
+    await again.restart(40);
+    await assertRounds(again, -1, -1);
+    await appendRounds(again, 40, 42);
+    await assertRounds(again, 40, 42);
+    await again.close();
+    assert.deepEqual(contentsOf(join(aside, 'journal')), left);
+  });
+
+  it('says in a JournalError which segment cannot be opened', async (test) => {
+    const folder = temporaryFolder(test);
+    const journal = new FileJournal(folder, { segmentBytes: 1 });
+    await appendRounds(journal, 0, 0);
+    const next = join(folder, 'journal-000000000001.bin');
+    // as where no inode is left
+    mkdirSync(next);
+    await assert.rejects(journal.append(recordOf(1)), (error) => {
+      assert.ok(error instanceof JournalError);
+      assert.equal(error.message, `Cannot append round 1 to ${next}: it is a folder`);
+      return true;
+    });
+    await journal.close();
+    assert.throws(() => new FileJournal(folder), {
+      name: 'JournalError',
+      message: `Cannot open ${next}, a part of the journal: it is a folder`,
+    });
   });
 
   it('cuts a last record off that is damaged anywhere', async (test) => {

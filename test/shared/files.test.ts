@@ -1,10 +1,36 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { GrowingFile, readFileNamed, writeFileWhole } from '../../shared/files.js';
+import { GrowingFile, isFolder, makeFolder, readFileNamed, writeFileWhole } from '../../shared/files.js';
 import { assertFileError } from '../fixtures/damaged-files.js';
 import { temporaryFolder } from '../fixtures/folder.js';
+
+describe('makeFolder()', () => {
+  it('makes a folder with its parents, and is content if it is there', (test) => {
+    const folder = temporaryFolder(test);
+    for (const path of ['a', 'a', 'b/c/d', 'b/c/d/', 'e/../f', 'b/x/./y']) makeFolder(join(folder, path));
+    for (const path of ['a', 'b/c/d', 'f', 'b/x/y']) assert.ok(isFolder(join(folder, path)), path);
+  });
+
+  it('throws FileError where something else is in the way', (test) => {
+    const folder = temporaryFolder(test);
+    const file = join(folder, 'file');
+    writeFileSync(file, 'mine');
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
+    const long = join(folder, 'x'.repeat(300));
+    for (const [path, why] of [
+      [file, `${file} is not a folder`],
+      [join(file, 'a', 'b'), `${file} is not a folder`],
+      [join(folder, 'link', 'a'), `${join(folder, 'link')} is not a folder`],
+      [long, 'its name is too long'],
+    ] as const) {
+      const { message } = assertFileError(() => makeFolder(path), path);
+      assert.equal(message, `Cannot make the folder ${path}: ${why}`);
+    }
+    assert.deepEqual(readdirSync(folder), ['file', 'link']);
+  });
+});
 
 describe('writeFileWhole()', () => {
   it('writes bytes and text, over what was there, and leaves nothing else', (test) => {

@@ -261,7 +261,7 @@ describe('MessageChecker', () => {
       { architecture: { ...CONFIG.architecture, preprocessing: evil } },
     ]) {
       const config = { ...CONFIG, ...change } as unknown as RunConfig;
-      const announce: ToWorker = { type: 'announce', run: 'mine', term: 1, round: 6, config, digest: digestOf(config) };
+      const announce: ToWorker = announcementOf('mine', { round: 6, config });
       assert.throws(
         () => check(new MessageChecker('mine'), announce),
         (error) => error instanceof ShapeError && isPlainText(error.message),

@@ -1,10 +1,11 @@
 /** Whole runs over a real nats-server: the same φ as the embedded run's, to the last bit. */
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { CoordinatorOptions } from '../../coordinator/coordinator.js';
 import { UsageError } from '../../shared/errors.js';
 import { withFolder } from '../fixtures/folder.js';
-import { TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
+import { startServer, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js';
 import { trainSmall } from './harness.js';
 import { coordinate, startWorker } from './nats-cluster.js';
 
@@ -43,6 +44,31 @@ describe('a run over NATS', { skip: WITHOUT_NATS }, () => {
       );
       return true;
     });
+  });
+
+  it('begins anew on a server that lost its store, with the workers that were there', async (test) => {
+    const own = await startServer(test);
+    for (const id of ['a', 'b']) await startWorker(test, own, id);
+    const rounds: number[] = [];
+    // the run comes to its third term, far beyond the round at which it will begin again
+    for (const last of [15, 25, 35]) {
+      const stop = new AbortController();
+      const observer: CoordinatorOptions['observer'] = {
+        round: ({ round }) => {
+          rounds.push(round);
+          if (round === last) stop.abort();
+        },
+      };
+      await coordinate(test, own, 'wiped', { signal: stop.signal, observer });
+    }
+    assert.ok(rounds.at(-1)! >= 35);
+    await own.kill();
+    rmSync(own.store, { recursive: true });
+    await own.start();
+    const started: number[] = [];
+    const observer: CoordinatorOptions['observer'] = { started: (round, term) => started.push(round, term) };
+    assert.equal(await coordinate(test, own, 'wiped', { observer }), expected);
+    assert.deepEqual(started, [0, 1]);
   });
 
   it('goes on where another coordinator left it, from its checkpoint and journal on the server', async (test) => {

@@ -312,7 +312,10 @@ describe('loadImages() says in one sentence which folder cannot be used', () => 
     const path = join(folder, 'train-images-idx3-ubyte');
     rmSync(path);
     mkdirSync(path);
-    assert.match(assertFileError(() => loadImages(folder), path).message, /^Cannot read images from .*: it is a folder$/);
+    assert.match(
+      assertFileError(() => loadImages(folder), path).message,
+      /^Cannot read images from .*: it is a folder$/,
+    );
   });
 });
 

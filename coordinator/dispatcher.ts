@@ -268,8 +268,8 @@ export class Dispatcher {
     if (doubledShare !== EVERYTHING && this.#membership.size < 2) return [];
     const parts = open.parts();
     const nodes = parts.map(({ node }) => node);
-    const suspects = doubledShare === EVERYTHING ? nodes : this.#scale.farOut(nodes);
-    return parts.filter(({ node }) => suspects.includes(node) && !open.isConfirmed(node));
+    const suspects = new Set(doubledShare === EVERYTHING ? nodes : this.#scale.farOut(nodes));
+    return parts.filter(({ node }) => suspects.has(node) && !open.isConfirmed(node));
   }
 
   /** A worker leaves; so does a stranger, who may say anything. */
@@ -277,9 +277,13 @@ export class Dispatcher {
     const { failWithLastWorker = false } = this.#options;
     const actions: Action[] = [];
     if (error !== undefined && !failWithLastWorker) {
-      const stranger = member ? {} : ({ sparingly: true } as const);
-      const sentence = `Worker ${worker} has failed: ${error}`;
-      actions.push({ type: 'say', level: 'error', sentence, about: { worker }, ...stranger });
+      const about = { worker };
+      const stranger = `${worker}, which is no worker of the run, says that it failed: ${error}`;
+      actions.push(
+        member
+          ? { type: 'say', level: 'error', sentence: `Worker ${worker} has failed: ${error}`, about }
+          : { type: 'say', level: 'warn', sentence: stranger, about, sparingly: true },
+      );
     }
     if (member) actions.push(...this.#membership.leave(worker, 'left', now), ...this.#regroup(now));
     if (error !== undefined && failWithLastWorker && this.#membership.size === 0) actions.push(failure(error));

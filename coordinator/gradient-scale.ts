@@ -51,7 +51,7 @@ export class GradientScale {
   /** ln of the norm for each healthy problem, as it would be over all shards if they differ by noise alone. */
   #sizeOf(node: TreeNode): number {
     const { first, end } = coverage(node, this.#shards);
-    const norm = globalNorm(Float64Array.from(node.metaGradient)) / Math.max(1, node.healthy);
+    const norm = globalNorm(node.metaGradient) / Math.max(1, node.healthy);
     return Math.log(norm) + Math.log((end - first) / this.#shards) / 2;
   }
 }

@@ -28,7 +28,7 @@ function scaled(vector: Float64Array, factor: number): Float64Array {
 }
 
 /** The Euclidean norm. */
-export function globalNorm(vector: Float64Array): number {
+export function globalNorm(vector: Float64Array | Float32Array): number {
   let sum = 0;
   for (let i = 0; i < vector.length; i++) sum += vector[i]! * vector[i]!;
   return Math.sqrt(sum);

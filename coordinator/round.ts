@@ -1,6 +1,5 @@
 /** A round that is being computed: which part of its sum is here, and what workers say of its nodes. */
 import { hashOfNode } from '../shared/double-computation.js';
-import type { ShardRange } from '../shared/messages.js';
 import { coverage, type NodePlace, SumTree, type TreeNode } from '../shared/sum-tree.js';
 import { type Votes, verdictOf } from './votes.js';
 
@@ -91,10 +90,15 @@ export class OpenRound {
   /** The nodes that the sum is made of, and whose they are. */
   parts(): Received[] {
     const firsts = [...this.#received.values()].flatMap((all) => all.slice(0, 1));
-    const widths = firsts.map((received) => ({ received, ...coverage(received.node, this.#shards) }));
-    return widths
-      .filter(({ first, end }) => !widths.some((other) => isWithin({ first, end }, other)))
-      .map(({ received }) => received);
+    const covered = firsts.map((received) => ({ received, ...coverage(received.node, this.#shards) }));
+    // nodes nest: of those that begin together the largest comes first, and those within it follow
+    covered.sort((a, b) => a.first - b.first || b.end - a.end);
+    let reached = 0;
+    return covered.flatMap(({ received, end }) => {
+      if (end <= reached) return [];
+      reached = end;
+      return [received];
+    });
   }
 
   /** Whether two workers have computed a node, and all who have agree. */
@@ -128,11 +132,6 @@ export class OpenRound {
     const { first, end } = coverage(place, this.#shards);
     return `${first}-${end}`;
   }
-}
-
-/** Whether a range lies within another, which is larger. */
-function isWithin(range: ShardRange, other: ShardRange): boolean {
-  return other.first <= range.first && range.end <= other.end && other.end - other.first > range.end - range.first;
 }
 
 /** Whether two sums are equal to the last bit. */

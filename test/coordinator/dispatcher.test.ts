@@ -295,7 +295,7 @@ describe('Dispatcher', () => {
       'c: φ 4',
     ]);
     assert.deepEqual(receive({ type: 'goodbye', worker: 'x', error: 'I never joined' }), [
-      'error now and then: Worker x has failed: I never joined',
+      'warn now and then: x, which is no worker of the run, says that it failed: I never joined',
     ]);
     assert.deepEqual(inShort(dispatcher.lose('c', NOW)), [
       'warn: Worker c is gone: its shards go to others',

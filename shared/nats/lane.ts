@@ -70,7 +70,7 @@ export class Lane {
 
   /** Connects. Rejects with the client's own error. */
   static async open(options: ConnectionOptions, name: string, logger: Logger): Promise<Lane> {
-    return new Lane(await connect({ ...options, ...PERSISTENT, name }), name, logger);
+    return new Lane(await connect({ ...PERSISTENT, ...options, name }), name, logger);
   }
 
   get connected(): boolean {
@@ -169,21 +169,21 @@ export class Lane {
     }
   }
 
-  /** Sends what is left, and closes; idempotent. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /** Sends what is left, and closes; idempotent. @param drainMs how long that may take */
+  close(drainMs = DRAIN_MS): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(drainMs: number): Promise<void> {
     for (const end of [...this.#cutOff]) end();
     if (this.connection.isClosed()) return;
     this.#sendAnswers();
-    if (this.#connected) {
+    if (this.#connected && drainMs > 0) {
       const drained = this.connection.drain();
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, DRAIN_MS);
+        timer = setTimeout(resolve, drainMs);
       });
       await Promise.race([drained, late]);
       clearTimeout(timer);

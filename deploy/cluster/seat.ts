@@ -165,7 +165,7 @@ export class Seat {
       return end;
     } finally {
       // a server that is silent takes no leave either
-      if (jetStream.hasGivenUp) await this.#link.cut();
+      if (this.#jetStream.hasGivenUp) await this.#link.cut();
       await bus.close();
       await journal.close();
     }

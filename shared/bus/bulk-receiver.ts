@@ -55,9 +55,7 @@ export class BulkReceiver {
     const arrived = () => this.#reassembler.parts(holder, message);
     const reply = (parts: number, bytes: number) =>
       answer({ kind: 'grant', session, message, index: parts, count, size: bytes });
-    const done = this.#done.get(holder);
-    if (done !== undefined && message > done + 1) throw shapeError('packet.message', `at most ${done + 1}`, message);
-    const isDone = (done ?? 0) >= message;
+    const isDone = (this.#done.get(holder) ?? 0) >= message;
     const most = isMember ? MOST_PART_BYTES : STRANGERS_BYTES;
     if (kind === 'ask') {
       if (size > most) throw shapeError('packet.size', `at most ${most}`, size);

@@ -245,6 +245,18 @@ describe('BulkSender and BulkReceiver', () => {
     assert.deepEqual(Buffer.from(receive(part, member)!), goodbye);
   });
 
+  it('go on with a worker that was no member for a while, and sent something then', () => {
+    const receiver = new BulkReceiver({ grants: { now: () => 0 } });
+    const payload = Buffer.alloc(100, 1);
+    const received = [1, 2, 3, 4].filter((message) => {
+      const from = { from: 'w', isMember: message !== 2 };
+      const place = { session: '0123456789abcdef', message, index: 0, count: 1 } as const;
+      receiver.receive(overWire({ kind: 'ask', ...place, size: 100 }), from, () => {});
+      return receiver.receive(overWire({ kind: 'part', ...place, size: 100, payload }), from, () => {}) !== undefined;
+    });
+    assert.deepEqual(received, [1, 2, 3, 4]);
+  });
+
   it('lose the oldest messages where nobody takes them, with a sentence, and send nothing after close()', async () => {
     const lines = new Lines();
     let asked = 0;

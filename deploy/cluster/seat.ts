@@ -110,7 +110,7 @@ export class Seat {
     const { nats, prefix, run, holder, waitSeconds, replicas = 1 } = options;
     const link = await NatsLink.connect({ nats, name: `lopt coordinator ${holder}`, logger, waitSeconds, signal });
     try {
-      const jetStream = await JetStream.open(link, { logger });
+      const jetStream = await JetStream.open(link, { logger, signal });
       const registry = await RunRegistry.open(jetStream, { prefix, replicas });
       await registry.register({ run, digest, config });
       const lease = await acquire(registry, options, signal);
@@ -164,6 +164,8 @@ export class Seat {
       if (lean && !end.interrupted) await journal.purge(timelineAt(config, grown).oldestStart(round + 1) - 1);
       return end;
     } finally {
+      // a server that is silent takes no leave either
+      if (this.#jetStream.hasGivenUp) await this.#link.cut();
       await bus.close();
       await journal.close();
     }

@@ -28,7 +28,7 @@ export async function serveRuns(options: ServeOptions): Promise<void> {
   const { nats, id, prefix, logger, trusted, waitSeconds, signal } = options;
   const link = await NatsLink.connect({ nats, name: `lopt worker ${id}`, logger, waitSeconds, signal });
   try {
-    const jetStream = await JetStream.open(link, { logger });
+    const jetStream = await JetStream.open(link, { logger, signal });
     let served: ServedRun | undefined;
     options.onConnected?.(() => ({ ...link.traffic(), droppedMessages: served?.dropped ?? 0 }));
     /** Configurations, by digest, that this worker cannot serve. */

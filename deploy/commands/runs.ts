@@ -1,4 +1,5 @@
 /** `lopt status` and `lopt stop`: the runs on a NATS server. */
+import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { JetStreamHistory } from '../../shared/journal/jetstream-history.js';
 import { createLogger } from '../../shared/logger.js';
@@ -14,12 +15,18 @@ import type { Command } from './command.js';
 
 /** A beat that is older is that of a coordinator that is gone. */
 const SILENT_MS = 10_000;
+const DEFAULT_TIMEOUT = 5;
+
+/** The flag of the commands that ask a server something. */
+const TIMEOUT_FLAG = {
+  timeout: `seconds that the server may take to connect, and to answer (default ${DEFAULT_TIMEOUT})`,
+} as const;
 
 export const status: Command = {
   name: 'status',
   usage: 'status [run]',
   summary: 'list the runs on a NATS server; fetch the φ of one',
-  flags: { ...NATS_FLAGS, phi: 'write the newest φ of the run to this file' },
+  flags: { ...NATS_FLAGS, ...TIMEOUT_FLAG, phi: 'write the newest φ of the run to this file' },
   switches: { json: 'as JSON' },
   problemOptions: false,
   run: (positionals, flags) =>
@@ -30,7 +37,7 @@ export const stop: Command = {
   name: 'stop',
   usage: 'stop <run>',
   summary: 'end a run on a NATS server: its coordinator finishes the round and saves',
-  flags: NATS_FLAGS,
+  flags: { ...NATS_FLAGS, ...TIMEOUT_FLAG },
   switches: { delete: 'delete all that the server holds of it, too' },
   problemOptions: false,
   run: (positionals, flags) =>
@@ -46,13 +53,16 @@ interface Server {
 
 async function withRegistry(task: string, flags: Flags, work: (server: Server) => Promise<void>): Promise<number> {
   const { nats, prefix } = natsFlags(task, flags);
+  const seconds = checkNumber(task, 'timeout', flags['timeout'] ?? DEFAULT_TIMEOUT, { minimum: 0.1, maximum: 3600 });
+  const timeoutMs = 1000 * seconds;
   const logger = createLogger({ format: 'text', write: (text) => process.stderr.write(text) });
-  const link = await NatsLink.connect({ nats, name: 'lopt', logger });
+  const link = await NatsLink.connect({ nats, name: 'lopt', logger, connectMs: timeoutMs });
   try {
-    const jetStream = await JetStream.open(link, { logger });
+    const jetStream = await JetStream.open(link, { logger, answerMs: timeoutMs, silenceMs: timeoutMs });
     await work({ jetStream, registry: await RunRegistry.open(jetStream, { prefix }), prefix });
   } finally {
-    await link.close();
+    // all that was sent has been answered, or never will be
+    await link.cut();
   }
   return EXIT.done;
 }

@@ -47,30 +47,47 @@ export interface JetStreamOptions {
   logger: Logger;
   /** Milliseconds to wait for an answer. @default 5000 */
   answerMs?: number;
+  /** Milliseconds of silence after which a request is given up. @default never */
+  silenceMs?: number;
+  /** Once it is aborted, a request is given up after a few seconds of silence. */
+  signal?: AbortSignal;
 }
 
 const LEAST_VERSION = [2, 9] as const;
 const RETRY_MS = 200;
 const LONGEST_RETRY_MS = 2000;
 const SAY_MS = 10_000;
+/** How long a request waits for a silent server once the process is told to stop. */
+const STOPPING_MS = 5000;
 
 export class JetStream {
   readonly link: NatsLink;
   readonly #api: JetStreamApi;
   readonly #logger: Logger;
+  readonly #silenceMs: number;
+  /** When the process was told to stop. */
+  #stoppedAt: number | undefined;
+  #gaveUp = false;
 
-  private constructor(link: NatsLink, api: JetStreamApi, logger: Logger) {
+  private constructor(link: NatsLink, api: JetStreamApi, { logger, silenceMs, signal }: JetStreamOptions) {
     this.link = link;
     this.#api = api;
     this.#logger = logger;
+    this.#silenceMs = silenceMs ?? Number.POSITIVE_INFINITY;
+    const stop = () => {
+      this.#stoppedAt = performance.now();
+    };
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
   }
 
   /** Checks that the server can store what a run needs; throws ClusterError that says what it lacks. */
-  static async open(link: NatsLink, { logger, answerMs = 5000 }: JetStreamOptions): Promise<JetStream> {
+  static async open(link: NatsLink, options: JetStreamOptions): Promise<JetStream> {
     const { connection } = link.control;
-    const options = { timeout: answerMs };
-    const manager = await connection.jetstreamManager({ ...options, checkAPI: false });
-    const jetStream = new JetStream(link, { client: connection.jetstream(options), manager }, logger);
+    const { answerMs = 5000 } = options;
+    const timeouts = { timeout: answerMs };
+    const manager = await connection.jetstreamManager({ ...timeouts, checkAPI: false });
+    const jetStream = new JetStream(link, { client: connection.jetstream(timeouts), manager }, options);
     const patience = jetStream.patience('Cannot use NATS');
     while (!connection.info) await patience('the connection is lost');
     const { version, jetstream: enabled = false } = connection.info;
@@ -82,12 +99,21 @@ export class JetStream {
     const outcome = await jetStream.attempt(({ manager }) => manager.getAccountInfo());
     // while JetStream starts, the server says that it has it, but does not answer yet
     if ('refusal' in outcome) throw withoutJetStream(link, outcome.refusal);
-    if ('silence' in outcome && !enabled) throw withoutJetStream(link);
+    if ('silence' in outcome) {
+      if (!enabled) throw withoutJetStream(link);
+      await patience(outcome.silence);
+    }
     return jetStream;
+  }
+
+  /** Whether a request was given up: nothing is asked of the server any more. */
+  get hasGivenUp(): boolean {
+    return this.#gaveUp;
   }
 
   /** Makes one request. Rejects only if permissions are missing, or on a bug. */
   async attempt<Answer>(request: (api: JetStreamApi) => Promise<Answer>): Promise<Outcome<Answer>> {
+    if (this.#gaveUp) return { silence: 'nothing is asked of it any more' };
     try {
       return { answer: await this.link.control.whileConnected(() => request(this.#api)) };
     } catch (error) {
@@ -112,7 +138,7 @@ export class JetStream {
 
   /**
    * Repeats a request that may be made twice until the server answers or refuses it. Throws ClusterError, which begins
-   * with `task`, if the connection is closed meanwhile.
+   * with `task`, if the connection is closed meanwhile, or the server is silent for longer than this waits.
    */
   async ask<Answer>(
     task: string,
@@ -163,19 +189,33 @@ export class JetStream {
 
   /** The error for a refusal. */
   refused(task: string, { code, description }: Refusal): ClusterError {
-    const hint = code === REFUSALS.noStorage ? '; give it more storage, or ask for less' : '';
+    const isFull = code === REFUSALS.noStorage || /no space|insufficient|exceeded/i.test(description);
+    const hint = isFull ? '; give it more storage, or ask for less' : '';
     return new ClusterError(`${task}: NATS at ${this.link.servers} says "${description}"${hint}`);
   }
 
-  /** Returns a function to call after each silence: it waits, longer every time, but at most until a reconnect. */
+  /**
+   * Returns a function to call after each silence: it waits, longer every time, but at most until a reconnect. It throws
+   * ClusterError once the server has been silent for longer than this waits.
+   */
   patience(task: string): (silence: string) => Promise<void> {
+    const beganAt = performance.now();
     let waitMs = RETRY_MS;
-    let saidAt = performance.now();
+    let saidAt = beganAt;
     return async (silence) => {
       if (this.link.closed) throw this.link.closedError(task);
-      if (performance.now() - saidAt > SAY_MS) {
-        saidAt = performance.now();
-        this.#logger.warn(`${task} yet: NATS at ${this.link.servers} does not answer (${silence}); trying again`);
+      const now = performance.now();
+      const server = `NATS at ${this.link.servers}`;
+      if (this.#gaveUp || now >= this.#untilFor(beganAt)) {
+        this.#gaveUp = true;
+        const seconds = Math.round((now - beganAt) / 1000);
+        throw new ClusterError(`${task}: ${server} has not answered for ${seconds} s (${silence}); ${LOOK_AT_IT}`);
+      }
+      if (now - saidAt > SAY_MS) {
+        saidAt = now;
+        // a server that is away has no reason but that
+        const hint = this.link.control.connected ? `; if that goes on, ${LOOK_AT_IT}` : '';
+        this.#logger.warn(`${task} yet: ${server} does not answer (${silence}); trying again${hint}`);
       }
       const stop = new AbortController();
       const end = this.link.control.onReconnect(() => stop.abort());
@@ -184,7 +224,16 @@ export class JetStream {
       waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS);
     };
   }
+
+  /** When a request is given up that was first made at this time. */
+  #untilFor(beganAt: number): number {
+    const stopping = this.#stoppedAt ?? Number.POSITIVE_INFINITY;
+    return Math.min(beganAt + this.#silenceMs, Math.max(stopping, beganAt) + STOPPING_MS);
+  }
 }
+
+/** nats-server answers nothing that concerns a store whose disk is full. */
+const LOOK_AT_IT = 'look at its log, and whether the disk of its store is full';
 
 /** What the client throws. */
 interface ClientError extends Error {

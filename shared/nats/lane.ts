@@ -75,7 +75,7 @@ export class Lane {
 
   /** Connects. Rejects with the client's own error. */
   static async open(options: ConnectionOptions, name: string, logger: Logger): Promise<Lane> {
-    const connection = await connect({ ...options, ...PERSISTENT, name });
+    const connection = await connect({ ...PERSISTENT, ...options, name });
     return new Lane(connection, { name, logger, inboxPrefix: options.inboxPrefix });
   }
 
@@ -175,21 +175,21 @@ export class Lane {
     }
   }
 
-  /** Sends what is left, and closes; idempotent. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /** Sends what is left, and closes; idempotent. @param drainMs how long that may take */
+  close(drainMs = DRAIN_MS): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(drainMs: number): Promise<void> {
     for (const end of [...this.#cutOff]) end();
     if (this.connection.isClosed()) return;
     this.#sendAnswers();
-    if (this.#connected) {
+    if (this.#connected && drainMs > 0) {
       const drained = this.connection.drain();
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, DRAIN_MS);
+        timer = setTimeout(resolve, drainMs);
       });
       await Promise.race([drained, late]);
       clearTimeout(timer);

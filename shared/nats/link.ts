@@ -16,6 +16,8 @@ export interface LinkOptions {
   waitSeconds?: number;
   /** Ends the waiting. */
   signal?: AbortSignal;
+  /** Milliseconds that one try may take. @default 5000 */
+  connectMs?: number;
 }
 
 const RETRY_MS = 500;
@@ -33,8 +35,9 @@ export class NatsLink {
   }
 
   /** Connects, and reconnects after every loss. Throws ClusterError, UsageError or FileError, each one sentence. */
-  static async connect({ nats, name, logger, waitSeconds = 0, signal }: LinkOptions): Promise<NatsLink> {
-    const options = connectionOptions(nats);
+  static async connect(how: LinkOptions): Promise<NatsLink> {
+    const { nats, name, logger, waitSeconds = 0, signal, connectMs } = how;
+    const options = { ...connectionOptions(nats), ...(connectMs === undefined ? {} : { timeout: connectMs }) };
     const until = performance.now() + 1000 * waitSeconds;
     for (let tries = 1; ; tries++) {
       const opened = await Promise.allSettled(
@@ -89,5 +92,10 @@ export class NatsLink {
   /** Sends what is left, and closes; idempotent. */
   async close(): Promise<void> {
     await Promise.all([this.control.close(), this.bulk.close()]);
+  }
+
+  /** Closes at once; what is not sent yet is lost. Idempotent. */
+  async cut(): Promise<void> {
+    await Promise.all([this.control.close(0), this.bulk.close(0)]);
   }
 }

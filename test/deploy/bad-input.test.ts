@@ -135,6 +135,8 @@ const CASES: readonly Case[] = [
   ['key', 2, 'Cannot run lopt: an argument is missing; lopt COMMAND --help says which'],
   ['report', 2, 'Cannot run lopt: an argument is missing; lopt COMMAND --help says which'],
   ['report nowhere', 2, 'Cannot report on nowhere: it must hold a run, but has no config.json'],
+  ['status --timeout 0', 2, 'Cannot list runs: "timeout" must be a number from 0.1 to 3600, got 0'],
+  ['stop r --timeout x', 2, 'Cannot stop a run: "timeout" must be a number from 0.1 to 3600, got "x"'],
   ['bench --seconds x', 2, 'Cannot measure: "seconds" must be a number greater than 0, got "x"'],
 ];
 

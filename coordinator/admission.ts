@@ -14,7 +14,7 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #digest: string;
   readonly #listed: ReadonlyMap<string, string> | undefined;
-  /** Why a worker may not come back, by its name. */
+  /** Why a worker may not come back, by its name and by its key. */
   readonly #banned = new Map<string, string>();
   #fingerprint: string | null;
 
@@ -40,7 +40,7 @@ export class Admission {
     from: Address,
   ): string | undefined {
     const expected = this.#fingerprint ?? fingerprint;
-    const ban = this.#banned.get(worker);
+    const ban = this.#banned.get(worker) ?? this.#banned.get(keyIn(from));
     if (ban !== undefined) return ban;
     if (protocol !== PROTOCOL) return `it speaks protocol ${protocol}, and this run protocol ${PROTOCOL}`;
     if (this.#listed && partsOf(from).key !== this.#listed.get(worker)) {
@@ -51,10 +51,16 @@ export class Admission {
     return undefined;
   }
 
-  /** A worker may not come back, whatever it is started as. */
-  ban(worker: string, reason: string): void {
-    this.#banned.set(worker, reason);
+  /** A worker may not come back: neither with another key, nor under another name. */
+  ban(worker: string, from: Address, reason: string): void {
+    this.#banned.set(worker, reason).set(keyIn(from), reason);
   }
+}
+
+/** The key in an address, which no name equals; the address itself if it has none. */
+function keyIn(address: Address): string {
+  const { key } = partsOf(address);
+  return key === undefined ? address : `key ${key}`;
 }
 
 /** Why a worker of another engine may not work on a run. */

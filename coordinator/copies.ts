@@ -1,4 +1,5 @@
 /** Which worker computes which node a second time: the seeded share of the shards, and what a third one is to decide. */
+import { randomInt } from 'node:crypto';
 import { EVERYTHING, isDoubled } from '../shared/double-computation.js';
 import type { ShardRange } from '../shared/messages.js';
 import { coverage, type NodePlace } from '../shared/sum-tree.js';
@@ -9,6 +10,11 @@ export interface CopiesOptions {
   config: { seed: number; member: number; shards: number };
   /** @default DOUBLED_SHARE */
   share?: number | undefined;
+  /**
+   * An integer from 0 to below a bound, which no worker can foresee: who judges others must not be able to bring it about,
+   * as by a claim to many threads. It decides who computes, and never what. @default random
+   */
+  draw?: ((bound: number) => number) | undefined;
 }
 
 /** A node that one more worker computes. */
@@ -56,7 +62,8 @@ export class Copies {
   }
 
   /** A worker other than the voters is to compute a node. */
-  ask(node: NodePlace, voters: Iterable<string>): void {
+  ask({ level, index }: NodePlace, voters: Iterable<string>): void {
+    const node = { level, index };
     const worker = this.asked(node);
     this.#questions.set(keyOf(node), { node, voters: new Set(voters), worker });
   }
@@ -72,18 +79,21 @@ export class Copies {
   }
 
   /**
-   * Gives each copy to a member that neither advances the node's shards nor has answered, the least loaded one; what a
-   * member computes already stays with it. Returns the members whose copies are others now.
+   * Gives each copy to a member that neither advances the node's shards nor has answered: those of the seeded share to the
+   * least loaded one, the others to any. What a member computes already stays with it. Returns the members whose copies are others now.
    */
   assign(members: readonly Member[]): Member[] {
     const before = members.map(({ copies }) => JSON.stringify(copies));
     const loads = new Map(members.map((member) => [member, loadOf(member)]));
     const given = new Map<Member, NodePlace[]>(members.map((member) => [member, []]));
     this.#mirror(members);
-    const standing = [...this.#doubled.values(), ...this.#mirrored.values()];
-    for (const copy of [...this.#questions.values(), ...standing]) {
+    const { draw = randomInt } = this.#options;
+    const judged = [...this.#questions.values(), ...this.#mirrored.values()];
+    for (const copy of [...judged, ...this.#doubled.values()]) {
       const able = members.filter((member) => this.#isOther(member, copy));
-      const member = able.find(({ id }) => id === copy.worker) ?? lightest(able, loads, copy.node.index);
+      const chosen = () =>
+        judged.includes(copy) && able.length > 0 ? able[draw(able.length)] : lightest(able, loads, copy.node.index);
+      const member = able.find(({ id }) => id === copy.worker) ?? chosen();
       copy.worker = member?.id;
       if (!member) continue;
       const nodes = given.get(member)!;

@@ -10,15 +10,13 @@ import type { Membership } from './membership.js';
 import type { Arrival, OpenRound, Received } from './round.js';
 import { differing, verdictOf } from './votes.js';
 
-/** Seconds after which a node that a second worker was to compute is demanded of another one. */
+/** Seconds after which what one worker was asked for is asked of another one. */
 const PATIENCE = 60;
 
-/** A node that a second worker is to compute. */
-interface Demand {
+/** A node that somebody was asked to compute. */
+interface Asked {
   node: NodePlace;
-  /** Who has computed it, or was asked and did not answer. */
-  voters: ReadonlySet<string>;
-  /** When it was asked for, in seconds. */
+  /** When, in seconds. */
   at: number;
 }
 
@@ -29,9 +27,9 @@ export class CrossCheck {
   readonly #membership: Membership;
   #rounds: OpenRound[] = [];
   /** Nodes of the open round that two workers say different things of, by name. */
-  readonly #disputed = new Map<string, NodePlace>();
+  readonly #disputed = new Map<string, Asked>();
   /** Nodes of the open round that count only once a second worker has computed them, by name. */
-  readonly #demanded = new Map<string, Demand>();
+  readonly #demanded = new Map<string, Asked>();
   #compared = 0;
 
   /** @param membership has nodes computed by a third worker, and bans */
@@ -86,23 +84,43 @@ export class CrossCheck {
     const actions: Action[] = [];
     const hopeless: Received[] = [];
     for (const part of parts) {
-      const name = nameOf(part.node);
+      const place = placeOf(part.node);
+      const name = nameOf(place);
       const before = this.#demanded.get(name);
-      const asked = this.#membership.asked(part.node);
-      const isLate = before !== undefined && now - before.at > PATIENCE;
-      const voters = new Set([
-        ...(before?.voters ?? []),
-        part.worker,
-        ...(isLate && asked !== undefined ? [asked] : []),
-      ]);
-      if (asked === undefined || isLate) actions.push(...this.#membership.ask(part.node, voters));
-      this.#demanded.set(name, { node: part.node, voters, at: isLate ? now : (before?.at ?? now) });
-      const second = this.#membership.asked(part.node);
+      actions.push(...this.#askInTurn(place, [part.worker], before, now));
+      this.#demanded.set(name, { node: place, at: this.#askedAt(place, before, now) });
+      const second = this.#membership.asked(place);
       if (second === undefined) hopeless.push(part);
-      const said = before ? undefined : why(part, second);
+      const said = before && second !== undefined ? undefined : why(part, second);
       if (said) actions.push(said);
     }
     return { actions, hopeless };
+  }
+
+  /** Some time has gone by: who was asked to decide between others and does not answer is not waited for alone. */
+  tick(now: number): Action[] {
+    const round = this.#rounds.at(-1);
+    if (!round) return [];
+    return [...this.#disputed.values()].flatMap((asked) => {
+      const actions = this.#askInTurn(asked.node, round.votesFor(asked.node).keys(), asked, now);
+      this.#disputed.set(nameOf(asked.node), { node: asked.node, at: this.#askedAt(asked.node, asked, now) });
+      return actions;
+    });
+  }
+
+  /** Asks somebody who has not voted; after a while another one, if there is another one. */
+  #askInTurn(node: NodePlace, voters: Iterable<string>, before: Asked | undefined, now: number): Action[] {
+    const asked = this.#membership.asked(node);
+    if (asked === undefined) return this.#membership.ask(node, voters);
+    if (before === undefined || now - before.at <= PATIENCE) return [];
+    const voted = [...voters];
+    const others = this.#membership.ask(node, [...voted, asked]);
+    return this.#membership.asked(node) === undefined ? this.#membership.ask(node, voted) : others;
+  }
+
+  #askedAt(node: NodePlace, before: Asked | undefined, now: number): number {
+    const isLate = before === undefined || now - before.at > PATIENCE || this.#membership.asked(node) === undefined;
+    return isLate ? now : before.at;
   }
 
   /** The sum is taken: nothing is demanded for it any more. */
@@ -121,7 +139,7 @@ export class CrossCheck {
   review(now: number): Action[] {
     const round = this.#rounds.at(-1);
     if (!round) return [];
-    return [...this.#disputed.values()].flatMap((node) => this.#judge(round, node, now));
+    return [...this.#disputed.values()].flatMap(({ node }) => this.#judge(round, node, now));
   }
 
   #judge(round: OpenRound, node: NodePlace, now: number): Action[] {
@@ -134,13 +152,13 @@ export class CrossCheck {
     if (verdict.type === 'odd') {
       return [...this.#settle(node), ...verdict.workers.flatMap((worker) => this.#ban(worker, round, node, now))];
     }
-    return this.#ask(round, node, sentence);
+    return this.#ask(round, node, sentence, now);
   }
 
   /** Has a third worker decide. */
-  #ask(round: OpenRound, node: NodePlace, sentence: string): Action[] {
+  #ask(round: OpenRound, node: NodePlace, sentence: string, now: number): Action[] {
     const isNew = !this.#disputed.has(nameOf(node));
-    this.#disputed.set(nameOf(node), node);
+    this.#disputed.set(nameOf(node), { node, at: now });
     const orders = this.#membership.ask(node, round.votesFor(node).keys());
     const third = this.#membership.asked(node);
     if (third === undefined) return [...orders, failure(round, `${sentence}, and there is no third one to decide`)];
@@ -156,7 +174,7 @@ export class CrossCheck {
   #ban(worker: string, round: OpenRound, node: NodePlace, now: number): Action[] {
     const { number } = round;
     const reason = `it computes other bits than others do: those of node ${nameOf(node)} in round ${number}`;
-    return this.ban(worker, reason, { round: number, node }, now);
+    return this.ban(worker, reason, { round: number, node: placeOf(node) }, now);
   }
 
   /** A worker is out of the run, and nothing of the open round that came from it counts. */
@@ -183,6 +201,11 @@ function difference({ number, closed }: OpenRound, node: NodePlace, first: strin
 function failure({ number, closed }: OpenRound, sentence: string): Action {
   const wayOut = closed ? `; --resume --from-round ${number - 1} goes back to before it` : '';
   return { type: 'fail', error: new InconsistencyError(sentence + wayOut) };
+}
+
+/** The place of a node alone: what is asked for must not be told with it. */
+function placeOf({ level, index }: NodePlace): NodePlace {
+  return { level, index };
 }
 
 function nameOf({ level, index }: NodePlace): string {

@@ -146,7 +146,10 @@ export class Dispatcher {
    */
   receive(message: ToCoordinator, now: number, from: Address = message.worker): Action[] {
     if (message.type === 'hello') {
-      return [...this.#membership.welcome(message, now, from), ...this.#evaluations.orderAll(this.members)];
+      const before = this.members;
+      const actions = this.#membership.welcome(message, now, from);
+      const isSame = before.length === this.members.length && before.every((member, i) => member === this.members[i]);
+      return isSame ? actions : [...actions, ...this.#evaluations.orderAll(this.members)];
     }
     if (message.type === 'heartbeat') return this.#membership.alive(message, now, from);
     const member = this.#membership.memberAt(message.worker, from);
@@ -178,7 +181,7 @@ export class Dispatcher {
   /** Some time has gone by: looks for workers that are gone or late, and for the end of the patience without any. */
   tick(now: number): Action[] {
     const { size } = this.#membership;
-    const actions = [...this.#endIfStuck(now), ...this.#membership.tick(now)];
+    const actions = [...this.#endIfStuck(now), ...this.#membership.tick(now), ...this.#crossCheck.tick(now)];
     if (this.#membership.size < size) actions.push(...this.#regroup(now), ...this.#endIfAlone());
     actions.push(...this.#evaluations.tick(this.members, now), ...this.#closeIfComplete([], now));
     if (this.#membership.size > 0) {
@@ -226,11 +229,8 @@ export class Dispatcher {
     if (!odd) return [...settled, ...actions];
     const { round, chunk } = odd;
     const reason = `it computes other scores than others do: those of chunk ${chunk} of φ_${round}`;
-    const banned = odd.workers.flatMap((worker) => [
-      ...this.#crossCheck.ban(worker, reason, { round }, now),
-      ...this.#evaluations.withdraw(worker),
-    ]);
-    return [...settled, ...actions, ...banned, ...this.#regroup(now)];
+    const banned = odd.workers.flatMap((worker) => this.#crossCheck.ban(worker, reason, { round }, now));
+    return [...settled, ...actions, ...this.#withoutScores(banned), ...this.#regroup(now)];
   }
 
   /** The run's engine is that of the first member whose result counts; what came from others counts no more. */
@@ -245,7 +245,8 @@ export class Dispatcher {
   }
 
   /** Adds that the open round's sum is complete, if it is, nobody disputes a part of it, and none is still to be confirmed. */
-  #closeIfComplete(actions: Action[], now: number): Action[] {
+  #closeIfComplete(before: Action[], now: number): Action[] {
+    const actions = this.#withoutScores(before);
     const open = this.#open;
     if (!open?.root || open.closed || this.#crossCheck.isDisputed) return actions;
     if (actions.some(({ type }) => type === 'fail')) return actions;
@@ -262,14 +263,20 @@ export class Dispatcher {
     return [...unconfirmed, ...this.#crossCheck.settleDemands(), { type: 'summed', root, replayed }];
   }
 
+  /** Adds what follows from bans for evaluations: of a worker that is banned no score counts either. */
+  #withoutScores(actions: Action[]): Action[] {
+    const banned = actions.flatMap((action) => (action.type === 'tell-banned' ? [action.worker] : []));
+    if (banned.length === 0) return actions;
+    const withdrawn = banned.flatMap((worker) => this.#evaluations.withdraw(worker));
+    return [...actions, ...withdrawn, ...this.#evaluations.orderAll(this.members)];
+  }
+
   /** The parts of a sum that count only once a second worker has computed them. */
   #doubtful(open: OpenRound): Received[] {
     const { doubledShare } = this.#options;
     if (doubledShare !== EVERYTHING && this.#membership.size < 2) return [];
-    const parts = open.parts();
-    const nodes = parts.map(({ node }) => node);
-    const suspects = new Set(doubledShare === EVERYTHING ? nodes : this.#scale.farOut(nodes));
-    return parts.filter(({ node }) => suspects.has(node) && !open.isConfirmed(node));
+    const suspects = doubledShare === EVERYTHING ? open.parts : this.#scale.farOut(open.parts);
+    return suspects.filter(({ node }) => !open.isConfirmed(node));
   }
 
   /** A worker leaves; so does a stranger, who may say anything. */

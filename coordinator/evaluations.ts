@@ -1,6 +1,7 @@
 /**
  * The held-out evaluations that are under way: each is asked for once, spread over the workers, and asked for again when
- * parts are lost. A seeded share of the chunks is computed by two workers. What happens goes in, with the time in seconds, and actions come out.
+ * parts are lost. A seeded share of the chunks is computed by two workers. What happens goes in, with the time in seconds,
+ * and actions come out.
  */
 import { EVERYTHING, isDoubled } from '../shared/double-computation.js';
 import { InconsistencyError } from '../shared/errors.js';
@@ -65,12 +66,9 @@ export class Evaluations {
     if (arrival.type === 'odd') return { actions: [], counted, odd: { ...arrival, round } };
     if (arrival.type !== 'open') return { actions: this.#actionsOf(evaluation, arrival), counted, odd: undefined };
     const actions = this.#order(evaluation!, workers);
+    if (actions.some(({ type }) => type === 'fail')) return { actions, counted, odd: undefined };
     const [first, second] = arrival.workers;
     const sentence = `Workers ${first} and ${second} sent other scores for chunk ${arrival.chunk} of φ_${round}`;
-    if (actions.length === 0) {
-      const error = new InconsistencyError(`Cannot go on: ${lowered(sentence)}, and there is no third one to decide`);
-      return { actions: [{ type: 'fail', error }], counted, odd: undefined };
-    }
     const said: Action = { type: 'say', level: 'warn', sentence: `${sentence}; a third one decides`, about: { round } };
     return { actions: [said, ...actions], counted, odd: undefined };
   }
@@ -100,6 +98,13 @@ export class Evaluations {
     const completed = this.#actionsOf(evaluation, evaluation.staff(workers.length));
     const ids = workers.map(({ id }) => id);
     const orders = new Map<string, EvaluationChunk[]>(ids.map((id) => [id, []]));
+    const dispute = workers.length > 0 && evaluation.undecidable(ids);
+    if (dispute) {
+      const [first, second] = dispute.workers;
+      const what = `workers ${first} and ${second} sent other scores for chunk ${dispute.chunk} of φ_${evaluation.of.round}`;
+      const error = new InconsistencyError(`Cannot go on: ${what}, and there is no third one to decide`);
+      return [...completed, { type: 'fail', error }];
+    }
     evaluation.missing.forEach((chunk, position) => {
       for (const id of evaluation.order(chunk.chunk, position, ids)) orders.get(id)!.push(chunk);
     });
@@ -111,8 +116,4 @@ export class Evaluations {
     });
     return [...completed, ...sent];
   }
-}
-
-function lowered(sentence: string): string {
-  return sentence[0]!.toLowerCase() + sentence.slice(1);
 }

@@ -9,9 +9,12 @@
 import { coverage, type TreeNode } from '../shared/sum-tree.js';
 import { globalNorm } from './outer-optimizer.js';
 import { ascending } from './quantiles.js';
+import type { Received } from './round.js';
 
 /** Rounds of the past that count. */
 export const REMEMBERED_NORMS = 32;
+/** With so many of them, the past alone says what is usual. */
+const ENOUGH = 8;
 /** A sum is far out from a hundred times the usual size on. */
 const LEAST = Math.log(100);
 /** And from so many standard deviations on, as the median absolute deviation estimates them if they are normal. */
@@ -31,21 +34,29 @@ export class GradientScale {
       .slice(-REMEMBERED_NORMS);
   }
 
-  /** Those of a round's nodes that are far larger than the others and the past. */
-  farOut<Node extends TreeNode>(nodes: readonly Node[]): Node[] {
-    const sizes = nodes.map((node) => this.#sizeOf(node));
-    const all = [...this.#past, ...sizes].filter((size) => size > Number.NEGATIVE_INFINITY);
+  /** Those of a round's parts that are far larger than the past, or if there is little of that, than those of the others. */
+  farOut(parts: readonly Received[]): Received[] {
+    const sizes = new Map(parts.map((part) => [part, this.#sizeOf(part.node)]));
+    const known = [...this.#past, ...(this.#past.length < ENOUGH ? this.#sizesByWorker(sizes) : [])];
+    const all = known.filter((size) => size > Number.NEGATIVE_INFINITY);
     if (all.length < 2) return [];
     const median = lowerMedian(all);
     const deviation = lowerMedian(all.map((size) => Math.abs(size - median)));
     const limit = median + Math.max(LEAST, DEVIATIONS * NORMAL * deviation);
-    return nodes.filter((_, index) => sizes[index]! > limit);
+    return parts.filter((part) => sizes.get(part)! > limit);
   }
 
   /** A round's sum is taken. */
   remember(root: TreeNode): void {
     const size = this.#sizeOf(root);
     if (size > Number.NEGATIVE_INFINITY) this.#past = [...this.#past, size].slice(-REMEMBERED_NORMS);
+  }
+
+  /** One size a worker: whoever sends more nodes has no more to say. */
+  #sizesByWorker(sizes: ReadonlyMap<Received, number>): number[] {
+    const own = new Map<string, number[]>();
+    for (const [{ worker }, size] of sizes) own.set(worker, [...(own.get(worker) ?? []), size]);
+    return [...own.values()].map(lowerMedian);
   }
 
   /** ln of the norm for each healthy problem, as it would be over all shards if they differ by noise alone. */

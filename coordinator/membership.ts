@@ -25,6 +25,8 @@ export interface MembershipOptions {
   listed?: ReadonlyMap<string, string> | undefined;
   /** Share of the shards that two workers compute. @default DOUBLED_SHARE */
   doubledShare?: number | undefined;
+  /** Chooses who checks others. @default at random */
+  draw?: CopiesOptions['draw'];
   deadlines?: DeadlineOptions | undefined;
   /** Seconds without a heartbeat after which a worker counts as gone. @default 5 */
   silence?: number | undefined;
@@ -60,14 +62,14 @@ export class Membership {
   #phi: PhiMessage | undefined;
 
   constructor(options: MembershipOptions) {
-    const { config, term, doubledShare, deadlines, silence } = options;
+    const { config, term, doubledShare, draw, deadlines, silence } = options;
     this.#term = term;
     this.#admission = new Admission(options);
     this.#presence = new Presence(silence);
     this.#roster = new Roster(config.shards);
     this.#roster.apart = this.#admission.fingerprint === null;
     this.#expectations = new Expectations(deadlines);
-    this.#copies = new Copies({ config, share: doubledShare });
+    this.#copies = new Copies({ config, share: doubledShare, draw });
     this.#orders = new Orders(config.shards);
   }
 
@@ -134,11 +136,14 @@ export class Membership {
     const reason = this.#admission.refusal(hello, from);
     if (reason !== undefined) return this.#refuse(worker, from, reason);
     if (known && known.address !== from) {
-      this.#claims.set(worker, { hello, from, at: now });
+      // the first one that waits, from when it began to
+      if (!this.#claims.has(worker)) this.#claims.set(worker, { hello, from, at: now });
       // if nobody is there any more, the bus says so
       return [this.#order(known)];
     }
     const changed = new Set<Member>();
+    // it has come back itself
+    this.#claims.delete(worker);
     const actions = known ? this.#remove(worker, 'left', now, changed) : [];
     this.#add(hello, now, from, changed);
     return [...actions, ...this.#tell(changed)];
@@ -156,7 +161,7 @@ export class Membership {
     this.#claims.delete(worker);
     const taken = 'another worker of its name works for the run; --name gives it another';
     const refused = claim ? this.#refuse(worker, claim.from, taken) : [];
-    const isTold = JSON.stringify([ranges, copies]) === JSON.stringify([member.ranges, member.copies]);
+    const isTold = orderText(ranges, copies) === orderText(member.ranges, member.copies);
     return isTold ? refused : [...refused, this.#order(member)];
   }
 
@@ -170,7 +175,7 @@ export class Membership {
   /** A worker computes wrongly: it is out of the run, whatever it is started as. */
   ban(worker: string, reason: string, now: number): Action[] {
     const address = this.#roster.get(worker)?.address ?? worker;
-    this.#admission.ban(worker, reason);
+    this.#admission.ban(worker, address, reason);
     return [refusal(worker, address, reason), ...this.leave(worker, 'banned', now)];
   }
 
@@ -339,6 +344,11 @@ export class Membership {
     const message = { type: 'order', term: this.#term, round: this.#round, ranges, copies } as const;
     return { type: 'send', worker: address, message };
   }
+}
+
+/** An order as text; copies are told in another order than they are followed in. */
+function orderText(ranges: HeartbeatMessage['ranges'], copies: HeartbeatMessage['copies']): string {
+  return JSON.stringify([ranges, copies.map(({ level, index }) => `${level}/${index}`).sort()]);
 }
 
 function refusal(worker: string, from: Address, reason: string): Action {

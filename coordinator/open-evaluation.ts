@@ -90,6 +90,16 @@ export class OpenEvaluation {
     return chosen;
   }
 
+  /** A chunk of which workers differ, and which none of these can decide: all have answered. */
+  undecidable(workers: readonly string[]): { chunk: number; workers: [string, string] } | undefined {
+    for (const { chunk } of this.missing) {
+      const votes = this.#votesOn(chunk);
+      const isOpen = verdictOf(votes).type === 'open';
+      if (isOpen && workers.every((worker) => votes.has(worker))) return { chunk, workers: differing(votes) };
+    }
+    return undefined;
+  }
+
   /** Whether the missing chunks are to be ordered again now. */
   isStalled(now: number): boolean {
     if (this.missing.length === 0 || now - this.#progressAt < this.#patience) return false;

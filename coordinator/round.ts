@@ -9,6 +9,11 @@ export interface Received {
   node: TreeNode;
 }
 
+/** One that came and is kept, with its hash once somebody asked for it. */
+interface Kept extends Received {
+  hash?: string;
+}
+
 /** What a node or a vote brought. */
 export interface Arrival {
   /** Shards that were not in the sum before. */
@@ -24,7 +29,9 @@ export class OpenRound {
   readonly #shards: number;
   #tree: SumTree;
   /** What came, by the shards that it covers: nodes without a right child have several names. */
-  readonly #received = new Map<string, Received[]>();
+  readonly #received = new Map<string, Kept[]>();
+  /** Those that the sum is made of. */
+  #parts: Received[] = [];
   /** Hashes that came without their node, by the same key and by worker. */
   readonly #hashes = new Map<string, Map<string, string>>();
   /** Windows that were computed again for what is in the sum. */
@@ -46,7 +53,7 @@ export class OpenRound {
     const own = before.find((each) => each.worker === worker);
     if (own) return sameNode(own.node, node) ? { shards: 0 } : { shards: 0, contradiction: true };
     this.#received.set(key, [...before, { worker, node }]);
-    const isNew = !this.closed && this.#tree.add(node);
+    const isNew = !this.closed && this.#sum({ worker, node });
     const { first, end } = coverage(node, this.#shards);
     const shards = isNew ? end - first : 0;
     const said = this.#hashes.get(key)?.get(worker);
@@ -72,7 +79,10 @@ export class OpenRound {
     const key = this.#keyOf(place);
     const votes = new Map(this.#hashes.get(key));
     // what a worker has sent counts for more than what it says of it
-    for (const { worker, node } of this.#received.get(key) ?? []) votes.set(worker, hashOfNode(node));
+    for (const kept of this.#received.get(key) ?? []) {
+      kept.hash ??= hashOfNode(kept.node);
+      votes.set(kept.worker, kept.hash);
+    }
     return votes;
   }
 
@@ -80,25 +90,17 @@ export class OpenRound {
   withdraw(worker: string): void {
     for (const hashes of this.#hashes.values()) hashes.delete(worker);
     this.#tree = new SumTree(this.#shards);
+    this.#parts = [];
     for (const [key, all] of this.#received) {
       const others = all.filter((each) => each.worker !== worker);
       this.#received.set(key, others);
-      for (const { node } of others) this.#tree.add(node);
+      for (const other of others) this.#sum(other);
     }
   }
 
   /** The nodes that the sum is made of, and whose they are. */
-  parts(): Received[] {
-    const firsts = [...this.#received.values()].flatMap((all) => all.slice(0, 1));
-    const covered = firsts.map((received) => ({ received, ...coverage(received.node, this.#shards) }));
-    // nodes nest: of those that begin together the largest comes first, and those within it follow
-    covered.sort((a, b) => a.first - b.first || b.end - a.end);
-    let reached = 0;
-    return covered.flatMap(({ received, end }) => {
-      if (end <= reached) return [];
-      reached = end;
-      return [received];
-    });
+  get parts(): readonly Received[] {
+    return this.#parts;
   }
 
   /** Whether two workers have computed a node, and all who have agree. */
@@ -115,6 +117,21 @@ export class OpenRound {
   /** The sum over all shards, once every one is in. */
   get root(): TreeNode | undefined {
     return this.#tree.root;
+  }
+
+  /** Adds to the sum; returns false if what is in it covers the node already. */
+  #sum(part: Received): boolean {
+    if (!this.#tree.add(part.node)) return false;
+    const whole = coverage(part.node, this.#shards);
+    const isWithin = ({ node }: Received) => {
+      const { first, end } = coverage(node, this.#shards);
+      return whole.first <= first && end <= whole.end;
+    };
+    // a leaf has nothing below it
+    const others = whole.end - whole.first > 1 ? this.#parts.filter((other) => !isWithin(other)) : this.#parts;
+    others.push(part);
+    this.#parts = others;
+    return true;
   }
 
   /** Nothing if nobody else has said anything of the node: most are never hashed here. */

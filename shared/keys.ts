@@ -26,8 +26,8 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
-/** What a public key looks like as text. */
-export const PUBLIC_KEY = /^[A-Za-z0-9_-]{43}$/;
+/** What a public key looks like as text: the last of its letters holds four bits. */
+export const PUBLIC_KEY = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 /** Bytes of a public key. */
 export const PUBLIC_KEY_BYTES = 32;
 /** Bytes of an Ed25519 signature. */

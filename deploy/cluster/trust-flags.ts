@@ -50,7 +50,9 @@ export function workerTrust(task: string, flags: Flags): WorkerTrust {
   const key = keyOf(task, flags, 'x25519');
   const given = flags['coordinator-key'];
   if (given === undefined) return { key };
-  const trusted = String(given).split(',');
+  const trusted = String(given)
+    .split(',')
+    .map((each) => each.trim());
   const wrong = trusted.find((each) => !PUBLIC_KEY.test(each));
   if (wrong === undefined) return { key, trusted };
   throw new UsageError(`${task}: "coordinator-key" must be public keys as lopt key prints them, got ${show(wrong)}`);

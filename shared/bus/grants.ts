@@ -32,7 +32,7 @@ interface Waiting {
 
 /** Most that wait; an ask beyond is not answered, and is repeated by its sender. */
 const MOST_WAITING = 10_000;
-const MOST_STRANGERS = 64;
+const MOST_WAITING_STRANGERS = 64;
 
 /**
  * One grant a holder; who asks for more than is free waits in turn. Workers of the run come first: strangers wait until no
@@ -83,9 +83,11 @@ export class Grants {
    */
   ask(holder: string, bytes: number, answer: (bytes: number) => void, isMember = true): void {
     this.#end(holder);
-    const [waiting, most] = isMember
-      ? [this.#waiting, MOST_WAITING]
-      : ([this.#waitingStrangers, MOST_STRANGERS] as const);
+    const [waiting, others, most] = isMember
+      ? [this.#waiting, this.#waitingStrangers, MOST_WAITING]
+      : ([this.#waitingStrangers, this.#waiting, MOST_WAITING_STRANGERS] as const);
+    // it may have been a stranger when it asked before
+    others.delete(holder);
     if (waiting.has(holder) || waiting.size < most) waiting.set(holder, { bytes, answer });
     this.#serve();
   }

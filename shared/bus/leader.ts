@@ -15,16 +15,17 @@ export interface LeaderOptions {
   now?: () => number;
 }
 
-/** What an announcement says of who made it. */
+/** What an announcement says of who made it, and when it was sent: stamps of one clock sort by time. */
 export interface Announcer {
   term: number;
   keys?: CoordinatorKeys | undefined;
+  stamp?: string | undefined;
 }
 
 export class Leader {
   readonly #trusted: readonly string[] | undefined;
   readonly #now: () => number;
-  #followed: { term: number; keys: CoordinatorKeys } | undefined;
+  #followed: { term: number; keys: CoordinatorKeys; stamp: string } | undefined;
   #heardAt = Number.NEGATIVE_INFINITY;
 
   constructor({ trusted, now = () => performance.now() }: LeaderOptions = {}) {
@@ -37,22 +38,30 @@ export class Leader {
     return this.#followed?.keys;
   }
 
+  /** Whether these are the keys of the one that is followed. */
+  follows(keys: CoordinatorKeys | undefined): boolean {
+    const { sign, agree } = this.#followed?.keys ?? {};
+    return keys !== undefined && keys.sign === sign && keys.agree === agree;
+  }
+
   /** Whether the one that is followed has said something lately. */
   get isHeard(): boolean {
     return this.#now() - this.#heardAt < SILENCE_MS;
   }
 
   /** Why an announcement is not followed; undefined if it is, and from then on. */
-  hear({ term, keys }: Announcer): string | undefined {
+  hear({ term, keys, stamp = '' }: Announcer): string | undefined {
     if (!keys) return 'it must name the keys of its coordinator, and it does not';
     if (this.#trusted && !this.#trusted.includes(keys.sign)) {
       return `the key of its coordinator, ${keys.sign}, is none of those that this worker trusts`;
     }
     const followed = this.#followed;
-    if (followed && followed.keys.agree !== keys.agree && this.isHeard && term <= followed.term) {
-      return 'another coordinator of the run is followed';
+    if (followed && !this.follows(keys) && term <= followed.term) {
+      if (this.isHeard) return 'another coordinator of the run is followed';
+      // one that signs alike, and has gone: somebody sends again what it said
+      if (keys.sign === followed.keys.sign && stamp <= followed.stamp) return 'its coordinator has said later things';
     }
-    this.#followed = { term, keys };
+    this.#followed = { term, keys, stamp };
     this.#heardAt = this.#now();
     return undefined;
   }

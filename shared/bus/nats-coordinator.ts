@@ -5,7 +5,7 @@ import type { MessageChecker } from '../message-check.js';
 import type { AnnounceMessage, ToCoordinator, ToWorker } from '../messages.js';
 import type { Incoming } from '../nats/lane.js';
 import type { NatsLink } from '../nats/link.js';
-import { ShapeError } from '../shape.js';
+import { ShapeError, shapeError } from '../shape.js';
 import type { RunSubjects } from '../subjects.js';
 import { BulkReceiver } from './bulk-receiver.js';
 import { unbundle } from './bundle.js';
@@ -103,12 +103,14 @@ export class NatsCoordinator {
 
   #receiveMail({ subject, bytes }: Incoming, reassembler: Reassembler): void {
     const mail = this.#options.speaker.checked(subject, () => {
-      const { packet, from } = this.#sealer.open(bytes);
+      const { packet, from } = this.#sealer.open(subject, bytes);
+      if (packet.kind !== 'part') throw shapeError('packet.kind', 'part', packet.kind);
       checkFresh(this.#heard, from, packet);
       const whole = reassembler.add({ ...packet, session: `${from}/${packet.session}` });
       if (!whole) return undefined;
+      const mail = this.#mailFrom(from, whole);
       this.#heard.came(from, packet);
-      return this.#mailFrom(from, whole);
+      return mail;
     });
     if (mail) this.#handlers.call(mail);
   }
@@ -116,7 +118,7 @@ export class NatsCoordinator {
   #receiveBulk({ subject, bytes, answer }: Incoming): void {
     const { speaker } = this.#options;
     const received = speaker.checked(subject, () => {
-      const { packet, from } = this.#sealer.open(bytes);
+      const { packet, from } = this.#sealer.open(subject, bytes);
       const source = { from, isMember: this.#isMember(from) };
       const whole = this.#receiver.receive(packet, source, (fields) => answer(this.#sealer.sealAnswer(from, fields)));
       return whole && { from, messages: unbundle(whole) };

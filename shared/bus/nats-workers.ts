@@ -6,14 +6,14 @@ import { decodeReceived, encode } from '../codec.js';
 import { type KeyPair, newKeyPair } from '../keys.js';
 import type { Logger } from '../logger.js';
 import type { MessageChecker } from '../message-check.js';
-import type { AnnounceMessage, ToCoordinator, ToWorker } from '../messages.js';
+import type { AnnounceMessage, CoordinatorKeys, ToCoordinator, ToWorker } from '../messages.js';
 import type { Incoming } from '../nats/lane.js';
 import type { NatsLink } from '../nats/link.js';
-import { ShapeError } from '../shape.js';
+import { ShapeError, shapeError } from '../shape.js';
 import type { RunSubjects } from '../subjects.js';
 import { BulkSender } from './bulk-sender.js';
 import type { Address, Unsubscribe } from './bus.js';
-import { Freshness } from './freshness.js';
+import { Freshness, stampOf } from './freshness.js';
 import { Handlers } from './handlers.js';
 import { Leader } from './leader.js';
 import { checkFresh, type NatsSpeaker } from './nats-speaker.js';
@@ -74,7 +74,8 @@ export class NatsWorkers {
   send(message: ToCoordinator): void {
     const { subjects, speaker } = this.#options;
     if (BULK.has(message.type)) this.#senderOf(message.worker).send(() => encode(message), message);
-    else speaker.send(subjects.mail, message, (fields) => this.#sealerNow()?.seal(message.worker, fields));
+    else
+      speaker.send(subjects.mail, message, (fields) => this.#sealerNow()?.seal(subjects.mail, message.worker, fields));
   }
 
   onMail(worker: string, handler: (message: ToWorker) => void): Unsubscribe {
@@ -84,20 +85,21 @@ export class NatsWorkers {
     const handlers = this.#handlers.get(worker) ?? new Handlers<ToWorker>();
     this.#handlers.set(worker, handlers);
     const reassembler = new Reassembler();
+    // anybody may sign announcements
+    const announcements = new Reassembler({ messageBytes: 2 ** 20, heldBytes: 4 * 2 ** 20 });
     const heard = new Freshness();
-    let leader = { agree: '', session: '' };
+    let leader: { keys: CoordinatorKeys; session: string } | undefined;
     const receive = (incoming: Incoming) => {
-      const opened = this.#open(incoming, reassembler, heard);
+      const opened = this.#open(incoming, { reassembler, announcements }, heard);
       if (!opened) return;
       const { message, packet } = opened;
-      const { agree } = this.#leader.keys!;
+      const isSame = this.#leader.follows(leader?.keys);
       // another one than before: nothing of the one before counts any more
-      if (agree !== leader.agree) heard.restart(own, packet);
+      if (!isSame) heard.restart(own, packet);
       // the coordinator is there; another one, or one that was cut off, does not have what is under way
-      const isSame = agree === leader.agree && packet.session === leader.session;
-      if (leader.agree === '' || isSame) this.#wakeSenders();
+      if (!leader || (isSame && packet.session === leader.session)) this.#wakeSenders();
       else for (const sender of this.#senders.values()) sender.again();
-      leader = { agree, session: packet.session };
+      leader = { keys: this.#leader.keys!, session: packet.session };
       handlers.call(message);
     };
     return handlers.add(handler, () => own.map((subject) => speaker.listen(link.control, subject, receive)));
@@ -130,7 +132,7 @@ export class NatsWorkers {
       request: async (fields) => {
         const sealer = this.#sealerNow();
         if (!sealer) return undefined;
-        const answer = await link.bulk.request(subjects.bulk, sealer.seal(worker, fields), answerMs);
+        const answer = await link.bulk.request(subjects.bulk, sealer.seal(subjects.bulk, worker, fields), answerMs);
         return answer && sealer.openAnswer(answer);
       },
       partBytes: () => partBytes(link.bulk.maxPayload),
@@ -147,7 +149,7 @@ export class NatsWorkers {
   /** The checked message that a packet completes, if it does and its sender is followed. */
   #open(
     { subject, bytes }: Incoming,
-    reassembler: Reassembler,
+    { reassembler, announcements }: Record<'reassembler' | 'announcements', Reassembler>,
     heard: Freshness,
   ): { message: ToWorker; packet: Packet } | undefined {
     const { subjects, speaker, checker } = this.#options;
@@ -158,24 +160,29 @@ export class NatsWorkers {
         if (signer !== this.#leader.keys?.sign) throw new ShapeError('no coordinator that this worker follows sent it');
         checkFresh(heard, subject, packet);
       }
-      const whole = reassembler.add({ ...packet, session: `${signer}/${packet.session}` });
+      if (packet.kind !== 'part') throw shapeError('packet.kind', 'part', packet.kind);
+      const whole = (isAnnouncement ? announcements : reassembler).add({
+        ...packet,
+        session: `${signer}/${packet.session}`,
+      });
       if (!whole) return undefined;
       const message = checker.toWorker(decodeReceived(whole));
       if ((message.type === 'announce') !== isAnnouncement) {
         throw new ShapeError(`a message of type ${message.type} must not come on this subject`);
       }
-      if (message.type === 'announce') this.#checkAnnouncer(message, signer, () => checkFresh(heard, subject, packet));
+      if (message.type === 'announce')
+        this.#checkAnnouncer(message, signer, packet, () => checkFresh(heard, subject, packet));
       heard.came(subject, packet);
       return { message, packet };
     });
   }
 
   /** Throws ShapeError unless an announcement is by its signer, and by the coordinator to follow. */
-  #checkAnnouncer(announced: AnnounceMessage, signer: string, checkOld: () => void): void {
+  #checkAnnouncer(announced: AnnounceMessage, signer: string, packet: Packet, checkOld: () => void): void {
     if (announced.keys?.sign !== signer) throw new ShapeError('it must announce the keys of its sender');
     // another process may have another clock: whether it is followed is for its term to say
-    if (announced.keys.agree === this.#leader.keys?.agree) checkOld();
-    const why = this.#leader.hear(announced);
+    if (this.#leader.follows(announced.keys)) checkOld();
+    const why = this.#leader.hear({ ...announced, stamp: stampOf(packet) });
     if (why !== undefined) throw new ShapeError(why);
   }
 }

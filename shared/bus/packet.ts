@@ -19,7 +19,7 @@ export type PacketKind = (typeof KINDS)[number];
 export interface Packet {
   protocol: number;
   kind: PacketKind;
-  /** Who sends: 16 hexadecimal digits, drawn at the start of each sender. */
+  /** Which session of its sender: 16 hexadecimal digits, as `newSession` makes them. */
   session: string;
   /** Number of the message within its session, from 1. */
   message: number;

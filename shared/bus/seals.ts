@@ -14,6 +14,8 @@ import { decodePacket, encodePacket, type Packet, type PacketFields, sealedParts
 const SEPARATOR = '.';
 /** A MAC is cut to 128 bits. */
 const MAC_BYTES = 16;
+/** What the coordinator's answers are sent on, as far as their MAC goes. */
+const ANSWER = 'answer';
 /** The length of the name, the key and the MAC. */
 const WORKER_SEAL = 1 + PUBLIC_KEY_BYTES + MAC_BYTES;
 const COORDINATOR_SEAL = PUBLIC_KEY_BYTES + SIGNATURE_BYTES;
@@ -46,8 +48,8 @@ export class WorkerSealer {
     this.#secret = sharedSecret(own, coordinator, contextOf(run));
   }
 
-  /** A packet of a worker of this name. */
-  seal(worker: string, fields: PacketFields): Buffer {
+  /** A packet of a worker of this name, on a subject. */
+  seal(subject: string, worker: string, fields: PacketFields): Buffer {
     const name = Buffer.from(worker, 'latin1');
     return encodePacket(fields, {
       bytes: name.length + WORKER_SEAL,
@@ -56,7 +58,7 @@ export class WorkerSealer {
         packet.set(name, at - name.length);
         packet.writeUInt8(name.length, at);
         packet.write(this.#key, at + 1, 'base64url');
-        packet.set(macOf(this.#secret, packet), packet.length - MAC_BYTES);
+        packet.set(macOf(this.#secret, subject, packet), packet.length - MAC_BYTES);
       },
     });
   }
@@ -64,7 +66,7 @@ export class WorkerSealer {
   /** The coordinator's answer to a packet. */
   openAnswer(bytes: Uint8Array): Packet {
     const packet = ofThisProtocol(decodePacket(bytes));
-    checkMac(this.#secret, bytes);
+    checkMac(this.#secret, ANSWER, bytes);
     return without(packet, MAC_BYTES);
   }
 }
@@ -108,12 +110,12 @@ export class CoordinatorSealer {
     const secret = this.#secretOf(partsOf(to).key!);
     return encodePacket(fields, {
       bytes: MAC_BYTES,
-      write: (packet) => packet.set(macOf(secret, packet), packet.length - MAC_BYTES),
+      write: (packet) => packet.set(macOf(secret, ANSWER, packet), packet.length - MAC_BYTES),
     });
   }
 
-  /** A worker's packet, and who sent it. */
-  open(bytes: Uint8Array): WorkersPacket {
+  /** A worker's packet on a subject, and who sent it. */
+  open(subject: string, bytes: Uint8Array): WorkersPacket {
     const packet = ofThisProtocol(decodePacket(bytes));
     const { payload } = packet;
     const at = payload.length - WORKER_SEAL;
@@ -121,7 +123,7 @@ export class CoordinatorSealer {
     const worker = Buffer.from(payload.subarray(Math.max(0, at - length), Math.max(0, at))).toString('latin1');
     if (at < length || !isToken(worker)) throw new ShapeError('it must name the worker that sent it, and it does not');
     const key = Buffer.from(payload.subarray(at + 1, at + 1 + PUBLIC_KEY_BYTES)).toString('base64url');
-    checkMac(this.#secretOf(key), bytes);
+    checkMac(this.#secretOf(key), subject, bytes);
     return { packet: without(packet, length + WORKER_SEAL), from: addressOf(worker, key) };
   }
 
@@ -174,15 +176,16 @@ function secretWith(own: KeyPair, key: string, context: string): Buffer {
   }
 }
 
-function macOf(secret: Buffer, packet: Uint8Array): Buffer {
-  const mac = createHmac('sha256', secret);
+/** @param where on which subject it is sent, or as an answer: elsewhere the MAC is wrong */
+function macOf(secret: Buffer, where: string, packet: Uint8Array): Buffer {
+  const mac = createHmac('sha256', secret).update(`${where}\n`);
   for (const part of sealedParts(packet, MAC_BYTES)) mac.update(part);
   return mac.digest().subarray(0, MAC_BYTES);
 }
 
-function checkMac(secret: Buffer, packet: Uint8Array): void {
+function checkMac(secret: Buffer, where: string, packet: Uint8Array): void {
   const mac = packet.subarray(packet.length - MAC_BYTES);
-  if (mac.length === MAC_BYTES && timingSafeEqual(mac, macOf(secret, packet))) return;
+  if (mac.length === MAC_BYTES && timingSafeEqual(mac, macOf(secret, where, packet))) return;
   throw new ShapeError('its MAC must be that of its sender, and it is not');
 }
 

@@ -65,8 +65,8 @@ const flood: Hear = (message) => {
   for (let stranger = 0; stranger < 20; stranger++) {
     const sealer = new WorkerSealer(mail, newKeyPair('x25519'), message.keys!.agree);
     const place = { session: randomBytes(8).toString('hex'), message: 1, index: 0, count: 3, size: 600_000 } as const;
-    link.bulk.publish(bulk, sealer.seal('s', { kind: 'ask', ...place, size: 60_000 }), 'nobody.listens');
-    link.bulk.publish(bulk, sealer.seal('s', { kind: 'part', ...place, payload }));
+    link.bulk.publish(bulk, sealer.seal(bulk, 's', { kind: 'ask', ...place, size: 60_000 }), 'nobody.listens');
+    link.bulk.publish(bulk, sealer.seal(bulk, 's', { kind: 'part', ...place, payload }));
     link.bulk.publish(mail, encodePacket({ kind: 'part', ...place, payload }));
   }
 };

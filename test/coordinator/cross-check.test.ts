@@ -26,7 +26,14 @@ describe('CrossCheck', () => {
 
   /** Workers join, and share round 5 out between them. */
   function begin(...workers: string[]): void {
-    membership = new Membership({ digest: 'd', config: CONFIG, term: 1, fingerprint: null, doubledShare: 0 });
+    membership = new Membership({
+      digest: 'd',
+      config: CONFIG,
+      term: 1,
+      fingerprint: null,
+      doubledShare: 0,
+      draw: () => 0,
+    });
     check = new CrossCheck(membership);
     for (const worker of workers) membership.welcome(hello(worker, 'd'), NOW);
     open(5);

@@ -189,6 +189,35 @@ describe('Dispatcher', () => {
     assert.deepEqual(receive(vote('b', 5, 3)).at(-1), 'summed: 6, 0 replayed');
   });
 
+  it('orders no evaluation again for a hello that changes nothing', () => {
+    join('a');
+    dispatcher.evaluate({ round: 4, phi: new Float32Array(1), horizon: 6 }, NOW);
+    const stranger = hello('x', 'of another configuration');
+    assert.equal(receive(stranger, stranger, hello('a', DIGEST)).filter((line) => /evaluate/.test(line)).length, 0);
+    assert.ok(receive(hello('b', DIGEST)).some((line) => /evaluate/.test(line)));
+  });
+
+  it('withdraws the scores of a worker that is banned for a sum', () => {
+    start({ doubledShare: ALL_LEAVES });
+    join('a', 'b', 'c');
+    dispatcher.evaluate({ round: 4, phi: new Float32Array(1), horizon: 6 }, NOW);
+    open(5);
+    const liar = copierOf(0);
+    receive(...[0, 1, 2, 3].map((chunk) => evaluation(liar, 4, chunk)));
+    receive(result('a', 5, 0), vote(liar, 5, 0, 7));
+    const third = ['b', 'c'].find((worker) => worker !== liar)!;
+    const said = receive(vote(third, 5, 0));
+    assert.ok(said.includes(`tell banned: ${liar}, round 5, node 0/0`));
+    assert.ok(
+      said.some((line) => /^(a|b|c): evaluate φ 4 chunks/.test(line)),
+      said.join('\n'),
+    );
+    assert.equal(
+      said.some((line) => line.startsWith('scored')),
+      false,
+    );
+  });
+
   it('takes nothing from a stranger, of another configuration, or for a round that is not open', () => {
     join('a');
     open(5);

@@ -159,6 +159,17 @@ describe('OpenEvaluation', () => {
     assert.ok(end.type === 'complete' && end.scores.sum.mean === 20);
   });
 
+  it('undecidable() names a chunk of which two differ when nobody else is there', () => {
+    const open = new OpenEvaluation(PHI, { chunks: CHUNKS, isDoubled: () => true, now: 0 });
+    open.staff(2);
+    for (const { chunk: number } of CHUNKS) open.order(number, 0, ['a', 'b']);
+    open.add('a', FIRST, 1);
+    assert.equal(open.undecidable(['a', 'b']), undefined);
+    open.add('b', { ...FIRST, sum: Float64Array.of(0, 0) }, 1);
+    assert.deepEqual(open.undecidable(['a', 'b']), { chunk: 0, workers: ['a', 'b'] });
+    assert.equal(open.undecidable(['a', 'b', 'c']), undefined);
+  });
+
   it('computes nothing twice for one worker alone, unless it waits for another', () => {
     const alone = opened(['a'], { isDoubled: () => true });
     alone.add('a', FIRST, 1);

@@ -217,6 +217,25 @@ describe('Membership', () => {
     ]);
   });
 
+  it('welcome() gives its shards back to a member that is started again while another one claims its name', () => {
+    const { membership } = new PlayedMembership();
+    membership.welcome(hello('w', DIGEST), NOW, 'w.own');
+    membership.welcome(hello('w', DIGEST), NOW, 'w.other');
+    membership.welcome(hello('w', DIGEST, { incarnation: 2 }), NOW, 'w.own');
+    assert.deepEqual(membership.memberAt('w', 'w.own')?.ranges, [{ first: 0, end: 12 }]);
+    assert.equal(membership.size, 1);
+  });
+
+  it('ban() keeps a key out under any name', () => {
+    const played = new PlayedMembership();
+    const { membership } = played;
+    membership.welcome(hello('w', DIGEST), NOW, 'w.KEY');
+    membership.ban('w', 'its bits are odd', NOW);
+    const again = inShort(membership.welcome(hello('x', DIGEST), NOW, 'x.KEY'));
+    assert.equal(again.at(-1), 'x.KEY: refuse, as its bits are odd');
+    assert.deepEqual(inShort(membership.welcome(hello('x', DIGEST), NOW, 'x.OTHER')), ['x.OTHER: order 0-12']);
+  });
+
   it('welcome() lets in those alone that are listed with their key, if there is a list', () => {
     const listed = new Map([['a', 'KEY']]);
     const { membership } = new PlayedMembership({ listed });

@@ -63,15 +63,16 @@ describe('keys of workers and coordinators', { skip: WITHOUT_NATS }, () => {
     const worker = () => startProcess([CLI, 'worker', '--threads', '1', '--name', 'w1', ...where]);
     const first = worker();
     const coordinator = startProcess([
-      ...[CLI, 'coordinator', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, rounds: 1500 }), '--out', folder, ...where],
+      ...[CLI, 'coordinator', 'quadratic', ...wordsOf({ ...SMALL_FLAGS, rounds: 2500 }), '--out', folder, ...where],
     ]);
-    await coordinator.printed('round 2');
+    test.after(() => {
+      for (const { child } of [first, coordinator]) child.kill('SIGKILL');
+    });
+    await coordinator.printed('rounds/s');
     first.child.kill('SIGKILL');
     await first.ended;
     const second = worker();
-    test.after(() => {
-      for (const { child } of [second, coordinator]) child.kill('SIGKILL');
-    });
+    test.after(() => second.child.kill('SIGKILL'));
     const { code, stdout } = await coordinator.ended;
     second.child.kill('SIGTERM');
     await second.ended;

@@ -204,8 +204,12 @@ describe('a traitor with the credentials of a worker', { skip: WITHOUT_NATS }, (
         const session = randomBytes(8).toString('hex');
         const place = { session, message: 1, index: 0, count: 3 } as const;
         const size = 3 * part.length;
-        link.bulk.publish(bulk, sealer.seal(`s${stranger}`, { kind: 'ask', ...place, size: 60_000 }), 'nobody.listens');
-        link.bulk.publish(bulk, sealer.seal(`s${stranger}`, { kind: 'part', ...place, size, payload: part }));
+        link.bulk.publish(
+          bulk,
+          sealer.seal(bulk, `s${stranger}`, { kind: 'ask', ...place, size: 60_000 }),
+          'nobody.listens',
+        );
+        link.bulk.publish(bulk, sealer.seal(bulk, `s${stranger}`, { kind: 'part', ...place, size, payload: part }));
         link.bulk.publish(bulk, encodePacket({ kind: 'part', ...place, size, payload: part }));
         flooded += 1;
       }

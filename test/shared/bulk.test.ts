@@ -98,6 +98,11 @@ function overWire(packet: PacketFields): Packet {
 
 const MEMBER = { from: 'a', isMember: true };
 
+/** The member whose session a packet names. */
+function memberOf({ session }: Packet) {
+  return { from: session, isMember: true };
+}
+
 /** A way to a receiver on which requests and answers get lost and come twice; nothing waits longer than 30 turns. */
 function faultyWay(random: () => number, receive: (packet: Packet, answer: (packet: PacketFields) => void) => void) {
   return async (fields: PacketFields): Promise<Packet | undefined> => {
@@ -134,7 +139,7 @@ describe('BulkSender and BulkReceiver', () => {
       const received = new Map<number, Buffer[]>();
       const request = faultyWay(random, (packet, answer) => {
         turn += 1;
-        const whole = receiver.receive(packet, MEMBER, answer);
+        const whole = receiver.receive(packet, memberOf(packet), answer);
         assert.ok(receiver.granted <= LIMIT);
         for (const each of whole ? unbundle(whole) : []) {
           const message = Buffer.from(each);
@@ -243,6 +248,30 @@ describe('BulkSender and BulkReceiver', () => {
     // a member of the same session's name is another sender
     const member = { from: 'm', isMember: true };
     assert.deepEqual(Buffer.from(receive(part, member)!), goodbye);
+  });
+
+  it('take one session of a sender at a time, the newest, so that it asks for no more than others', () => {
+    const receiver = new BulkReceiver({ grants: { limit: 1000, now: () => 0 } });
+    const granted: string[] = [];
+    const ask = (from: string, session: number) => {
+      const place = { session: session.toString(16).padStart(16, '0'), message: 1, index: 0, count: 1 } as const;
+      const packet = overWire({ kind: 'ask', ...place, size: 600 });
+      receiver.receive(packet, { from, isMember: true }, () => granted.push(from));
+    };
+    for (let session = 1; session <= 50; session++) ask('greedy', session);
+    ask('honest', 1);
+    // a grant a sender: the next one comes when the first is used, or lapses
+    assert.deepEqual([granted.filter((from) => from === 'honest').length, receiver.granted], [0, 600]);
+    const place = { session: '0000000000000032', message: 1, index: 0, count: 1, size: 600 } as const;
+    const payload = Buffer.alloc(600, 1);
+    const done = receiver.receive(
+      overWire({ kind: 'part', ...place, payload }),
+      { from: 'greedy', isMember: true },
+      () => {},
+    );
+    assert.equal(done?.length, 600);
+    assert.equal(granted.at(-1), 'honest');
+    assert.throws(() => ask('greedy', 1), /has begun a later session/);
   });
 
   it('go on with a worker that was no member for a while, and sent something then', () => {

@@ -29,6 +29,21 @@ describe('Leader', () => {
     assert.equal(leader.hear(announcer(1, 'c')), undefined);
   });
 
+  it('hear() takes one with the secrets of another for another, and old words for old', () => {
+    let now = 0;
+    const leader = new Leader({ now: () => now });
+    assert.equal(leader.hear({ ...announcer(3, 'a'), stamp: '5' }), undefined);
+    const thief = { term: 3, keys: { sign: 'thief signs', agree: 'a agrees' }, stamp: '9' };
+    assert.equal(leader.hear(thief), 'another coordinator of the run is followed');
+    assert.equal(leader.follows(thief.keys), false);
+    assert.equal(leader.follows(announcer(3, 'a').keys), true);
+    // an earlier process with the same key file, which is dead: what it said is sent again
+    now = 6000;
+    const dead = { term: 2, keys: { sign: 'a signs', agree: 'long ago' }, stamp: '4' };
+    assert.equal(leader.hear(dead), 'its coordinator has said later things');
+    assert.equal(leader.hear({ ...dead, stamp: '6' }), undefined);
+  });
+
   it('hear() follows only those that are trusted, if there are such, and nobody without keys', () => {
     const leader = new Leader({ trusted: ['a signs'] });
     assert.match(leader.hear(announcer(9, 'b'))!, /is none of those that this worker trusts/);

@@ -73,7 +73,11 @@ const TO_WORKER: ToWorker[] = [
   { type: 'finished' },
   { type: 'rejoin' },
   { type: 'phi', term: 1, round: 9, grown: [4], phi: vector() },
-  announcementOf('mine', { grown: [4], config: CONFIG, keys: { sign: 's'.repeat(43), agree: 'a'.repeat(43) } }),
+  announcementOf('mine', {
+    grown: [4],
+    config: CONFIG,
+    keys: { sign: `${'s'.repeat(42)}A`, agree: `${'a'.repeat(42)}A` },
+  }),
   { type: 'evaluate', term: 1, round: 5, phi: vector(), horizon: 50, chunks: [{ chunk: 0, count: 2 }] },
 ];
 

@@ -50,7 +50,7 @@ function* damaged(bytes: Buffer): Generator<Buffer> {
 describe('seals', () => {
   it('a worker’s packet says who sent it, whole', () => {
     const { key, coordinator, worker } = pair();
-    const { packet, from } = coordinator.open(worker.seal('w-1', { ...PART, payload: PAYLOAD }));
+    const { packet, from } = coordinator.open('up', worker.seal('up', 'w-1', { ...PART, payload: PAYLOAD }));
     assert.equal(from, addressOf('w-1', key.publicKey));
     assert.deepEqual(Buffer.from(packet.payload), PAYLOAD);
     assert.deepEqual([packet.message, packet.size, packet.session], [7, PAYLOAD.length, PART.session]);
@@ -58,24 +58,25 @@ describe('seals', () => {
 
   it('a worker’s packet is refused if a bit is another, or it is for another run or coordinator', () => {
     const { coordinator, worker } = pair();
-    const bytes = worker.seal('w', { ...PART, payload: PAYLOAD });
+    const bytes = worker.seal('up', 'w', { ...PART, payload: PAYLOAD });
     let tried = 0;
     for (const other of damaged(bytes)) {
       if (other.equals(bytes)) continue;
-      assert.throws(() => coordinator.open(other), ShapeError);
+      assert.throws(() => coordinator.open('up', other), ShapeError);
       tried += 1;
     }
     assert.ok(tried > PAYLOAD.length + 32, `${tried} tried`);
-    assert.throws(() => pair('a run').coordinator.open(bytes), /its MAC must be that of its sender/);
+    assert.throws(() => coordinator.open('another', bytes), /its MAC must be that of its sender/);
+    assert.throws(() => pair('a run').coordinator.open('up', bytes), /its MAC must be that of its sender/);
     const key = newKeyPair('x25519');
     const other = new WorkerSealer('another run', key, coordinator.keys.agree);
-    assert.throws(() => coordinator.open(other.seal('w', { ...PART, payload: PAYLOAD })), /its MAC/);
+    assert.throws(() => coordinator.open('up', other.seal('up', 'w', { ...PART, payload: PAYLOAD })), /its MAC/);
   });
 
   it('nobody can take the key of another: the secret is not in what is sent', () => {
     const { coordinator, worker } = pair();
     const thief = new WorkerSealer('a run', newKeyPair('x25519'), coordinator.keys.agree);
-    const [real, own] = [worker, thief].map((each) => each.seal('w', { ...PART, payload: PAYLOAD })) as [
+    const [real, own] = [worker, thief].map((each) => each.seal('up', 'w', { ...PART, payload: PAYLOAD })) as [
       Buffer,
       Buffer,
     ];
@@ -83,7 +84,7 @@ describe('seals', () => {
     const forged = Buffer.from(own);
     real.copy(forged, real.length - 48, real.length - 48, real.length - 16);
     const { payload, ...fields } = decodePacketUnchecked(forged);
-    assert.throws(() => coordinator.open(encodePacket({ ...fields, payload })), /its MAC/);
+    assert.throws(() => coordinator.open('up', encodePacket({ ...fields, payload })), /its MAC/);
   });
 
   it('a coordinator’s packet is heard on its own subject alone, by its signer', () => {
@@ -117,7 +118,7 @@ describe('seals', () => {
     for (let length = 0; length < 200; length++) {
       const payload = Buffer.from(Array.from({ length }, () => Math.floor(256 * random())));
       const bytes = encodePacket({ ...PART, size: length, payload });
-      assert.throws(() => coordinator.open(bytes), ShapeError);
+      assert.throws(() => coordinator.open('up', bytes), ShapeError);
       assert.throws(() => openSigned('subject', bytes), ShapeError);
     }
   });

@@ -28,12 +28,12 @@ describe('workerStep() on an evaluation', () => {
     assert.equal(worker.newest('score').task.request.horizon, 99);
   });
 
-  it('never computes a chunk twice, and answers each time that it is asked for', () => {
+  it('never computes a chunk twice, and answers when it has it, however often it was asked, and each time after that', () => {
     const worker = new PlayedWorker().join();
     worker.take(evaluateOf(5, [0]));
     assert.deepEqual(worker.take(evaluateOf(5, [0, 1])), ['start score 5 chunk 1']);
     const [first, second] = worker.works.filter((work) => work.type === 'score');
-    assert.deepEqual(worker.score(first), ['evaluation 5 chunk 0', 'evaluation 5 chunk 0']);
+    assert.deepEqual(worker.score(first), ['evaluation 5 chunk 0']);
     assert.deepEqual(worker.take(evaluateOf(5, [0])), ['evaluation 5 chunk 0']);
     assert.deepEqual(worker.score(second), ['evaluation 5 chunk 1']);
   });
@@ -70,6 +70,20 @@ describe('workerStep() on an evaluation', () => {
     worker.take(evaluateOf(5, [0]));
     assert.deepEqual(worker.score(old), ['evaluation 5 chunk 0']);
     assert.deepEqual(worker.score(), []);
+  });
+
+  it('computes again under another term what was computed, or was being computed: its φ may be another one', () => {
+    const worker = new PlayedWorker().join();
+    worker.take(evaluateOf(5, [0, 1]));
+    const [first, second] = worker.works.filter((work) => work.type === 'score');
+    worker.score(first);
+    worker.take(announcement({ coordinator: 'next', term: 2, round: 3 }));
+    assert.deepEqual(worker.take(evaluateOf(5, [0, 1], { term: 2 })), [
+      'start score 5 chunk 0',
+      'start score 5 chunk 1',
+    ]);
+    assert.deepEqual(worker.score(second), []);
+    assert.deepEqual(worker.score(), ['evaluation 5 chunk 1']);
   });
 
   it('leaves when a chunk cannot be computed', () => {

@@ -15,7 +15,7 @@ export function followOrder(before: WorkerState, message: OrderMessage): Step {
   const { run } = before;
   const { term, round } = message;
   if (term < (run?.term ?? 0)) return step(before);
-  // one that was overtaken, or that a stranger sends again
+  // one that was overtaken
   if (term === before.order.term && round < before.order.from) return step(before);
   return inTurn(
     before,

@@ -1,4 +1,4 @@
-/** Chunks of evaluations: what is computed of them, and how often each was asked for. */
+/** Chunks of evaluations: what is computed of them. */
 import type { ChunkScores, EvaluateMessage } from '../../shared/messages.js';
 import type { Chunk, WorkerState } from './state.js';
 import { type Action, type ScoreWork, type Step, step } from './step.js';
@@ -19,26 +19,24 @@ export function evaluate(state: WorkerState, message: EvaluateMessage): Step {
     const known = chunks[index];
     if (known?.scores) {
       actions.push(answer(state, digest, round, known.scores));
-    } else if (known) {
-      chunks[index] = { ...known, asked: known.asked + 1 };
-    } else {
-      chunks.push({ round, chunk: asked.chunk, asked: 1, scores: undefined });
+    } else if (!known) {
+      chunks.push({ round, chunk: asked.chunk, scores: undefined });
       const request = { seed: config.seed, purpose: 'heldOut', split: 'held-out', horizon, ...asked } as const;
       const task = { session: { digest, config }, optimizer: { phi }, request };
-      actions.push({ type: 'start', work: { type: 'score', round, task } });
+      actions.push({ type: 'start', work: { type: 'score', term: state.term, round, task } });
     }
   }
   return step({ ...state, chunks }, actions);
 }
 
-/** Answers with a chunk that is computed now, as often as it was asked for. */
-export function scored(state: WorkerState, { round, task }: ScoreWork, scores: ChunkScores): Step {
+/** Answers with a chunk that is computed now, unless another term has begun: its φ of this round may be another one. */
+export function scored(state: WorkerState, { term, round, task }: ScoreWork, scores: ChunkScores): Step {
   const { digest } = task.session;
   const index = indexOf(state.chunks, round, task.request.chunk);
   const known = state.chunks[index];
-  if (digest !== state.run?.digest || !known) return step(state);
-  const actions = Array.from({ length: known.asked }, () => answer(state, digest, round, scores));
-  return step({ ...state, chunks: state.chunks.with(index, { ...known, asked: 0, scores }) }, actions);
+  if (digest !== state.run?.digest || term !== state.term || !known || known.scores) return step(state);
+  const chunks = state.chunks.with(index, { ...known, scores });
+  return step({ ...state, chunks }, [answer(state, digest, round, scores)]);
 }
 
 function answer({ settings }: WorkerState, digest: string, round: number, scores: ChunkScores): Action {

@@ -26,8 +26,6 @@ export interface Chunk {
   /** The evaluation is of φ_round. */
   readonly round: number;
   readonly chunk: number;
-  /** How often it was asked for while it was computed. */
-  readonly asked: number;
   readonly scores: ChunkScores | undefined;
 }
 

@@ -49,7 +49,7 @@ export interface CopyWork {
 }
 
 /** Evaluate φ on a chunk of functions. */
-export interface ScoreWork extends Pick<EvaluateMessage, 'round'> {
+export interface ScoreWork extends Pick<EvaluateMessage, 'term' | 'round'> {
   type: 'score';
   task: EvaluateTask;
 }

@@ -10,7 +10,8 @@ import { type Step, step } from './step.js';
  */
 export function followTerm(before: WorkerState, { term, round }: { term: number; round: number }): Step {
   if (term <= before.term) return step(before);
-  const state = { ...before, term };
+  // a φ that was evaluated may not be the run's any more, either
+  const state = { ...before, term, chunks: [] };
   if (round >= (state.phi?.round ?? 0)) return step(state);
   return step(forgetComputed(state), [{ type: 'forget-shards' }, { type: 'forget-history' }]);
 }
@@ -22,7 +23,7 @@ export function forgetRun(state: WorkerState): Step {
   return step(forgotten, [{ type: 'forget-shards' }, ...(state.run ? [{ type: 'forget-history' } as const] : [])]);
 }
 
-/** The windows of this round are computed again, and what they begin with, too: of both, something is not the run's. */
+/** The windows of this round are computed again, and the states that they begin with: neither may be as the order says. */
 export function forgetWindows(state: WorkerState): Step {
   const { phi } = state;
   return step({ ...forgetComputed(state), phi }, [{ type: 'forget-shards' }]);

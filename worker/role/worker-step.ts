@@ -48,7 +48,7 @@ export function workerStep(state: WorkerState, event: WorkerEvent): Step {
 }
 
 function refused(state: WorkerState, { worker, reason }: RefuseMessage): Step {
-  // one for another worker, which a stranger has sent on
+  // it is for another worker
   if (worker !== state.settings.id) return step(state);
   return fail(state, new LoptError(`Worker ${worker} is refused: ${reason}`));
 }

@@ -19,6 +19,7 @@ import { train } from './commands/train.js';
 import { up } from './commands/up.js';
 import { worker } from './commands/worker.js';
 import { EXIT } from './run/exit.js';
+import { StoppedError } from './run/stop-signal.js';
 import type { Flags } from './run/train-flags.js';
 
 const COMMANDS: readonly Command[] = [
@@ -163,6 +164,7 @@ function takeProblemOptions(args: readonly string[]): { rest: string[]; options:
 export function report(error: unknown): number {
   if (error instanceof LoptError) {
     process.stderr.write(`${error.message}\n`);
+    if (error instanceof StoppedError) return EXIT.interrupted;
     return error instanceof UsageError || error instanceof FlagFileError ? EXIT.usage : EXIT.failed;
   }
   if (error instanceof Error && error.name === 'YError') {

@@ -27,6 +27,9 @@ function isExecutable(path: string): boolean {
 /** A server was killed while it started: another try may succeed. */
 export class ServerKilledError extends ClusterError {}
 
+/** A server that has not ended gracefully by then is killed: one whose disk is full may never end. */
+const STOP_MS = 8000;
+
 /** How a server is started. */
 export interface NatsServerOptions {
   binary: string;
@@ -99,10 +102,13 @@ export class NatsServer {
     this.#child.kill(signal);
   }
 
-  /** Ends it gracefully; idempotent. */
+  /** Ends it, gracefully if it can; idempotent. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
+    // one that is stopped sees no other signal
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
     await this.ended;
+    clearTimeout(timer);
   }
 }
 

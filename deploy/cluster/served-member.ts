@@ -27,6 +27,8 @@ export interface ServiceOptions {
   observer?: WorkerObserver;
   /** Where the problems' data lie here, by option. */
   folders?: Readonly<Record<string, string>>;
+  /** Milliseconds for which a worker that leaves finishes what it is computing. @default 30 000 */
+  drainMs?: number;
 }
 
 /** A member is over if its coordinator said so and has not announced it again for this long. */
@@ -38,6 +40,7 @@ export class ServedMember {
   readonly #pool: Pool;
   readonly #bus: NatsBus;
   readonly #worker: Worker;
+  readonly #drainMs: number;
   #finished = false;
   #heardAt = performance.now();
   #closed: Promise<void> | undefined;
@@ -45,12 +48,13 @@ export class ServedMember {
   /** @param onFailed called if the member cannot be served here */
   constructor(options: ServiceOptions, announced: AnnounceMessage, onFailed: (error: Error) => void) {
     const { run, digest, config } = announced;
-    const { link, jetStream, prefix, id, key, trusted, pool, logger, observer, folders } = options;
+    const { link, jetStream, prefix, id, key, trusted, pool, logger, observer, folders, drainMs = 30_000 } = options;
     const { member } = config;
     const subjects = runSubjects(run, prefix, member);
     this.digest = digest;
     this.member = member;
     this.#pool = pool;
+    this.#drainMs = drainMs;
     this.#bus = new NatsBus({ link, subjects, logger, config, key, trusted });
     this.#bus.follow(announced);
     this.#worker = new Worker({
@@ -91,9 +95,14 @@ export class ServedMember {
     return this.#finished && performance.now() - this.#heardAt > OVER_MS;
   }
 
-  /** Finishes and sends what it is computing, and leaves. */
+  /** Finishes and sends what it is computing, and leaves; what takes too long is left to others. */
   async drain(): Promise<void> {
-    await this.#worker.drain();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#drainMs);
+    });
+    await Promise.race([this.#worker.drain(), late]);
+    clearTimeout(timer);
     await this.close();
   }
 

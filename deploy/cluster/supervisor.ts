@@ -49,8 +49,9 @@ export class Supervised {
     return this.#child?.pid;
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
+  /** Sends a signal; returns whether there is a child now, and not a pause before it is restarted. */
+  signal(signal: NodeJS.Signals): boolean {
+    return this.#child?.kill(signal) ?? false;
   }
 
   /** Ends it, by force if need be; idempotent. */

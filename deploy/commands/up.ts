@@ -26,6 +26,9 @@ const TASK = 'Cannot bring a cluster up';
 const CLI = fileURLToPath(new URL('../cli.js', import.meta.url));
 const KEEPER = fileURLToPath(new URL('../cluster/server-keeper.js', import.meta.url));
 
+/** What a coordinator may take to finish its round and save: more than any of its own limits. */
+const STOP_MS = 150_000;
+
 /** A worker that fails so often in a row, and was not killed, is not started again. */
 const MOST_FAILURES = 5;
 
@@ -133,6 +136,8 @@ class Cluster {
   #env: NodeJS.ProcessEnv = {};
   #end: (code: number) => void = () => {};
   #working = 0;
+  /** Whether it was told to end: a coordinator that is killed then is not started again. */
+  #isStopping = false;
 
   constructor({ folder, run, leader, flags }: ClusterOptions) {
     this.#folder = folder;
@@ -149,10 +154,12 @@ class Cluster {
     });
     let coordinator: Supervised | undefined;
     let signals = 0;
+    let patience: NodeJS.Timeout | undefined;
     const onSignal = (signal: NodeJS.Signals) => {
       signals += 1;
-      if (coordinator && signals < 3) coordinator.signal(signal);
-      else this.#end(EXIT.interrupted);
+      this.#isStopping = true;
+      patience ??= setTimeout(() => this.#end(EXIT.failed), STOP_MS);
+      if (signals >= 3 || !coordinator?.signal(signal)) this.#end(EXIT.interrupted);
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
@@ -170,6 +177,7 @@ class Cluster {
     } finally {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
+      clearTimeout(patience);
       // the server last: workers and coordinator take their leave over it
       const [first, ...others] = this.#children;
       await Promise.all(('binary' in server ? others : this.#children).map((child) => child.end()));
@@ -230,10 +238,11 @@ class Cluster {
       ],
       env: { ...this.#env, [RESUME_VARIABLE]: `lopt up --resume --out ${path}` },
       output: 'inherit',
-      again: (_code, signal) => signal !== null,
+      again: (_code, signal) => signal !== null && !this.#isStopping,
       onEnded: (_child, code, signal, seconds) => {
-        if (signal === null) this.#end(code ?? EXIT.failed);
-        else this.#sayEnded('the coordinator', code, signal, seconds);
+        if (signal !== null) this.#sayEnded('the coordinator', code, signal, seconds);
+        // by a signal only if it was told to end before it listened for that
+        if (seconds === undefined) this.#end(code ?? EXIT.interrupted);
       },
     });
     this.#children.push(child);

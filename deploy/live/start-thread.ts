@@ -18,6 +18,9 @@ export function tokenOf({ host, token }: LiveAddress): string | null {
   return isLoopback(host) ? null : (token ?? randomBytes(24).toString('base64url'));
 }
 
+/** Drawing takes a fraction of a second. */
+const END_MS = 5000;
+
 /** Starts the thread; resolves to its URL, with the token, once it listens. Throws LoptError if it cannot listen. */
 export async function startPageThread(
   script: URL,
@@ -36,14 +39,19 @@ export async function startPageThread(
   return { thread, url: token === null ? url : `${url}?token=${token}` };
 }
 
-/** Lets the thread draw a last time, and waits for its exit. */
+/** Lets the thread draw a last time, and waits for its exit; ends it if that takes long. */
 export async function endPageThread(thread: Worker): Promise<void> {
   thread.ref();
+  let timer: NodeJS.Timeout | undefined;
   const gone = new Promise<void>((resolve) => {
     thread.once('exit', () => resolve());
+    timer = setTimeout(resolve, END_MS);
   });
   thread.postMessage({ type: 'close' });
   await gone;
+  clearTimeout(timer);
+  // does nothing if it is gone, as it may have been before
+  await thread.terminate();
 }
 
 function listenError(host: string, port: number, reason: string): LoptError {

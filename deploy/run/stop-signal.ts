@@ -1,7 +1,17 @@
 /** Handles Ctrl-C and SIGTERM: the first asks for a clean end, the second exits at once. */
+import { LoptError } from '../../shared/errors.js';
 import { EXIT, endNow } from './exit.js';
 
-/** Runs work with a signal that aborts when the process is asked to end. @param say called then, to tell the user */
+/** The process was told to end before there was anything to save; the command line exits with 130. */
+export class StoppedError extends LoptError {
+  override readonly name = 'StoppedError';
+}
+
+/**
+ * Runs work with a signal that aborts when the process is asked to end; its reason is a StoppedError.
+ *
+ * @param say called then, to tell the user
+ */
 export async function untilStopped<Result>(
   say: () => void,
   work: (signal: AbortSignal) => Promise<Result>,
@@ -10,7 +20,7 @@ export async function untilStopped<Result>(
   const onSignal = () => {
     if (stop.signal.aborted) endNow(EXIT.interrupted);
     say();
-    stop.abort();
+    stop.abort(new StoppedError('Stopped before the run was led; nothing had to be saved.'));
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);

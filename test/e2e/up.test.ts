@@ -146,6 +146,31 @@ describe('lopt up', { skip: WITHOUT_NATS || WITHOUT_PROC, timeout: 300_000 }, ()
     assertWhole(out);
   });
 
+  it('ends by SIGTERM while its coordinator is between two starts, and leaves no process', async (test) => {
+    const out = join(temporaryFolder(test), 'run');
+    const up = startUp(test, out, ['up', 'quadratic', ...wordsOf(SMALL_FLAGS), '--rounds', '100000000']);
+    await up.reaches(20);
+    const coordinator = up.parts().find(({ command }) => PARTS.coordinator.test(command))!;
+    process.kill(coordinator.pid, 'SIGKILL');
+    await up.printed('the coordinator was killed by SIGKILL, and is started again');
+    up.child.kill('SIGTERM');
+    const { code, stdout, stderr } = await up.ended;
+    assert.equal(code, 130, stdout + stderr);
+    assert.deepEqual(up.left(), []);
+  });
+
+  it('ends by SIGTERM while its nats-server is frozen, and leaves no process', async (test) => {
+    const out = join(temporaryFolder(test), 'run');
+    const up = startUp(test, out, ['up', 'quadratic', ...wordsOf(SMALL_FLAGS), '--rounds', '100000000']);
+    await up.reaches(20);
+    process.kill(up.parts().find(({ command }) => PARTS.server.test(command))!.pid, 'SIGSTOP');
+    up.child.kill('SIGTERM');
+    const { code, stdout, stderr } = await up.ended;
+    assert.equal(code, 1, stdout + stderr);
+    assert.match(stderr, /NATS at .* has not answered for \d+ s/);
+    assert.deepEqual(up.left(), []);
+  });
+
   it('killed itself leaves no process, and goes on to the same φ', async (test) => {
     const out = join(temporaryFolder(test), 'run');
     const up = startUp(test, out, WORDS);

@@ -230,7 +230,7 @@ export class Dispatcher {
     const { round, chunk } = odd;
     const reason = `it computes other scores than others do: those of chunk ${chunk} of φ_${round}`;
     const banned = odd.workers.flatMap((worker) => this.#crossCheck.ban(worker, reason, { round }, now));
-    return [...settled, ...actions, ...this.#withoutScores(banned), ...this.#regroup(now)];
+    return this.#closeIfComplete([...settled, ...actions, ...banned], now);
   }
 
   /** The run's engine is that of the first member whose result counts; what came from others counts no more. */

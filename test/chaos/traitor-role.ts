@@ -7,14 +7,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { nextRun } from '../../shared/bus/announcements.js';
 import { encodePacket } from '../../shared/bus/packet.js';
 import { WorkerSealer } from '../../shared/bus/seals.js';
-import { digestOf } from '../../shared/config.js';
 import { newKeyPair } from '../../shared/keys.js';
 import { silentLogger } from '../../shared/logger.js';
-import type { AnnounceMessage } from '../../shared/messages.js';
 import { NatsLink } from '../../shared/nats/link.js';
 import { runSubjects } from '../../shared/subjects.js';
-import { Pool } from '../../worker/pool.js';
-import { type Hear, Traitor } from '../e2e/traitor.js';
+import { type Hear, honestFingerprint, Traitor } from '../e2e/traitor.js';
 import type { TraitorHabit } from './schedule.js';
 
 const [url, run, habit] = process.argv.slice(2) as [string, string, TraitorHabit];
@@ -71,15 +68,6 @@ const flood: Hear = (message) => {
   }
 };
 
-async function fingerprintOf({ config }: AnnounceMessage): Promise<string> {
-  const pool = new Pool(1);
-  try {
-    return await pool.fingerprint({ digest: digestOf(config), config });
-  } finally {
-    await pool.close();
-  }
-}
-
 const NAMES: Readonly<Record<TraitorHabit, readonly string[]>> = {
   impostor: ['w0'],
   junk: ['junk'],
@@ -92,7 +80,7 @@ const announced = await nextRun({ link, logger: silentLogger });
 const hears: Readonly<Record<TraitorHabit, () => Promise<Hear> | Hear>> = {
   impostor: () => impostor,
   junk: () => junk,
-  liar: async () => liar(await fingerprintOf(announced)),
+  liar: async () => liar(await honestFingerprint(announced.config)),
   sybils: () => junk,
   flood: () => flood,
 };

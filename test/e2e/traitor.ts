@@ -2,6 +2,7 @@
 
 import { nextRun } from '../../shared/bus/announcements.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
+import { digestOf, type RunConfig } from '../../shared/config.js';
 import { silentLogger } from '../../shared/logger.js';
 import {
   type AnnounceMessage,
@@ -15,9 +16,20 @@ import type { NatsLink } from '../../shared/nats/link.js';
 import { phiLength } from '../../shared/phi.js';
 import { runSubjects } from '../../shared/subjects.js';
 import type { NodePlace } from '../../shared/sum-tree.js';
+import { Pool } from '../../worker/pool.js';
 
 /** What a traitor does when it hears something. */
 export type Hear = (message: ToWorker, traitor: Traitor) => void;
+
+/** The fingerprint of an honest machine: whoever has the source can compute it. */
+export async function honestFingerprint(config: RunConfig): Promise<string> {
+  const pool = new Pool(1);
+  try {
+    return await pool.fingerprint({ digest: digestOf(config), config });
+  } finally {
+    await pool.close();
+  }
+}
 
 export class Traitor {
   readonly bus: NatsBus;

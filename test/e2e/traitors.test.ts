@@ -6,13 +6,11 @@ import type { CoordinatorOptions } from '../../coordinator/coordinator.js';
 import { NatsBus } from '../../shared/bus/nats-bus.js';
 import { encodePacket } from '../../shared/bus/packet.js';
 import { WorkerSealer } from '../../shared/bus/seals.js';
-import { digestOf } from '../../shared/config.js';
 import { newKeyPair } from '../../shared/keys.js';
 import { silentLogger } from '../../shared/logger.js';
 import type { AnnounceMessage, ToWorker } from '../../shared/messages.js';
 import { phiLength } from '../../shared/phi.js';
 import { runSubjects } from '../../shared/subjects.js';
-import { Pool } from '../../worker/pool.js';
 import { withFolder } from '../fixtures/folder.js';
 import { Lines } from '../fixtures/lines.js';
 import { announcementOf } from '../fixtures/messages.js';
@@ -20,7 +18,7 @@ import { connectTo, TestServer, WITHOUT_NATS } from '../fixtures/nats-server.js'
 import { until } from '../fixtures/until.js';
 import { SMALL_ROUNDS, smallRun, trainSmall } from './harness.js';
 import { coordinate, startWorker } from './nats-cluster.js';
-import { Traitor } from './traitor.js';
+import { honestFingerprint, Traitor } from './traitor.js';
 
 const server = WITHOUT_NATS ? undefined : await TestServer.start();
 after(() => server?.remove());
@@ -156,11 +154,7 @@ describe('a traitor with the credentials of a worker', { skip: WITHOUT_NATS }, (
       }
       if (message.type === 'evaluate') traitor.send(...traitor.evaluation(message.round, -1e9));
     };
-    // whoever has the source can compute the fingerprint of an honest machine
-    const { config } = await smallRun();
-    const pool = new Pool(1);
-    fingerprint = await pool.fingerprint({ digest: digestOf(config), config });
-    await pool.close();
+    fingerprint = await honestFingerprint((await smallRun()).config);
     const outcome = await train(test, ['w1', 'w2', 'w3'], 'liar', hear, { doubledShare: 1 });
     check(outcome);
     assert.deepEqual(outcome.banned, ['liar']);

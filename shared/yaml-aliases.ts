@@ -1,4 +1,4 @@
-/** Checks the aliases of a YAML file: the parser takes them all, and fails, or never ends, where their values are asked for. */
+/** Checks the aliases of a YAML file: the parser takes them all, and fails, or never ends, when their values are asked for. */
 import { type Document, isAlias, type Node, visit } from 'yaml';
 
 /** A fault of a document, with the offset in its text. */

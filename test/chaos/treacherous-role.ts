@@ -25,7 +25,7 @@ const { seed, habits, death } = JSON.parse(process.env['LOPT_CHAOS'] ?? '') as T
 
 let told = false;
 
-/** Gets its signal where this is the step, at the first chance from the named round on, once: two end it without saving. */
+/** Gets its signal when this is the step, at the first chance from the named round on, once: two end it without saving. */
 function dieAt(here: Step, round: number): void {
   if (told || here !== death?.step || round < death.round) return;
   told = true;

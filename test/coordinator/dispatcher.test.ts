@@ -459,7 +459,7 @@ describe('Dispatcher', () => {
     assert.deepEqual(inShort(dispatcher.tick(NOW + 2)), []);
     assert.deepEqual(inShort(dispatcher.tick(NOW + 4.9)), []);
     assert.deepEqual(inShort(dispatcher.tick(NOW + 5)), ['abandoned']);
-    // with the time that a round has where one is open
+    // with the time that a round has if one is open
     start({ patience: { stop: 3, deadlines: { first: 20 }, silence: 1000 } });
     join('a');
     open(5);

@@ -29,7 +29,7 @@ describe('GradientScale', () => {
     assert.deepEqual(new GradientScale(9).farOut([...lies, ...honest]), lies);
   });
 
-  it('farOut() hears each worker once, however many nodes it sends, and none where the past says enough', () => {
+  it('farOut() hears each worker once, however many nodes it sends, and none if the past says enough', () => {
     const honest = [0, 1, 2].map((index) => node(0, index, 1));
     const lies = Array.from({ length: 60 }, (_, index) => node(0, 3 + index, 1e30, 4, 'liar'));
     assert.deepEqual(new GradientScale(63).farOut([...lies, ...honest]), lies);

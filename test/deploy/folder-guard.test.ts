@@ -47,7 +47,7 @@ describe('FolderGuard', () => {
     );
   });
 
-  it('names the command that the run was led by, where it is another one, and remembers the server', (test) => {
+  it('names the command that the run was led by, if it is another one, and remembers the server', (test) => {
     const led = guardOf(test, { server: SERVER, resume: 'lopt coordinator' });
     led.save(9);
     const { folder, guard, save, refused } = guardOf(test, { folder: led.folder });

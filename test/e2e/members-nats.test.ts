@@ -99,7 +99,7 @@ describe('the members of a run over NATS', { skip: WITHOUT_NATS }, () => {
     );
   });
 
-  it('go on from their folders after the server has lost them, and are refused where those have lost them too', async (test) => {
+  it('go on from their folders after the server has lost them, and are refused if those have lost them too', async (test) => {
     const out = temporaryFolder(test);
     const run = 'lost';
     const asked = smallRunner(out, { train: () => assert.fail('asked for a configuration only') });

@@ -66,7 +66,7 @@ describe('lopt ends with one sentence', { concurrency: 2 }, () => {
     });
   }
 
-  it('also where it computes nothing, and leaves nothing behind', async (context) => {
+  it('even if it computes nothing, and leaves nothing behind', async (context) => {
     const folder = temporaryFolder(context);
     writeModule(folder, 'bad.js', '', 'process.exit(0);');
     assert.equal(await trainOn(folder, ['problems']), `Cannot use problem module bad.js: ${EXITS}\n`);

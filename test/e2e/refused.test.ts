@@ -34,7 +34,7 @@ describe('a process of lopt ends with the sentence and the exit code of the comm
   }
 });
 
-it('lopt ends with a sentence where it cannot make a folder', { skip: WITHOUT_PROC }, async () => {
+it('lopt ends with a sentence if it cannot make a folder', { skip: WITHOUT_PROC }, async () => {
   for (const out of ['/proc/none', '/proc/none/below']) {
     const started = startProcess([CLI, 'train', '--rounds', '1', '--out', out]);
     const hangs = setTimeout(() => started.child.kill('SIGKILL'), 60_000);
@@ -44,7 +44,7 @@ it('lopt ends with a sentence where it cannot make a folder', { skip: WITHOUT_PR
   }
 });
 
-it('lopt ends with a sentence where its working directory was deleted', async (context) => {
+it('lopt ends with a sentence if its working directory was deleted', async (context) => {
   const folder = temporaryFolder(context);
   const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"';
   const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, CLI, 'problems'], {

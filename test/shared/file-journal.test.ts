@@ -125,7 +125,7 @@ describe('FileJournal', () => {
     const journal = new FileJournal(folder, { segmentBytes: 1 });
     await appendRounds(journal, 0, 0);
     const next = join(folder, 'journal-000000000001.bin');
-    // as where no inode is left
+    // as if no inode were left
     mkdirSync(next);
     await assert.rejects(journal.append(recordOf(1)), (error) => {
       assert.ok(error instanceof JournalError);

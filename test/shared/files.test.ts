@@ -13,7 +13,7 @@ describe('makeFolder()', () => {
     for (const path of ['a', 'b/c/d', 'f', 'b/x/y']) assert.ok(isFolder(join(folder, path)), path);
   });
 
-  it('throws FileError where something else is in the way', (test) => {
+  it('throws FileError if something else is in the way', (test) => {
     const folder = temporaryFolder(test);
     const file = join(folder, 'file');
     writeFileSync(file, 'mine');

@@ -102,7 +102,7 @@ describe('decodeSafeTensors()', () => {
     }
   });
 
-  it('throws FileError where tensors overlap, or a byte belongs to none', () => {
+  it('throws FileError if tensors overlap, or a byte belongs to none', () => {
     const tensor = (begin: number, end: number) => ({
       dtype: 'F32',
       shape: [(end - begin) / 4],

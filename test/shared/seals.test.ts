@@ -24,7 +24,7 @@ function pair(run = 'a run') {
   return { key, coordinator, worker };
 }
 
-/** Every bit of a packet flipped in turn, with its checksum made to match where it would not. */
+/** Every bit of a packet flipped in turn, with its checksum made to match if it would not. */
 function* damaged(bytes: Buffer): Generator<Buffer> {
   const random = seededRandom(5);
   for (let at = 0; at < bytes.length; at++) {

@@ -210,7 +210,7 @@ describe('loadImages() of compressed files', () => {
     );
   });
 
-  it('stops at a length that no file has, where the header says more or there is none', (context) => {
+  it('stops at a length that no file has, if the header says more or there is none', (context) => {
     const atMost = (path: string, bytes: number, found: string) =>
       `Cannot read images: ${path} must be at most ${bytes} bytes long if it is compressed, and ${found}; decompress it`;
     const images = gzipSync(idxFile([2 ** 31, 28, 28], Buffer.alloc(0)));

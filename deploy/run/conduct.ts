@@ -4,7 +4,6 @@ import { EventFiles } from '../../coordinator/report/event-files.js';
 import { MetricsFile } from '../../coordinator/report/metrics.js';
 import { RunReport } from '../../coordinator/report/report.js';
 import { initialPhiOf } from '../../shared/config.js';
-import { ClusterError } from '../../shared/errors.js';
 import type { Logger } from '../../shared/logger.js';
 import { EXIT } from './exit.js';
 import { FolderGuard, goBackOrElsewhere } from './folder-guard.js';
@@ -65,32 +64,23 @@ export async function conductRun(
   say(`Training φ on ${config.problem} ${how}, into ${folder.path}`);
   if (fromRound !== undefined) say(`Going back to round ${fromRound}.`);
   let end: RunEnd;
-  let isStopping = false;
   try {
-    end = await untilStopped(
-      () => {
-        isStopping = true;
-        say('Finishing the round; press Ctrl-C again to stop at once.');
-      },
-      (signal) =>
-        launch({
-          config,
-          phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
-          goal,
-          logger: logger ?? { info: say, warn: say, error: say },
-          accept: guard.accept,
-          observer: observeAll(progress, report, guard, configuration, ...observers),
-          signal,
-          folder: folder.path,
-          ...(fromRound === undefined ? {} : { fromRound }),
-        }),
+    end = await untilStopped({ say, open: 'the round', resumeCommand }, (signal) =>
+      launch({
+        config,
+        phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
+        goal,
+        logger: logger ?? { info: say, warn: say, error: say },
+        accept: guard.accept,
+        observer: observeAll(progress, report, guard, configuration, ...observers),
+        signal,
+        folder: folder.path,
+        ...(fromRound === undefined ? {} : { fromRound }),
+      }),
     );
   } catch (error) {
     // the user sees this failure, so the next resume does not try to go back again
     if (before && fromRound !== undefined && !begun) folder.store({ ...before, fromRound: undefined });
-    if (isStopping && error instanceof ClusterError) {
-      say(`Stopped; what the server did not store is computed again; resume with: ${resumeCommand}`);
-    }
     throw error;
   } finally {
     report.close();

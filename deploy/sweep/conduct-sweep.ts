@@ -3,7 +3,6 @@ import type { RunEnd } from '../../coordinator/coordinator.js';
 import { runSweep, type SweepObserver, type SweepResult } from '../../coordinator/population/sweep.js';
 import { Ledger } from '../../coordinator/population/trial-log/ledger.js';
 import type { RunConfig } from '../../shared/config.js';
-import { ClusterError } from '../../shared/errors.js';
 import type { Logger } from '../../shared/logger.js';
 import type { SweepLivePage } from '../live/sweep/sweep-live.js';
 import type { PooledOptions } from '../run/embedded.js';
@@ -98,20 +97,10 @@ export async function conductSweep(
     }
   };
   let end: SweepEnd;
-  let isStopping = false;
   try {
-    end = await untilStopped(
-      () => {
-        isStopping = true;
-        say('Finishing the open rounds; press Ctrl-C again to stop at once.');
-      },
-      (signal) => launch({ board, config, logger, signal }, (train, stop) => work(stop, train)),
+    end = await untilStopped({ say, open: 'the open rounds', resumeCommand }, (signal) =>
+      launch({ board, config, logger, signal }, (train, stop) => work(stop, train)),
     );
-  } catch (error) {
-    if (isStopping && error instanceof ClusterError) {
-      say(`Stopped; what the server did not store is computed again; resume with: ${resumeCommand}`);
-    }
-    throw error;
   } finally {
     table.close();
     ledger.close();

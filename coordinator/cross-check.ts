@@ -25,6 +25,7 @@ const REMEMBERED = 2;
 
 export class CrossCheck {
   readonly #membership: Membership;
+  readonly #waits: boolean;
   #rounds: OpenRound[] = [];
   /** Nodes of the open round that two workers say different things of, by name. */
   readonly #disputed = new Map<string, Asked>();
@@ -32,9 +33,13 @@ export class CrossCheck {
   readonly #demanded = new Map<string, Asked>();
   #compared = 0;
 
-  /** @param membership has nodes computed by a third worker, and bans */
-  constructor(membership: Membership) {
+  /**
+   * @param membership has nodes computed by a third worker, and bans
+   * @param waits whether a dispute waits for a third worker if there is none; otherwise the run stops
+   */
+  constructor(membership: Membership, waits = false) {
     this.#membership = membership;
+    this.#waits = waits;
   }
 
   /** A round begins. */
@@ -161,10 +166,13 @@ export class CrossCheck {
     this.#disputed.set(nameOf(node), { node, at: now });
     const orders = this.#membership.ask(node, round.votesFor(node).keys());
     const third = this.#membership.asked(node);
-    if (third === undefined) return [...orders, failure(round, `${sentence}, and there is no third one to decide`)];
+    if (third === undefined && !this.#waits) {
+      return [...orders, failure(round, `${sentence}, and there is no third one to decide`)];
+    }
     if (!isNew) return orders;
     const about = { round: round.number };
-    return [{ type: 'say', level: 'warn', sentence: `${sentence}; worker ${third} decides`, about }, ...orders];
+    const decides = third === undefined ? 'the next worker that joins decides' : `worker ${third} decides`;
+    return [{ type: 'say', level: 'warn', sentence: `${sentence}; ${decides}`, about }, ...orders];
   }
 
   #settle(node: NodePlace): Action[] {

@@ -80,7 +80,7 @@ export class Dispatcher {
     this.#options = options;
     this.#sent = { round, grown };
     this.#membership = new Membership({ digest, config, term, fingerprint, listed, doubledShare, deadlines, silence });
-    this.#crossCheck = new CrossCheck(this.#membership);
+    this.#crossCheck = new CrossCheck(this.#membership, doubledShare === EVERYTHING);
     const chunks = heldOutChunks(config);
     this.#evaluations = new Evaluations({ term, config, chunks, doubledShare, patience: evaluation });
     this.#scale = new GradientScale(config.shards, norms);

@@ -98,7 +98,9 @@ export class Evaluations {
     const completed = this.#actionsOf(evaluation, evaluation.staff(workers.length));
     const ids = workers.map(({ id }) => id);
     const orders = new Map<string, EvaluationChunk[]>(ids.map((id) => [id, []]));
-    const dispute = workers.length > 0 && evaluation.undecidable(ids);
+    // where everything is computed twice, the next worker that joins decides
+    const isLast = this.#options.doubledShare !== EVERYTHING && workers.length > 0;
+    const dispute = isLast && evaluation.undecidable(ids);
     if (dispute) {
       const [first, second] = dispute.workers;
       const what = `workers ${first} and ${second} sent other scores for chunk ${dispute.chunk} of φ_${evaluation.of.round}`;

@@ -61,12 +61,13 @@ export async function conductRun(
       if (before) folder.store({ ...stored, fromRound: undefined });
     },
   };
-  say(`Training φ on ${config.problem} ${how}, into ${folder.path}`);
-  if (fromRound !== undefined) say(`Going back to round ${fromRound}.`);
   let end: RunEnd;
   try {
-    end = await untilStopped({ say, open: 'the round', resumeCommand }, (signal) =>
-      launch({
+    end = await untilStopped({ say, open: 'the round', resumeCommand }, (signal) => {
+      // whoever reads this may tell the process to end
+      say(`Training φ on ${config.problem} ${how}, into ${folder.path}`);
+      if (fromRound !== undefined) say(`Going back to round ${fromRound}.`);
+      return launch({
         config,
         phi: init ? new Float64Array(init.phi) : initialPhiOf(config),
         goal,
@@ -76,8 +77,8 @@ export async function conductRun(
         signal,
         folder: folder.path,
         ...(fromRound === undefined ? {} : { fromRound }),
-      }),
-    );
+      });
+    });
   } catch (error) {
     // the user sees this failure, so the next resume does not try to go back again
     if (before && fromRound !== undefined && !begun) folder.store({ ...before, fromRound: undefined });

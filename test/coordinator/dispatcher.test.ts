@@ -189,6 +189,24 @@ describe('Dispatcher', () => {
     assert.deepEqual(receive(vote('b', 5, 3)).at(-1), 'summed: 6, 0 replayed');
   });
 
+  it('waits for a third worker to decide between two if everything is computed twice', () => {
+    start({ doubledShare: 1 });
+    join('a', 'b');
+    dispatcher.evaluate({ round: 4, phi: new Float32Array(1), horizon: 6 }, NOW);
+    open(5);
+    const other = evaluation('b', 4, 0);
+    other.scores.sum[0]! += 1;
+    const disputed = receive(result('a', 5, 0), vote('b', 5, 0, 7), evaluation('a', 4, 0), other);
+    assert.equal(disputed.filter((line) => line.startsWith('fail')).length, 0, disputed.join('\n'));
+    assert.match(disputed.join('\n'), /warn: .* for node 0\/0; the next worker that joins decides/);
+    assert.match(disputed.join('\n'), /warn: .* scores for chunk 0 of φ_4; a third one decides/);
+    const joined = receive(hello('c', DIGEST)).join('\n');
+    assert.match(joined, /c: order .*\+0\/0/);
+    assert.match(joined, /c: evaluate φ 4 chunks 0/);
+    const decided = receive(vote('c', 5, 0), evaluation('c', 4, 0));
+    assert.ok(decided.includes('tell banned: b, round 5, node 0/0'), decided.join('\n'));
+  });
+
   it('orders no evaluation again for a hello that changes nothing', () => {
     join('a');
     dispatcher.evaluate({ round: 4, phi: new Float32Array(1), horizon: 6 }, NOW);

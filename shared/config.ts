@@ -91,10 +91,16 @@ export interface RunConfig {
   dataHashes: Readonly<Record<string, string>>;
 }
 
-/** The configuration digest, 64 hexadecimal digits: only results with the same digest may be summed. */
+/**
+ * The configuration digest, 64 hexadecimal digits: only results with the same digest may be summed. The native engine and
+ * the wasm engine compute the same bits, and so in the same run.
+ */
 export function digestOf(config: RunConfig): string {
-  const { folders: _places, ...numeric } = config;
-  return createHash('sha256').update(canonicalJson(numeric)).digest('hex');
+  const { folders: _places, engine, ...numeric } = config;
+  const arithmetic = engine === 'native' ? 'wasm' : engine;
+  return createHash('sha256')
+    .update(canonicalJson({ ...numeric, engine: arithmetic }))
+    .digest('hex');
 }
 
 /** Which data file found here differs from the configuration's, as the end of a sentence; undefined if none does. */

@@ -23,7 +23,7 @@ export type Flags = Readonly<Record<string, unknown>>;
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
 /** What computes if no GPU does: the first that can. */
-const CPU_ENGINES = ['wasm', 'reference'] as const;
+const CPU_ENGINES = ['native', 'wasm', 'reference'] as const;
 
 const PROBLEM_PREFIX = 'problem.';
 

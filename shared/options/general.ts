@@ -3,7 +3,7 @@ import type { NumberRule } from '../check.js';
 import { numberAt, numbersAt, type OptionDeclarations } from './option.js';
 
 /** The names of the engines; what each is, is in worker/engines/. */
-export const ENGINE_NAMES = ['wasm', 'tensorflow', 'webgpu', 'reference'] as const;
+export const ENGINE_NAMES = ['native', 'wasm', 'tensorflow', 'webgpu', 'reference'] as const;
 
 /** The engine that is chosen when the run begins: its configuration names another one. */
 export const AUTO_ENGINE = 'auto';

@@ -4,12 +4,12 @@ import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { LoptError } from '../../shared/errors.js';
 import { stateSizes } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
-import { Kernel } from '../../worker/architectures/lstm/wasm/kernel-module.js';
-import { blocksOf } from '../../worker/architectures/lstm/wasm/layout.js';
+import { blocksOf } from '../../worker/architectures/lstm/blocks/layout.js';
+import { createWasmKernel } from '../../worker/architectures/lstm/wasm/wasm-kernel.js';
 import type { Engine } from '../../worker/engines/engine.js';
+import { createWasmEngine, type KernelEngineOptions } from '../../worker/engines/host/kernel-engine.js';
 import { MixEngine } from '../../worker/engines/mix-engine.js';
 import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
-import { createWasmEngine, type WasmEngineOptions } from '../../worker/engines/wasm/wasm-engine.js';
 import { gradientOf, hessianOf } from '../../worker/problems/derivatives/derivatives.js';
 import type { HessianProduct, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
@@ -47,7 +47,7 @@ function eachEntry(
   }
 }
 
-function wasm(name: string, options: Partial<WasmEngineOptions>): EngineUnderTest {
+function wasm(name: string, options: Partial<KernelEngineOptions>): EngineUnderTest {
   return {
     name,
     create: (problems, gradient, architecture) => createWasmEngine({ problems, gradient, architecture, ...options }),
@@ -73,7 +73,7 @@ testEngine(wasm('wasm', {}));
 testEngine(wasm('wasm strict', { strict: true }));
 
 /** An engine that keeps second derivatives. */
-async function secondOrder(problems: Problems, architecture: LstmConfig, options: Partial<WasmEngineOptions> = {}) {
+async function secondOrder(problems: Problems, architecture: LstmConfig, options: Partial<KernelEngineOptions> = {}) {
   const [gradient, hessian] = [await gradientOf(problems), await hessianOf(problems)];
   return createWasmEngine({ problems, architecture, gradient, hessian, ...options });
 }
@@ -198,7 +198,7 @@ testEngine({
 });
 
 /** What a wasm engine makes of three windows of quadratics with one problem that goes bad, and the records it may keep. */
-async function threeWindows(options: Partial<WasmEngineOptions>): Promise<SummedWindow[]> {
+async function threeWindows(options: Partial<KernelEngineOptions>): Promise<SummedWindow[]> {
   const { problems, gradient } = targetProblems(13);
   const watched = watch(gradient, 13);
   watched.spoilings = [{ problem: 3, step: 4, spoil: SPOILS['a NaN in its gradient']! }];
@@ -218,11 +218,11 @@ async function threeWindows(options: Partial<WasmEngineOptions>): Promise<Summed
   return results;
 }
 
-describe('Kernel', () => {
+describe('KernelMemory', () => {
   it('allocate() throws LoptError for more than WebAssembly can address', () => {
-    const kernel = new Kernel({ type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1 }, true);
+    const { memory } = createWasmKernel({ type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1 }, true);
     assert.throws(
-      () => kernel.allocate(2 ** 32),
+      () => memory.allocate(2 ** 32),
       (error) => error instanceof LoptError && /must be less than 4 GiB, got 4097 MiB$/.test(error.message),
     );
   });

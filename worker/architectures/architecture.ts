@@ -55,6 +55,8 @@ export type TensorStep = (
 export interface Kernels<Config> {
   /** A kernel in WebAssembly. Throws LoptError if it cannot be compiled here. */
   wasm?(config: Config, options: HostKernelOptions): Promise<HostKernel>;
+  /** A kernel in C with the bits of the one in WebAssembly. Throws LoptError with the remedy if there is none here. */
+  native?(config: Config, options: HostKernelOptions): Promise<HostKernel>;
   /** Shaders for a WebGPU device; undefined if they do not support this configuration. */
   webgpu?(config: Config, options: DeviceKernelOptions): Promise<TensorKernel | undefined>;
   /** TensorFlow's fused operations; undefined if they do not support this configuration. */

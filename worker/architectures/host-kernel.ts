@@ -6,7 +6,7 @@ export interface HostKernelOptions {
   readonly strict: boolean;
   /**
    * A window's activations are kept if they fit in this many bytes; otherwise the backward pass computes them again, to
-   * the same bits. @default 32 MiB
+   * the same bits. @default as many as pay off
    */
   readonly activationBudget?: number | undefined;
 }

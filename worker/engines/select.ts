@@ -3,9 +3,10 @@ import { cpus } from 'node:os';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import type { EngineAbilities } from '../../shared/combination.js';
 import { RULES } from '../architectures/registry.js';
+import { loadNative, nativeFault } from '../devices/native/load.js';
 import type { Gradient, HessianProduct, Problems } from '../problems/problem.js';
 import type { Engine } from './engine.js';
-import { createWasmEngine } from './wasm/wasm-engine.js';
+import { createNativeEngine, createWasmEngine, type KernelEngineOptions } from './host/kernel-engine.js';
 
 /** The device that an engine computes on. */
 export interface EngineDevice {
@@ -42,9 +43,33 @@ export interface Derivatives {
   hessian(): Promise<HessianProduct>;
 }
 
+async function hostOptions(request: EngineRequest): Promise<KernelEngineOptions> {
+  const { architecture, problems, derivatives, strict, secondDerivatives } = request;
+  const hessian = secondDerivatives ? await derivatives.hessian() : undefined;
+  return { architecture, problems, strict, gradient: await derivatives.gradient(), hessian };
+}
+
 function processor(): Promise<EngineDevice> {
   return Promise.resolve({ name: cpus()[0]?.model ?? process.arch, gpu: false });
 }
+
+const native: EngineEntry = {
+  name: 'native',
+  backward: true,
+  get architectures() {
+    return [...RULES.values()].filter(({ kernels }) => kernels.native && kernels.wasm).map(({ type }) => type);
+  },
+  summary: 'kernel in C on the CPU, as wide as its registers are, an instance in every thread',
+  single: false,
+  async device() {
+    const { name } = await processor();
+    return { name: `${name}, ${loadNative().name}`, gpu: false };
+  },
+  // a run on it goes on where there is none: the bits are the same
+  async create(request) {
+    return nativeFault() === undefined ? createNativeEngine(await hostOptions(request)) : wasm.create(request);
+  },
+};
 
 const wasm: EngineEntry = {
   name: 'wasm',
@@ -52,12 +77,11 @@ const wasm: EngineEntry = {
   get architectures() {
     return [...RULES.values()].filter(({ kernels }) => kernels.wasm).map(({ type }) => type);
   },
-  summary: 'SIMD kernel on the CPU, an instance in every thread',
+  summary: 'SIMD kernel in WebAssembly on the CPU, an instance in every thread',
   single: false,
   device: processor,
-  async create({ architecture, problems, derivatives, strict, secondDerivatives }) {
-    const hessian = secondDerivatives ? await derivatives.hessian() : undefined;
-    return createWasmEngine({ architecture, problems, strict, gradient: await derivatives.gradient(), hessian });
+  async create(request) {
+    return createWasmEngine(await hostOptions(request));
   },
 };
 
@@ -107,5 +131,5 @@ const reference: EngineEntry = {
 
 /** Every engine by name. */
 export const ENGINES: ReadonlyMap<string, EngineEntry> = new Map(
-  [wasm, tensorflow, webgpu, reference].map((entry) => [entry.name, entry]),
+  [native, wasm, tensorflow, webgpu, reference].map((entry) => [entry.name, entry]),
 );

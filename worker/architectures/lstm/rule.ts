@@ -1,9 +1,9 @@
 /** The LSTM's update rule and kernels. */
 import { hasMoments, type LstmConfig } from '../../../shared/architectures/lstm.js';
 import type { UpdateRule } from '../architecture.js';
+import { BlockStepper } from './blocks/block-stepper.js';
 import { lstmStep } from './definition.js';
 import { lstmTensorStep } from './tensors.js';
-import { WasmStepper } from './wasm/wasm-stepper.js';
 
 export const lstmRule: UpdateRule<LstmConfig> = {
   type: 'lstm',
@@ -17,8 +17,14 @@ export const lstmRule: UpdateRule<LstmConfig> = {
       lstmTensorStep(tf, network, phi, gradient, state, slopeLimit),
   kernels: {
     async wasm(network, options) {
-      const { WasmLstm } = await import('./wasm/wasm-lstm.js');
-      return new WasmLstm(network, options);
+      const { BlockLstm } = await import('./blocks/block-lstm.js');
+      const { createWasmKernel } = await import('./wasm/wasm-kernel.js');
+      return new BlockLstm(createWasmKernel, network, options);
+    },
+    async native(network, options) {
+      const { BlockLstm } = await import('./blocks/block-lstm.js');
+      const { createNativeKernel } = await import('./native/native-kernel.js');
+      return new BlockLstm(createNativeKernel, network, options);
     },
     // kernels for devices do not support RNNProp's inputs
     async webgpu(network, { tf, device, software }) {
@@ -34,7 +40,7 @@ export const lstmRule: UpdateRule<LstmConfig> = {
     },
     onDevices: (network) => !hasMoments(network),
   },
-  stepper: (network, phi) => new WasmStepper(network, phi),
+  stepper: (network, phi) => new BlockStepper(network, phi),
   async torch(network, phi) {
     const { encodeTorch } = await import('./torch.js');
     return encodeTorch(network, phi);

@@ -1,5 +1,5 @@
 /** The layout of a window's arrays in the kernel's memory. */
-import type { Kernel } from './kernel-module.js';
+import type { BlockKernel } from './kernel.js';
 
 /** Coordinates of a full block. */
 export const BLOCK = 64;
@@ -40,19 +40,19 @@ export interface StepPointers {
 }
 
 /** One step of one block in place: h_t becomes h_{t+1}. */
-export function advanceBlock(kernel: Kernel, { first, width }: Block, at: StepPointers): void {
+export function advanceBlock(kernel: BlockKernel, { first, width }: Block, at: StepPointers): void {
   const state = at.state + 4 * kernel.stateRows * first;
-  kernel.exports.forwardBlock(at.gradient + 4 * first, state, at.record, at.updates + 4 * first, width);
-  kernel.exports.copyState(at.record, state, width);
+  kernel.passes.forwardBlock(at.gradient + 4 * first, state, at.record, at.updates + 4 * first, width);
+  kernel.passes.copyState(at.record, state, width);
 }
 
 /** Record `index` of a block: 0 holds the state before the window, or segment; s + 1 the rows of step s. */
-export function recordOf(kernel: Kernel, layout: Layout, { first, width }: Block, index: number): number {
+export function recordOf(kernel: BlockKernel, layout: Layout, { first, width }: Block, index: number): number {
   return layout.records + 4 * kernel.recordRows * (layout.recordsOfBlock * first + width * index);
 }
 
 /** The state rows within such a record. */
-export function stateOf(kernel: Kernel, layout: Layout, block: Block, index: number): number {
+export function stateOf(kernel: BlockKernel, layout: Layout, block: Block, index: number): number {
   return recordOf(kernel, layout, block, index) + 4 * kernel.inputRows * block.width;
 }
 
@@ -130,9 +130,9 @@ export interface LayoutRequest {
 }
 
 /** Lays out a window, replacing the last layout; unused lanes are zero. */
-export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
+export function makeLayout(kernel: BlockKernel, request: LayoutRequest): Layout {
   const { coordinates, steps, phiLength, secondDerivatives, activationBudget } = request;
-  kernel.reset();
+  kernel.memory.reset();
   const padded = paddedLength(coordinates);
   const blocks = blocksOf(coordinates);
   const stateLength = kernel.stateRows * padded;
@@ -145,24 +145,27 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
   const widest = blocks[0]!.width;
 
   const rowBytes = 4 * padded;
-  const gradients = kernel.allocate((steps + 1) * rowBytes);
-  const updates = kernel.allocate(rowBytes);
-  const initialState = kernel.allocate(4 * stateLength);
-  const state = keep ? initialState : kernel.allocate(4 * stateLength);
-  const records = kernel.allocate(together ? recordBytes(segment + 1, padded) : recordBytes(steps + 1, widest));
-  const scratch = kernel.allocate(4 * (kernel.stateRows + 1) * widest);
-  const metaGradient = kernel.allocate(4 * phiLength);
-  const lossWeights = kernel.allocate(4 * steps);
-  const updateGradient = request.updateGradient ? kernel.allocate(steps * rowBytes) : 0;
-  const checkpoints = secondDerivatives && !keep ? kernel.allocate(4 * stateLength * Math.ceil(steps / segment)) : 0;
-  const carry = secondDerivatives ? kernel.allocate(4 * stateLength) : 0;
-  const [slope, inputSlope] = secondDerivatives ? [kernel.allocate(rowBytes), kernel.allocate(rowBytes)] : [0, 0];
+  const gradients = kernel.memory.allocate((steps + 1) * rowBytes);
+  const updates = kernel.memory.allocate(rowBytes);
+  const initialState = kernel.memory.allocate(4 * stateLength);
+  const state = keep ? initialState : kernel.memory.allocate(4 * stateLength);
+  const records = kernel.memory.allocate(together ? recordBytes(segment + 1, padded) : recordBytes(steps + 1, widest));
+  const scratch = kernel.memory.allocate(4 * (kernel.stateRows + 1) * widest);
+  const metaGradient = kernel.memory.allocate(4 * phiLength);
+  const lossWeights = kernel.memory.allocate(4 * steps);
+  const updateGradient = request.updateGradient ? kernel.memory.allocate(steps * rowBytes) : 0;
+  const checkpoints =
+    secondDerivatives && !keep ? kernel.memory.allocate(4 * stateLength * Math.ceil(steps / segment)) : 0;
+  const carry = secondDerivatives ? kernel.memory.allocate(4 * stateLength) : 0;
+  const [slope, inputSlope] = secondDerivatives
+    ? [kernel.memory.allocate(rowBytes), kernel.memory.allocate(rowBytes)]
+    : [0, 0];
 
-  kernel.floats(gradients, (steps + 1) * padded).fill(0);
-  if (secondDerivatives) kernel.floats(slope, padded).fill(0);
-  if (request.updateGradient) kernel.floats(updateGradient, steps * padded).fill(0);
+  kernel.memory.floats(gradients, (steps + 1) * padded).fill(0);
+  if (secondDerivatives) kernel.memory.floats(slope, padded).fill(0);
+  if (request.updateGradient) kernel.memory.floats(updateGradient, steps * padded).fill(0);
   const rows = (at: number, howMany: number) =>
-    Array.from({ length: howMany }, (_, row) => kernel.floats(at + row * rowBytes, coordinates));
+    Array.from({ length: howMany }, (_, row) => kernel.memory.floats(at + row * rowBytes, coordinates));
   return {
     coordinates,
     steps,
@@ -187,19 +190,19 @@ export function makeLayout(kernel: Kernel, request: LayoutRequest): Layout {
           slope,
           inputSlope,
           views: {
-            carry: kernel.floats(carry, stateLength),
-            slope: kernel.floats(slope, coordinates),
-            inputSlope: kernel.floats(inputSlope, coordinates),
+            carry: kernel.memory.floats(carry, stateLength),
+            slope: kernel.memory.floats(slope, coordinates),
+            inputSlope: kernel.memory.floats(inputSlope, coordinates),
           },
         }
       : undefined,
     views: {
       gradients: rows(gradients, steps + 1),
-      updates: kernel.floats(updates, coordinates),
-      initialState: kernel.floats(initialState, stateLength),
-      state: kernel.floats(state, stateLength),
-      metaGradient: kernel.floats(metaGradient, phiLength),
-      lossWeights: kernel.floats(lossWeights, steps),
+      updates: kernel.memory.floats(updates, coordinates),
+      initialState: kernel.memory.floats(initialState, stateLength),
+      state: kernel.memory.floats(state, stateLength),
+      metaGradient: kernel.memory.floats(metaGradient, phiLength),
+      lossWeights: kernel.memory.floats(lossWeights, steps),
       updateGradient: request.updateGradient ? rows(updateGradient, steps) : [],
     },
   };

@@ -1,51 +1,52 @@
 /** The LSTM's steps in a user's program, by the SIMD kernel. */
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
 import type { HostStepper, HostVariable } from '../../host-kernel.js';
-import { hasRelaxedSimd, Kernel } from './kernel-module.js';
+import { createWasmKernel, hasRelaxedSimd } from '../wasm/wasm-kernel.js';
+import type { BlockKernel } from './kernel.js';
 import { advanceBlock, BLOCK, type Block, blocksOf, paddedLength, type StepPointers } from './layout.js';
 
 /** A kernel whose memory holds φ and every variable's state. */
-export class WasmStepper implements HostStepper {
-  readonly #kernel: Kernel;
+export class BlockStepper implements HostStepper {
+  readonly #kernel: BlockKernel;
   readonly #record: number;
 
   constructor(network: LstmConfig, phi: Float32Array) {
-    this.#kernel = new Kernel(network, !hasRelaxedSimd());
-    const at = this.#kernel.allocate(phi.byteLength);
-    this.#record = this.#kernel.allocate(4 * this.#kernel.recordRows * BLOCK);
-    this.#kernel.floats(at, phi.length).set(phi);
-    this.#kernel.exports.loadPhi(at);
+    this.#kernel = createWasmKernel(network, !hasRelaxedSimd());
+    const at = this.#kernel.memory.allocate(phi.byteLength);
+    this.#record = this.#kernel.memory.allocate(4 * this.#kernel.recordRows * BLOCK);
+    this.#kernel.memory.floats(at, phi.length).set(phi);
+    this.#kernel.passes.loadPhi(at);
   }
 
   begin(coordinates: number): HostVariable {
-    return new WasmVariable(this.#kernel, this.#record, coordinates);
+    return new BlockVariable(this.#kernel, this.#record, coordinates);
   }
 }
 
-class WasmVariable implements HostVariable {
+class BlockVariable implements HostVariable {
   readonly #coordinates: number;
-  readonly #kernel: Kernel;
+  readonly #kernel: BlockKernel;
   readonly #blocks: readonly Block[];
   readonly #at: StepPointers;
 
-  constructor(kernel: Kernel, record: number, coordinates: number) {
+  constructor(kernel: BlockKernel, record: number, coordinates: number) {
     this.#coordinates = coordinates;
     this.#kernel = kernel;
     this.#blocks = blocksOf(coordinates);
     const padded = paddedLength(coordinates);
     // zeros, since the kernel never frees and reuses memory
     this.#at = {
-      gradient: kernel.allocate(4 * padded),
-      updates: kernel.allocate(4 * padded),
-      state: kernel.allocate(4 * kernel.stateRows * padded),
+      gradient: kernel.memory.allocate(4 * padded),
+      updates: kernel.memory.allocate(4 * padded),
+      state: kernel.memory.allocate(4 * kernel.stateRows * padded),
       record,
     };
   }
 
   step(gradient: Float32Array): Float32Array {
-    this.#kernel.floats(this.#at.gradient, this.#coordinates).set(gradient);
+    this.#kernel.memory.floats(this.#at.gradient, this.#coordinates).set(gradient);
     for (const block of this.#blocks) advanceBlock(this.#kernel, block, this.#at);
-    return this.#kernel.floats(this.#at.updates, this.#coordinates);
+    return this.#kernel.memory.floats(this.#at.updates, this.#coordinates);
   }
 
   read(): Float32Array {
@@ -65,7 +66,7 @@ class WasmVariable implements HostVariable {
   /** Visits h: its entry in the state by blocks, [rows × width] each, and its index in [n, rows]. */
   #eachEntry(visit: (state: Float32Array, entry: number, index: number) => void): void {
     const { stateRows } = this.#kernel;
-    const state = this.#kernel.floats(this.#at.state, stateRows * paddedLength(this.#coordinates));
+    const state = this.#kernel.memory.floats(this.#at.state, stateRows * paddedLength(this.#coordinates));
     for (const { first, width } of this.#blocks) {
       const lanes = Math.min(width, this.#coordinates - first);
       for (let row = 0; row < stateRows; row++) {

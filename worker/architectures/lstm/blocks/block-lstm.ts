@@ -1,9 +1,8 @@
-/** The LSTM in WebAssembly: windows in blocks of coordinates, each of which stays in the processor's cache. */
-import { createHash } from 'node:crypto';
+/** The LSTM's windows in blocks of coordinates, each of which stays in the processor's cache, by any of its kernels. */
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
 import { phiLength } from '../../../../shared/phi.js';
 import type { HostKernel, HostKernelOptions, HostWindow, HostWindowShape, StepHessian } from '../../host-kernel.js';
-import { Kernel, kernelBytes } from './kernel-module.js';
+import { arithmeticOf, type BlockKernel } from './kernel.js';
 import {
   advanceBlock,
   type Block,
@@ -17,33 +16,34 @@ import {
 } from './layout.js';
 import { backwardThroughProblems, keepCheckpoint } from './second-order.js';
 
-const DEFAULT_BUDGET = 32 * 2 ** 20;
-
 /**
  * Computes in one thread. If a window's activations exceed their budget, the backward pass computes them again, to the
  * same bits: block by block, or, with second derivatives, five steps at a time for all blocks together.
  */
-export class WasmLstm implements HostKernel {
+export class BlockLstm implements HostKernel {
   readonly description: string;
-  readonly #kernel: Kernel;
+  readonly #kernel: BlockKernel;
   readonly #phi: number;
   readonly #phiLength: number;
   readonly #budget: number;
-  #window: WasmWindow | undefined;
+  #window: BlockWindow | undefined;
 
-  constructor(network: LstmConfig, { strict, activationBudget = DEFAULT_BUDGET }: HostKernelOptions) {
-    this.#kernel = new Kernel(network, strict);
+  constructor(
+    create: (network: LstmConfig, strict: boolean) => BlockKernel,
+    network: LstmConfig,
+    { strict, activationBudget }: HostKernelOptions,
+  ) {
+    this.#kernel = create(network, strict);
     this.#phiLength = phiLength(network);
-    this.#phi = this.#kernel.allocate(4 * this.#phiLength);
-    this.#kernel.hold();
-    this.#budget = activationBudget;
-    const hash = createHash('sha256').update(kernelBytes(strict)).digest('hex');
-    this.description = `wasm kernel ${hash.slice(0, 12)} (${strict ? 'strict' : 'relaxed'} SIMD)`;
+    this.#phi = this.#kernel.memory.allocate(4 * this.#phiLength);
+    this.#kernel.memory.hold();
+    this.#budget = activationBudget ?? this.#kernel.activationBudget;
+    this.description = arithmeticOf(strict);
   }
 
   loadPhi(phi: Float32Array): void {
-    this.#kernel.floats(this.#phi, this.#phiLength).set(phi);
-    this.#kernel.exports.loadPhi(this.#phi);
+    this.#kernel.memory.floats(this.#phi, this.#phiLength).set(phi);
+    this.#kernel.passes.loadPhi(this.#phi);
   }
 
   stateLength(coordinates: number): number {
@@ -60,10 +60,10 @@ export class WasmLstm implements HostKernel {
     return window.advance(gradient, hidden);
   }
 
-  #windowOf(shape: HostWindowShape): WasmWindow {
+  #windowOf(shape: HostWindowShape): BlockWindow {
     if (!this.#window?.fits(shape)) {
       const request = { ...shape, phiLength: this.#phiLength, activationBudget: this.#budget };
-      this.#window = new WasmWindow(this.#kernel, shape, makeLayout(this.#kernel, request));
+      this.#window = new BlockWindow(this.#kernel, shape, makeLayout(this.#kernel, request));
     }
     return this.#window;
   }
@@ -73,15 +73,15 @@ export class WasmLstm implements HostKernel {
   }
 }
 
-class WasmWindow implements HostWindow {
+class BlockWindow implements HostWindow {
   readonly gradients: readonly Float32Array[];
   readonly lossWeights: Float32Array;
   readonly updateGradient: readonly Float32Array[];
-  readonly #kernel: Kernel;
+  readonly #kernel: BlockKernel;
   readonly #shape: HostWindowShape;
   readonly #layout: Layout;
 
-  constructor(kernel: Kernel, shape: HostWindowShape, layout: Layout) {
+  constructor(kernel: BlockKernel, shape: HostWindowShape, layout: Layout) {
     this.#kernel = kernel;
     this.#shape = shape;
     this.#layout = layout;
@@ -130,7 +130,7 @@ class WasmWindow implements HostWindow {
         this.#placeInitialState(block);
         for (let s = 0; s < layout.steps; s++) this.#forwardBlock(block, s);
       }
-      this.#kernel.exports.backwardBlock(
+      this.#kernel.passes.backwardBlock(
         recordOf(this.#kernel, layout, block, 0),
         layout.steps,
         layout.gradients + 4 * first,
@@ -171,7 +171,7 @@ class WasmWindow implements HostWindow {
   #forwardBlock(block: Block, s: number): void {
     const layout = this.#layout;
     const { first, width } = block;
-    this.#kernel.exports.forwardBlock(
+    this.#kernel.passes.forwardBlock(
       layout.gradients + s * layout.rowBytes + 4 * first,
       stateOf(this.#kernel, layout, block, s),
       recordOf(this.#kernel, layout, block, s + 1),
@@ -184,12 +184,12 @@ class WasmWindow implements HostWindow {
     const { stateRows } = this.#kernel;
     const start = stateRows * block.first;
     const rows = this.#layout.views.initialState.subarray(start, start + stateRows * block.width);
-    this.#kernel.floats(stateOf(this.#kernel, this.#layout, block, 0), rows.length).set(rows);
+    this.#kernel.memory.floats(stateOf(this.#kernel, this.#layout, block, 0), rows.length).set(rows);
   }
 
   #readState(block: Block, hidden: Float32Array): void {
     const { stateRows } = this.#kernel;
     const at = stateOf(this.#kernel, this.#layout, block, this.#layout.steps);
-    hidden.set(this.#kernel.floats(at, stateRows * block.width), stateRows * block.first);
+    hidden.set(this.#kernel.memory.floats(at, stateRows * block.width), stateRows * block.first);
   }
 }

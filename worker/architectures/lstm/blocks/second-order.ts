@@ -1,6 +1,6 @@
 /** The backward pass of a window with second derivatives kept: step by step, through the LSTM and through the problems. */
 import type { StepHessian } from '../../host-kernel.js';
-import type { Kernel } from './kernel-module.js';
+import type { BlockKernel } from './kernel.js';
 import { type Layout, recordOf, type SecondOrderLayout, stateOf } from './layout.js';
 
 /**
@@ -14,7 +14,7 @@ import { type Layout, recordOf, type SecondOrderLayout, stateOf } from './layout
  * segment of steps is computed again from the state before it, to the same bits.
  */
 export function backwardThroughProblems(
-  kernel: Kernel,
+  kernel: BlockKernel,
   layout: Layout,
   { hessian, slopeLimit }: { hessian: StepHessian; slopeLimit: number },
 ): void {
@@ -34,7 +34,7 @@ export function backwardThroughProblems(
       if (extra) for (let i = 0; i < extra.length; i++) slopes.slope[i]! += extra[i]!;
       for (const block of blocks) {
         const { first, width } = block;
-        kernel.exports.backwardStep(
+        kernel.passes.backwardStep(
           recordOf(kernel, layout, block, s + 1 - start),
           order.slope + 4 * first,
           order.carry + 4 * kernel.stateRows * first,
@@ -58,31 +58,37 @@ function addScaled(sum: Float64Array, factor: number, row: Float32Array): void {
 }
 
 /** Adds the weight gradients of `steps` steps, the first of which follows record `before`. */
-function addWeightGradients(kernel: Kernel, layout: Layout, before: number, steps: number): void {
+function addWeightGradients(kernel: BlockKernel, layout: Layout, before: number, steps: number): void {
   for (const block of layout.blocks) {
-    kernel.exports.weightGradients(recordOf(kernel, layout, block, before), steps, layout.metaGradient, block.width);
+    kernel.passes.weightGradients(recordOf(kernel, layout, block, before), steps, layout.metaGradient, block.width);
   }
 }
 
 /** Keeps the running state before step s if a segment begins there. */
-export function keepCheckpoint(kernel: Kernel, layout: Layout, order: SecondOrderLayout, s: number): void {
+export function keepCheckpoint(kernel: BlockKernel, layout: Layout, order: SecondOrderLayout, s: number): void {
   if (s % order.segment === 0) checkpoint(kernel, layout, order, s).set(layout.views.state);
 }
 
-function checkpoint(kernel: Kernel, { views }: Layout, order: SecondOrderLayout, s: number): Float32Array {
+function checkpoint(kernel: BlockKernel, { views }: Layout, order: SecondOrderLayout, s: number): Float32Array {
   const { length } = views.state;
-  return kernel.floats(order.checkpoints + (4 * length * s) / order.segment, length);
+  return kernel.memory.floats(order.checkpoints + (4 * length * s) / order.segment, length);
 }
 
-function replaySegment(kernel: Kernel, layout: Layout, order: SecondOrderLayout, start: number, end: number): void {
+function replaySegment(
+  kernel: BlockKernel,
+  layout: Layout,
+  order: SecondOrderLayout,
+  start: number,
+  end: number,
+): void {
   const { stateRows } = kernel;
   const state = checkpoint(kernel, layout, order, start);
   for (const block of layout.blocks) {
     const { first, width } = block;
     const rows = state.subarray(stateRows * first, stateRows * (first + width));
-    kernel.floats(stateOf(kernel, layout, block, 0), rows.length).set(rows);
+    kernel.memory.floats(stateOf(kernel, layout, block, 0), rows.length).set(rows);
     for (let s = start; s < end; s++) {
-      kernel.exports.forwardBlock(
+      kernel.passes.forwardBlock(
         layout.gradients + s * layout.rowBytes + 4 * first,
         stateOf(kernel, layout, block, s - start),
         recordOf(kernel, layout, block, s - start + 1),

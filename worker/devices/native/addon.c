@@ -1,0 +1,129 @@
+/** The addon's own functions: which instruction sets there are, and memory that is aligned to a cache line. */
+#include "addon.h"
+
+#include <stdlib.h>
+
+bool succeeded(napi_env env, napi_status status) {
+  if (status == napi_ok) return true;
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (!pending) napi_throw_error(env, NULL, "Cannot compute natively: Node-API refused a call");
+  return false;
+}
+
+bool numbers_of(napi_env env, napi_callback_info info, size_t count, double *numbers, void **data) {
+  napi_value values[MAX_ARGUMENTS];
+  size_t given = MAX_ARGUMENTS;
+  if (!succeeded(env, napi_get_cb_info(env, info, &given, values, NULL, data))) return false;
+  if (given != count) {
+    napi_throw_type_error(env, NULL, "Cannot compute natively: the number of arguments is wrong");
+    return false;
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (!succeeded(env, napi_get_value_double(env, values[i], &numbers[i]))) return false;
+  }
+  return true;
+}
+
+float *floats_at(napi_env env, const struct memory *memory, double offset, size_t count) {
+  const size_t bytes = count * sizeof(float);
+  if (offset >= 0 && bytes <= memory->bytes && offset <= (double)(memory->bytes - bytes)) {
+    return (float *)(memory->start + (size_t)offset);
+  }
+  napi_throw_range_error(env, NULL, "Cannot compute natively: an array must lie within the memory");
+  return NULL;
+}
+
+void attach(napi_env env, napi_value buffer, struct memory *memory) {
+  void *start = NULL;
+  size_t bytes = 0;
+  if (!succeeded(env, napi_get_arraybuffer_info(env, buffer, &start, &bytes))) return;
+  napi_ref reference = NULL;
+  if (!succeeded(env, napi_create_reference(env, buffer, 1, &reference))) return;
+  detach(env, memory);
+  *memory = (struct memory){start, bytes, reference};
+}
+
+void detach(napi_env env, struct memory *memory) {
+  if (memory->buffer) napi_delete_reference(env, memory->buffer);
+  *memory = (struct memory){NULL, 0, NULL};
+}
+
+void add_methods(napi_env env, napi_value object, const struct method *methods, size_t count, void *data) {
+  for (size_t i = 0; i < count; i++) {
+    napi_value function = NULL;
+    if (!succeeded(env, napi_create_function(env, methods[i].name, NAPI_AUTO_LENGTH, methods[i].call, data, &function))) {
+      return;
+    }
+    if (!succeeded(env, napi_set_named_property(env, object, methods[i].name, function))) return;
+  }
+}
+
+void add_number(napi_env env, napi_value object, const char *name, double value) {
+  napi_value number = NULL;
+  if (succeeded(env, napi_create_double(env, value, &number))) napi_set_named_property(env, object, name, number);
+}
+
+bool has_instructions(enum instructions set) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  if (set == AVX2) return v3;
+  return set == AVX512 && v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+  return set == NEON;
+#endif
+}
+
+/** instructionSets(): the names of those that this processor has, the fastest first. */
+static napi_value instruction_sets(napi_env env, napi_callback_info info) {
+  (void)info;
+  static const char *const names[INSTRUCTION_SETS] = {"avx512", "avx2", "neon"};
+  napi_value list = NULL;
+  if (!succeeded(env, napi_create_array(env, &list))) return NULL;
+  uint32_t length = 0;
+  for (int set = 0; set < INSTRUCTION_SETS; set++) {
+    napi_value name = NULL;
+    if (!has_instructions((enum instructions)set)) continue;
+    if (!succeeded(env, napi_create_string_utf8(env, names[set], NAPI_AUTO_LENGTH, &name))) return NULL;
+    if (!succeeded(env, napi_set_element(env, list, length++, name))) return NULL;
+  }
+  return list;
+}
+
+static void free_memory(napi_env env, void *start, void *block) {
+  (void)env;
+  (void)start;
+  free(block);
+}
+
+/** allocate(bytes): an ArrayBuffer of zeros that begins at a multiple of 64. */
+static napi_value allocate(napi_env env, napi_callback_info info) {
+  double bytes = 0;
+  if (!numbers_of(env, info, 1, &bytes, NULL)) return NULL;
+  if (!(bytes >= 0 && bytes < 9e15)) {
+    napi_throw_range_error(env, NULL, "Cannot compute natively: the memory's size must be a number of bytes");
+    return NULL;
+  }
+  const size_t size = ((size_t)bytes + 63) / 64 * 64;
+  // calloc takes no page that is not used
+  char *block = calloc(1, size + 64);
+  if (!block) {
+    napi_throw_range_error(env, NULL, "Cannot compute natively: there must be more free memory");
+    return NULL;
+  }
+  char *start = block + (64 - (uintptr_t)block % 64);
+  napi_value buffer = NULL;
+  if (napi_create_external_arraybuffer(env, start, size, free_memory, block, &buffer) == napi_ok) return buffer;
+  free(block);
+  napi_throw_error(env, NULL, "Cannot compute natively: this runtime takes no memory from outside");
+  return NULL;
+}
+
+NAPI_MODULE_INIT() {
+  static const struct method methods[] = {{"instructionSets", instruction_sets}, {"allocate", allocate}};
+  add_methods(env, exports, methods, sizeof methods / sizeof *methods, NULL);
+  add_lstm(env, exports);
+  return exports;
+}

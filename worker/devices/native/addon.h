@@ -1,0 +1,52 @@
+/** How C functions become JavaScript functions: numbers in, numbers out, arrays as offsets into one memory. */
+#ifndef LOPT_ADDON_H
+#define LOPT_ADDON_H
+
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MAX_ARGUMENTS = 16 };
+
+/** The memory that offsets are into: that of the ArrayBuffer which was attached last. */
+struct memory {
+  char *start;
+  size_t bytes;
+  /** Keeps the ArrayBuffer alive. */
+  napi_ref buffer;
+};
+
+/** The arguments of a call as numbers; false, with an exception pending, unless there are `count`. */
+bool numbers_of(napi_env env, napi_callback_info info, size_t count, double *numbers, void **data);
+
+/** The floats at a byte offset; NULL, with an exception pending, unless `count` of them lie within the memory. */
+float *floats_at(napi_env env, const struct memory *memory, double offset, size_t count);
+
+/** Makes the first argument, an ArrayBuffer, the memory. */
+void attach(napi_env env, napi_value buffer, struct memory *memory);
+void detach(napi_env env, struct memory *memory);
+
+/** Throws a JavaScript error unless a call of Node-API succeeded. */
+bool succeeded(napi_env env, napi_status status);
+
+/** A function that JavaScript sees. */
+struct method {
+  const char *name;
+  napi_callback call;
+};
+
+/** Adds methods that get `data`. */
+void add_methods(napi_env env, napi_value object, const struct method *methods, size_t count, void *data);
+void add_number(napi_env env, napi_value object, const char *name, double value);
+
+/** Instruction sets that are built in, the fastest first. */
+enum instructions { AVX512, AVX2, NEON, INSTRUCTION_SETS };
+/** Whether this processor has them. */
+bool has_instructions(enum instructions set);
+
+/** Adds what makes the LSTM's kernel. */
+void add_lstm(napi_env env, napi_value exports);
+
+#endif

@@ -196,7 +196,8 @@ describe('Dispatcher', () => {
     open(5);
     const other = evaluation('b', 4, 0);
     other.scores.sum[0]! += 1;
-    const disputed = receive(result('a', 5, 0), vote('b', 5, 0, 7), evaluation('a', 4, 0), other);
+    const sums = [result('a', 5, 0), result('a', 5, 1), result('b', 5, 2), result('b', 5, 3)];
+    const disputed = receive(...sums, vote('b', 5, 0, 7), evaluation('a', 4, 0), other);
     assert.equal(disputed.filter((line) => line.startsWith('fail')).length, 0, disputed.join('\n'));
     assert.match(disputed.join('\n'), /warn: .* for node 0\/0; the next worker that joins decides/);
     assert.match(disputed.join('\n'), /warn: .* scores for chunk 0 of φ_4; a third one decides/);

@@ -78,7 +78,7 @@ const CASES: readonly Case[] = [
   [
     'train --engine gpu',
     2,
-    'Cannot train: "engine" must be one of auto, wasm, tensorflow, webgpu, reference, got "gpu"',
+    'Cannot train: "engine" must be one of auto, native, wasm, tensorflow, webgpu, reference, got "gpu"',
   ],
   ['train --architecture gru', 2, 'Cannot train: "architecture" must be one of lstm, got "gru"'],
   ['train --estimator guess', 2, 'Cannot train: "estimator" must be one of bptt, got "guess"'],

@@ -95,7 +95,7 @@ describe('CoordinatorMetrics of a run', () => {
   });
 
   it('says what runs', () => {
-    const labels = { version: VERSION, engine: 'wasm', node: process.version };
+    const labels = { version: VERSION, engine: 'native', node: process.version };
     assert.equal(sampleOf(families, 'lopt_build_info', labels), 1);
     assert.equal(sampleOf(families, 'lopt_run_info', { ...RUN, problem: 'quadratic' }), 1);
     assert.ok(sampleOf(families, 'process_cpu_seconds_total') > 0);

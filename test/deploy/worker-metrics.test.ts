@@ -61,7 +61,7 @@ describe('WorkerMetrics', () => {
     assert.equal(reasonMidway, undefined);
     const then = (await midway)!;
     assert.equal(sampleOf(then, 'lopt_worker_shards', RUN), SMALL_FLAGS.shards);
-    assert.equal(sampleOf(then, 'lopt_build_info', { version: VERSION, engine: 'wasm', node: process.version }), 1);
+    assert.equal(sampleOf(then, 'lopt_build_info', { version: VERSION, engine: 'native', node: process.version }), 1);
     assert.equal(then.get('lopt_build_info')!.samples.length, 1);
 
     await worker.close();

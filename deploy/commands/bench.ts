@@ -49,16 +49,17 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
       `${TASK}: "problem" must be one family, since the families of a mix differ in what they compute, got "${problem}"`,
     );
   }
-  const { rows, roundsPerSecond, coordinatorShare } = await measureBench({ config, problems, threads, seconds });
+  const { rows, roundsPerSecond, coordinatorShare, peak } = await measureBench({ config, problems, threads, seconds });
   process.stdout.write(
     `${problem}, engine ${config.engine}: ${config.shards} shards of ${config.problems} problems of ${problems.coordinates} coordinates, ` +
       `${config.unroll} steps a window\n\n`,
   );
-  process.stdout.write(`${'measured'.padEnd(24)}threads  million coordinate-steps/s   GFLOP/s\n`);
-  for (const { what, threads: used, coordinateStepsPerSecond, gigaflopsPerSecond } of rows) {
+  process.stdout.write(`${'measured'.padEnd(24)}threads  million coordinate-steps/s   GFLOP/s  of peak\n`);
+  for (const { what, threads: used, coordinateStepsPerSecond, gigaflopsPerSecond, peakShare } of rows) {
     const rate = (coordinateStepsPerSecond / 1e6).toFixed(3);
+    const share = peakShare === undefined ? '-' : `${(100 * peakShare).toFixed(0)} %`;
     process.stdout.write(
-      `${what.padEnd(24)}${String(used).padStart(7)}${rate.padStart(29)}${gigaflopsPerSecond.toFixed(1).padStart(10)}\n`,
+      `${what.padEnd(24)}${String(used).padStart(7)}${rate.padStart(29)}${gigaflopsPerSecond.toFixed(1).padStart(10)}${share.padStart(9)}\n`,
     );
   }
   const whole = rows.find(({ what }) => what === WINDOW)!;
@@ -68,8 +69,11 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
   process.stdout.write(
     `${roundsPerSecond.toFixed(1)} rounds/s; the coordinator's own work takes ${(100 * coordinatorShare).toFixed(1)} % of a round\n`,
   );
+  if (peak !== undefined) {
+    process.stdout.write(`a thread does ${peak.toFixed(0)} GFLOP/s of independent multiply-adds: that is its peak\n`);
+  }
   if (json !== undefined) {
-    const report = { problem, config, threads, rows, roundsPerSecond, coordinatorShare };
+    const report = { problem, config, threads, rows, roundsPerSecond, coordinatorShare, peak };
     writeFileWhole(String(json), `${JSON.stringify(report, null, 2)}\n`);
   }
   return EXIT.done;

@@ -12,6 +12,8 @@ import { ENGINES } from '../../worker/engines/select.js';
 import { gradientOf, hessianOf } from '../../worker/problems/derivatives/derivatives.js';
 import type { Gradient, Problems } from '../../worker/problems/problem.js';
 import { trainEmbedded } from './embedded.js';
+import { peakOf } from './peak.js';
+import { CPU_ENGINES } from './train-flags.js';
 
 /** Name of the row for whole windows. */
 export const WINDOW = 'window with gradients';
@@ -23,6 +25,8 @@ export interface BenchRow {
   /** One coordinate-step is the work for one coordinate and one inner step. */
   coordinateStepsPerSecond: number;
   gigaflopsPerSecond: number;
+  /** Of what as many threads could do at most; undefined for a device other than the CPU, or if that is not known. */
+  peakShare?: number;
 }
 
 /** What to measure. */
@@ -39,6 +43,8 @@ export interface BenchReport {
   rows: BenchRow[];
   roundsPerSecond: number;
   coordinatorShare: number;
+  /** GFLOP/s of independent multiply-adds on one thread; undefined if that could not be measured. */
+  peak?: number;
 }
 
 /** Measures forward, backward and window in this thread, then rounds on the pool. */
@@ -47,11 +53,18 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
   const coordinates = config.problems * problems.coordinates;
   const flops = architectureOf(config.architecture).flops(config.architecture);
   const both = flops.forward + flops.backward;
+  const onCpu = CPU_ENGINES.includes(config.engine);
+  const [peak, peakOfAll] = onCpu ? [await peakOf(1), await peakOf(threads)] : [];
+  const share = (used: number, gigaflops: number) => {
+    const most = used === 1 ? peak : peakOfAll;
+    return most === undefined ? {} : { peakShare: gigaflops / most };
+  };
   const row = (what: string, used: number, rate: number, flop: number): BenchRow => ({
     what,
     threads: used,
     coordinateStepsPerSecond: rate,
     gigaflopsPerSecond: (rate * flop) / 1e9,
+    ...share(used, (rate * flop) / 1e9),
   });
 
   // the kernel alone: gradients that cost nothing but are never zero
@@ -77,7 +90,12 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
   whole.close();
   const rounds = await measureRounds(options, coordinates);
   rows.push(row(`rounds of ${config.shards} shards`, threads, rounds.rate, both));
-  return { rows, roundsPerSecond: rounds.roundsPerSecond, coordinatorShare: rounds.coordinatorShare };
+  return {
+    rows,
+    roundsPerSecond: rounds.roundsPerSecond,
+    coordinatorShare: rounds.coordinatorShare,
+    ...(peak === undefined ? {} : { peak }),
+  };
 }
 
 async function createEngine(config: RunConfig, problems: Problems, gradient: Gradient): Promise<Engine> {

@@ -23,7 +23,7 @@ export type Flags = Readonly<Record<string, unknown>>;
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
 /** What computes if no GPU does: the first that can. */
-const CPU_ENGINES = ['native', 'wasm', 'reference'] as const;
+export const CPU_ENGINES: readonly string[] = ['native', 'wasm', 'reference'];
 
 const PROBLEM_PREFIX = 'problem.';
 
@@ -100,7 +100,7 @@ async function engineOf(task: string, options: ResolvedOptions): Promise<string>
 function fastestEngine(options: ResolvedOptions): string | Promise<string> {
   const { architecture, estimator } = options;
   const able = CPU_ENGINES.find((engine) => combinationFault(options, ENGINES.get(engine)) === undefined);
-  const cpu = able ?? CPU_ENGINES[0];
+  const cpu = able ?? CPU_ENGINES[0]!;
   // a GPU computes by plain operations what it has no kernel for, and keeps second derivatives so
   const plain = !ruleOf(architecture).kernels.onDevices?.(architecture);
   return plain || estimatorOf(estimator).needs(estimator).secondDerivatives ? cpu : autoEngine(cpu);

@@ -1,5 +1,6 @@
 /** The addon's own functions: which instruction sets there are, and memory that is aligned to a cache line. */
 #include "addon.h"
+#include "peak.h"
 
 #include <stdlib.h>
 
@@ -92,6 +93,35 @@ static napi_value instruction_sets(napi_env env, napi_callback_info info) {
   return list;
 }
 
+#if defined(__x86_64__)
+extern const peak_loop peak_avx512, peak_avx2;
+#else
+extern const peak_loop peak_neon;
+#endif
+
+/** peak(iterations): floating-point operations done, as wide as the processor can. */
+static napi_value peak(napi_env env, napi_callback_info info) {
+  double iterations = 0;
+  if (!numbers_of(env, info, 1, &iterations, NULL)) return NULL;
+#if defined(__x86_64__)
+  if (!has_instructions(AVX2)) {
+    napi_throw_error(env, NULL, "Cannot compute natively: the processor must have AVX2 and FMA");
+    return NULL;
+  }
+  const peak_loop loop = has_instructions(AVX512) ? peak_avx512 : peak_avx2;
+#else
+  const peak_loop loop = peak_neon;
+#endif
+  volatile float sum = 0;
+  float result = 0;
+  const double operations = loop(iterations, &result);
+  sum = result;
+  (void)sum;
+  napi_value number = NULL;
+  if (!succeeded(env, napi_create_double(env, operations, &number))) return NULL;
+  return number;
+}
+
 static void free_memory(napi_env env, void *start, void *block) {
   (void)env;
   (void)start;
@@ -122,7 +152,7 @@ static napi_value allocate(napi_env env, napi_callback_info info) {
 }
 
 NAPI_MODULE_INIT() {
-  static const struct method methods[] = {{"instructionSets", instruction_sets}, {"allocate", allocate}};
+  static const struct method methods[] = {{"instructionSets", instruction_sets}, {"allocate", allocate}, {"peak", peak}};
   add_methods(env, exports, methods, sizeof methods / sizeof *methods, NULL);
   add_lstm(env, exports);
   return exports;

@@ -16,6 +16,8 @@ export interface NativeMemory {
 
 /** What addon.c exports. */
 interface NativeAddon extends NativeMemory {
+  /** Floating-point operations done, in `iterations` of a loop of independent multiply-adds. */
+  peak(iterations: number): number;
   /** Those that the processor has, the fastest first. */
   instructionSets(): InstructionSet[];
 }
@@ -62,6 +64,19 @@ export function loadNative<Binding = unknown>(): LoadedNative<Binding> {
 export function instructionSets(): InstructionSet[] {
   loadNative();
   return loaded!.instructionSets();
+}
+
+/**
+ * Floating-point operations a second of this thread at most: those of a loop of independent multiply-adds on its widest
+ * registers, measured for `seconds`. Throws LoptError as `loadNative` does.
+ */
+export function measurePeak(seconds: number): number {
+  loadNative();
+  const iterations = 1e6;
+  const start = performance.now();
+  let operations = 0;
+  while (performance.now() - start < 1000 * seconds) operations += loaded!.peak(iterations);
+  return (1000 * operations) / (performance.now() - start);
 }
 
 /** Why the native kernels cannot be used here, with the remedy; undefined if they can. */

@@ -4,6 +4,7 @@ import { suggestion } from '../shared/check.js';
 import { VERSION } from '../shared/config.js';
 import { FlagFileError, LoptError, messageOf, UsageError } from '../shared/errors.js';
 import { codeOf } from '../shared/file-trouble.js';
+import { nativeFault } from '../worker/devices/native/load.js';
 import { bench } from './commands/bench.js';
 import type { Command } from './commands/command.js';
 import { coordinator } from './commands/coordinator.js';
@@ -134,6 +135,9 @@ function addCommand(
       for (const [name, value] of Object.entries(flags)) {
         if (Array.isArray(value)) throw new UsageError(`Cannot run lopt ${command.name}: --${name} must be given once`);
       }
+      // no error, since another engine computes the same bits: a command must work on the next machine too
+      const fault = flags['engine'] === 'native' ? nativeFault() : undefined;
+      if (fault !== undefined) process.stderr.write(`${fault}\n`);
       done(await command.run(positionals, flags));
     },
   );

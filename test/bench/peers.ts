@@ -12,8 +12,10 @@ const THREADS = availableParallelism();
 
 /** The same number of coordinates on both sides: lopt's shards are JAX's one batch. */
 const CASES = [
-  { problem: 'quadratic', shards: 2, problems: 64 },
-  { problem: 'mlp', shards: 2, problems: 1 },
+  { problem: 'quadratic', shards: 2, problems: 64, second: false },
+  { problem: 'mlp', shards: 2, problems: 1, second: false },
+  { problem: 'quadratic', shards: 2, problems: 64, second: true },
+  { problem: 'mlp', shards: 2, problems: 1, second: true },
 ] as const;
 
 interface PeerResult {
@@ -22,7 +24,7 @@ interface PeerResult {
 }
 
 /** JAX's rate on all processors; a sentence where it cannot be measured. */
-function measureJax(problem: string, problems: number): PeerResult | string {
+function measureJax(problem: string, problems: number, second: boolean): PeerResult | string {
   const args = [
     SCRIPT,
     '--problem',
@@ -33,6 +35,7 @@ function measureJax(problem: string, problems: number): PeerResult | string {
     String(UNROLL),
     '--repeat',
     '9',
+    ...(second ? ['--second-derivatives'] : []),
   ];
   const { error, status, stdout, stderr } = spawnSync('python3', args, { encoding: 'utf8', timeout: 300_000 });
   if (error) return `python3 could not be started: ${error.message}`;
@@ -43,15 +46,17 @@ function measureJax(problem: string, problems: number): PeerResult | string {
 process.stdout.write(
   `${THREADS} threads, ${UNROLL} steps a window, LSTM 20,20 with LogAndSign; million coordinate-steps/s\n\n`,
 );
-for (const { problem, shards, problems } of CASES) {
+for (const { problem, shards, problems, second } of CASES) {
   const { config, problems: configured } = await configure('Cannot measure', problem, {
     shards,
     problems,
     unroll: UNROLL,
-    'second-derivatives': false,
+    'second-derivatives': second,
   });
   const { rows, coordinatorShare } = await measureBench({ config, problems: configured, threads: THREADS, seconds: 3 });
-  process.stdout.write(`${problem}, ${shards} shards of ${problems}\n`);
+  process.stdout.write(
+    `${problem}, ${shards} shards of ${problems}, engine ${config.engine}, second derivatives ${second ? 'kept' : 'dropped'}\n`,
+  );
   for (const { what, threads, coordinateStepsPerSecond, gigaflopsPerSecond } of rows) {
     const rate = (coordinateStepsPerSecond / 1e6).toFixed(3);
     process.stdout.write(
@@ -59,7 +64,7 @@ for (const { problem, shards, problems } of CASES) {
     );
   }
   process.stdout.write(`  the coordinator's own work: ${(100 * coordinatorShare).toFixed(1)} % of a round\n`);
-  const peer = measureJax(problem, shards * problems);
+  const peer = measureJax(problem, shards * problems, second);
   if (typeof peer === 'string') {
     process.stdout.write(`  JAX was not measured: ${peer}\n\n`);
     continue;

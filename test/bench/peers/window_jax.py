@@ -3,7 +3,8 @@
     python test/bench/peers/window_jax.py --problem quadratic --problems 128 --unroll 20
 
 A window is K inner steps of P problems and the meta-gradient of Σ_t f_t(θ_t): one jitted value_and_grad over lax.scan,
-float32, second derivatives dropped, one optimizee gradient a step. Prints one JSON line. One coordinate-step is one inner
+float32, one optimizee gradient a step; second derivatives are dropped, or, with --second-derivatives, the optimizees are
+differentiated through as well. Prints one JSON line. One coordinate-step is one inner
 step of one coordinate, forward and backward. The backward pass tapes every activation: about 1.5 kB a coordinate-step.
 """
 
@@ -27,6 +28,7 @@ def parse_arguments():
     parser.add_argument("--problem", choices=["quadratic", "mlp"], default="quadratic")
     parser.add_argument("--problems", type=int, default=128, help="P, problems that advance together")
     parser.add_argument("--unroll", type=int, default=20, help="K, inner steps in a window")
+    parser.add_argument("--second-derivatives", action="store_true", help="differentiate through the optimizees")
     parser.add_argument("--layers", default="20,20", help="LSTM units of each layer")
     parser.add_argument("--repeat", type=int, default=10, help="windows to time; the median is printed")
     parser.add_argument("--threads", type=int, default=0, help="processors to use, 0 for all")
@@ -123,6 +125,9 @@ def make_window(loss):
             theta, state, gradient = carry
             g, state = network(phi, state, gradient.reshape(-1))
             theta = theta + g.reshape(theta.shape)
+            if arguments.second_derivatives:
+                value, gradient = value_and_gradient(theta, constant if batch is None else batch)
+                return (theta, state, gradient), value
             # <∇_t, θ_t> with ∇_t held constant has the value_and_grad of f_t at θ_t, without a second pass through f_t
             frozen = jax.lax.stop_gradient(theta)
             value, gradient = value_and_gradient(frozen, constant if batch is None else batch)

@@ -192,9 +192,9 @@ async function productOf(drawn: Case, count: number, spoil?: number) {
 }
 
 describe('createHessian()', () => {
-  const closed = ['simple', 'quadratic', 'lasso', 'rastrigin', 'rosenbrock', 'logistic'];
+  const closed = ['simple', 'quadratic', 'lasso', 'rastrigin', 'rosenbrock', 'logistic', 'conv'];
   for (const drawn of cases.filter(({ family }) => closed.includes(family))) {
-    const title = `${drawn.family} ${JSON.stringify(drawn.options)}`;
+    const title = `${drawn.family} ${JSON.stringify(drawn.options).replace(folders, '')}`;
     test(`agrees with the tensor loss differentiated twice: ${title}`, async () => {
       const { problems, theta, batch, vector, product, d } = await productOf(drawn, 3);
       const expected = tf.tidy(() => {

@@ -1,7 +1,10 @@
-/** A small convolutional network on images: mean cross-entropy over a minibatch. Without a closed-form gradient. */
+/** A small convolutional network on images: mean cross-entropy over a minibatch. */
 import type * as tfjs from '@tensorflow/tfjs';
+import { createConvGradient } from './conv-gradient.js';
+import { createConvHessian } from './conv-hessian.js';
+import { featureMaps } from './conv-layout.js';
 import { meanCrossEntropy } from './cross-entropy.js';
-import type { ImageKind } from './images/image-set.js';
+import { type ImageKind, valuesOf } from './images/image-set.js';
 import { loadImages, readImageKind } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
 import { folderOf, IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
@@ -39,6 +42,12 @@ export const conv: ProblemFamily = {
     const size = options['batch'] as number;
     const scale = options['initial-scale'] as number;
     const { height, width, channels } = images.shape;
+    const network = {
+      filters: options['filters'] as readonly number[],
+      kernel: options['kernel'] as number,
+      batch: size,
+      images,
+    };
     return {
       coordinates,
       parameters: tensorsOf(layers),
@@ -54,6 +63,8 @@ export const conv: ProblemFamily = {
           const shape: [number, number, number] = [batch.count, size, images.classes];
           return meanCrossEntropy(tf, tf.reshape(tf.concat(logits), shape), labels);
         }),
+      createGradient: () => createConvGradient(network),
+      createHessian: () => createConvHessian(network),
       dataHashes: images.hashes,
     };
   },
@@ -62,16 +73,13 @@ export const conv: ProblemFamily = {
 
 function layersOf({ shape: image, classes }: ImageKind, options: OptionValues): Layer[] {
   const kernel = options['kernel'] as number;
-  let { height, width, channels } = image;
-  const layers = (options['filters'] as readonly number[]).map((outputs): Layer => {
-    const shape = [kernel, kernel, channels, outputs];
-    const inputs = kernel * kernel * channels;
-    height = Math.ceil(height / 2);
-    width = Math.ceil(width / 2);
-    channels = outputs;
-    return { inputs, outputs, shape };
+  const filters = options['filters'] as readonly number[];
+  const maps = featureMaps(image, filters);
+  const layers = filters.map((outputs, l): Layer => {
+    const { channels } = maps[l]!;
+    return { inputs: kernel * kernel * channels, outputs, shape: [kernel, kernel, channels, outputs] };
   });
-  const inputs = height * width * channels;
+  const inputs = valuesOf(maps.at(-1)!);
   return [...layers, { inputs, outputs: classes, shape: [inputs, classes] }];
 }
 

@@ -293,7 +293,7 @@ export function binaryCrossEntropy(
 }
 
 /** Four pixels as numbers from 0 to 1. */
-function pixelsAt(at: usize): v128 {
+export function pixelsAt(at: usize): v128 {
   const wide = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at)));
   return f32x4.div(f32x4.convert_i32x4_u(wide), f32x4.splat(255));
 }
@@ -320,7 +320,7 @@ function slope(activation: i32, value: f32): f32 {
 }
 
 /** The sum of a vector's lanes, in a fixed order. */
-function sumOfLanes(x: v128): f32 {
+export function sumOfLanes(x: v128): f32 {
   const low = f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1);
   return low + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }

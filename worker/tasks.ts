@@ -2,7 +2,9 @@
 import { hashOfNode } from '../shared/double-computation.js';
 import type { ChunkScores } from '../shared/messages.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
+import { type Walk, walksOf } from './baselines/optimizer.js';
 import { BASELINES, type BaselineName } from './baselines/registry.js';
+import { nativeFault } from './devices/native/load.js';
 import { rollout } from './engines/rollout.js';
 import { advanceShard, type ShardJob } from './episode.js';
 import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
@@ -70,7 +72,17 @@ export async function evaluate(session: Session, { optimizer, request }: Evaluat
     const engine = await session.engine();
     return evaluateChunk((problems) => engine.rollout(optimizer.phi, problems), request);
   }
-  const baseline = BASELINES[optimizer.name]({ learningRate: optimizer.learningRate });
+  const walks = await walksOfBaseline(session, optimizer);
   const gradient = await session.gradient();
-  return evaluateChunk((problems) => rollout<unknown>(baseline, session.problems, gradient, problems), request);
+  return evaluateChunk((problems) => rollout(walks, session.problems, gradient, problems), request);
+}
+
+/** A baseline's walks: natively where the run is and they can be. */
+async function walksOfBaseline(
+  { config }: Session,
+  { name, learningRate }: { name: BaselineName; learningRate: number },
+): Promise<(coordinates: number) => Walk> {
+  if (config.engine !== 'native' || nativeFault() !== undefined) return walksOf(BASELINES[name]({ learningRate }));
+  const { nativeWalk } = await import('./baselines/native/native-walk.js');
+  return nativeWalk(name, learningRate);
 }

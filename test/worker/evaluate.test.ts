@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { walksOf } from '../../worker/baselines/optimizer.js';
 import { sgd } from '../../worker/baselines/sgd.js';
 import { type RolloutRequest, rollout } from '../../worker/engines/rollout.js';
 import { evaluateChunk } from '../../worker/evaluate.js';
@@ -8,7 +9,8 @@ import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 const family = familyNamed('quadratic');
 const problems = await family.configure(optionValues(family, { dimension: 1 }));
 const gradient = problems.createGradient!();
-const descend = (functions: RolloutRequest) => rollout(sgd({ learningRate: 0.03 }), problems, gradient, functions);
+const descend = (functions: RolloutRequest) =>
+  rollout(walksOf(sgd({ learningRate: 0.03 })), problems, gradient, functions);
 const request = { seed: 3, purpose: 'evaluate', split: 'test', chunk: 2, count: 5, horizon: 12 } as const;
 const every = Array.from({ length: 13 }, (_, t) => t);
 

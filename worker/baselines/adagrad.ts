@@ -7,6 +7,9 @@ export interface AdagradOptions extends LearningRate {
   epsilon?: number;
 }
 
+/** Options that it has unless it is given others. */
+export const ADAGRAD_DEFAULTS = { initialAccumulator: 0.1, epsilon: 1e-7 } as const;
+
 export interface AdagradState {
   /** s_t, [coordinates]. */
   readonly squares: Float32Array;
@@ -21,8 +24,8 @@ export interface AdagradState {
  */
 export function adagrad({
   learningRate,
-  initialAccumulator = 0.1,
-  epsilon = 1e-7,
+  initialAccumulator = ADAGRAD_DEFAULTS.initialAccumulator,
+  epsilon = ADAGRAD_DEFAULTS.epsilon,
 }: AdagradOptions): Optimizer<AdagradState> {
   const name = 'adagrad';
   requirePositive(name, 'learningRate', learningRate);

@@ -20,6 +20,9 @@ export interface AdamState {
   readonly beta2Power: number;
 }
 
+/** Options that it has unless it is given others. */
+export const ADAM_DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+
 /**
  * Adam (Kingma and Ba 2014, arXiv 1412.6980, algorithm 1), ε outside the root:
  *
@@ -27,7 +30,12 @@ export interface AdamState {
  *     v_t = β₂ v_{t−1} + (1 − β₂) ∇_t²
  *     g_t = −α (m_t / (1 − β₁^t)) / (√(v_t / (1 − β₂^t)) + ε)
  */
-export function adam({ learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions): Optimizer<AdamState> {
+export function adam({
+  learningRate,
+  beta1 = ADAM_DEFAULTS.beta1,
+  beta2 = ADAM_DEFAULTS.beta2,
+  epsilon = ADAM_DEFAULTS.epsilon,
+}: AdamOptions): Optimizer<AdamState> {
   const name = 'adam';
   requirePositive(name, 'learningRate', learningRate);
   requireDecay(name, 'beta1', beta1);

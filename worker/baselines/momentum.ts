@@ -5,6 +5,9 @@ export interface MomentumOptions extends LearningRate {
   momentum?: number;
 }
 
+/** Options that a momentum method has unless it is given others. */
+export const MOMENTUM_DEFAULTS = { momentum: 0.9 } as const;
+
 export interface MomentumState {
   /** v_t, [coordinates]. */
   readonly velocity: Float32Array;
@@ -17,7 +20,10 @@ export interface MomentumState {
  *     v_t = ∇_t + μ v_{t−1}
  *     g_t = −α v_t
  */
-export function momentum({ learningRate, momentum: mu = 0.9 }: MomentumOptions): Optimizer<MomentumState> {
+export function momentum({
+  learningRate,
+  momentum: mu = MOMENTUM_DEFAULTS.momentum,
+}: MomentumOptions): Optimizer<MomentumState> {
   const name = 'momentum';
   requirePositive(name, 'learningRate', learningRate);
   requireDecay(name, 'momentum', mu);

@@ -1,4 +1,4 @@
-import type { MomentumOptions, MomentumState } from './momentum.js';
+import { MOMENTUM_DEFAULTS, type MomentumOptions, type MomentumState } from './momentum.js';
 import { type Optimizer, requireDecay, requirePositive } from './optimizer.js';
 
 export type NesterovOptions = MomentumOptions;
@@ -12,7 +12,10 @@ export type NesterovState = MomentumState;
  *     v_t = ∇_t + μ v_{t−1}
  *     g_t = −α (∇_t + μ v_t)
  */
-export function nesterov({ learningRate, momentum: mu = 0.9 }: NesterovOptions): Optimizer<NesterovState> {
+export function nesterov({
+  learningRate,
+  momentum: mu = MOMENTUM_DEFAULTS.momentum,
+}: NesterovOptions): Optimizer<NesterovState> {
   const name = 'nag';
   requirePositive(name, 'learningRate', learningRate);
   requireDecay(name, 'momentum', mu);

@@ -15,6 +15,21 @@ export interface Optimizer<State> {
   update(gradient: Float32Array, state: State, theta: Float32Array): { updates: Float32Array; state: State };
 }
 
+/** Takes a step at ∇_t [coordinates] in place: θ_t [coordinates] becomes θ_{t+1}. What it keeps is its own. */
+export type Walk = (gradient: Float32Array, theta: Float32Array) => void;
+
+/** An optimizer as walks from zero state. */
+export function walksOf<State>(optimizer: Optimizer<State>): (coordinates: number) => Walk {
+  return (coordinates) => {
+    let state = optimizer.init(coordinates);
+    return (gradient, theta) => {
+      const step = optimizer.update(gradient, state, theta);
+      state = step.state;
+      for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + step.updates[i]!;
+    };
+  };
+}
+
 /** The option that every hand-designed optimizer takes, and the only one that is tuned. */
 export interface LearningRate {
   /** Positive. */

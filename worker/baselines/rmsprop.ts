@@ -7,6 +7,9 @@ export interface RmspropOptions extends LearningRate {
   epsilon?: number;
 }
 
+/** Options that it has unless it is given others. */
+export const RMSPROP_DEFAULTS = { decay: 0.9, epsilon: 1e-8 } as const;
+
 export interface RmspropState {
   /** s_t, [coordinates]. */
   readonly squares: Float32Array;
@@ -19,7 +22,11 @@ export interface RmspropState {
  *     s_t = ρ s_{t−1} + (1 − ρ) ∇_t²
  *     g_t = −α ∇_t / √(s_t + ε)
  */
-export function rmsprop({ learningRate, decay = 0.9, epsilon = 1e-8 }: RmspropOptions): Optimizer<RmspropState> {
+export function rmsprop({
+  learningRate,
+  decay = RMSPROP_DEFAULTS.decay,
+  epsilon = RMSPROP_DEFAULTS.epsilon,
+}: RmspropOptions): Optimizer<RmspropState> {
   const name = 'rmsprop';
   requirePositive(name, 'learningRate', learningRate);
   requireDecay(name, 'decay', decay);

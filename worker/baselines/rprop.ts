@@ -12,6 +12,9 @@ export interface RpropOptions extends LearningRate {
   maxStepSize?: number;
 }
 
+/** Options that it has unless it is given others. */
+export const RPROP_DEFAULTS = { etaMinus: 0.5, etaPlus: 1.2, minStepSize: 1e-6, maxStepSize: 50 } as const;
+
 export interface RpropState {
   /** Δ_t, [coordinates]. */
   readonly stepSizes: Float32Array;
@@ -31,10 +34,10 @@ export interface RpropState {
  */
 export function rprop({
   learningRate,
-  etaMinus = 0.5,
-  etaPlus = 1.2,
-  minStepSize = 1e-6,
-  maxStepSize = 50,
+  etaMinus = RPROP_DEFAULTS.etaMinus,
+  etaPlus = RPROP_DEFAULTS.etaPlus,
+  minStepSize = RPROP_DEFAULTS.minStepSize,
+  maxStepSize = RPROP_DEFAULTS.maxStepSize,
 }: RpropOptions): Optimizer<RpropState> {
   const name = 'rprop';
   requirePositive(name, 'learningRate', learningRate);

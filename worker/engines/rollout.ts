@@ -1,6 +1,6 @@
 /** Rollouts: an optimizer, learned or not, run forward over fresh problems to score it. */
 import type { Key } from '../../shared/random.js';
-import type { Optimizer } from '../baselines/optimizer.js';
+import type { Walk } from '../baselines/optimizer.js';
 import type { Gradient, Problems, Split } from '../problems/problem.js';
 
 /** Which problems to run an optimizer on, and for how long. */
@@ -18,8 +18,8 @@ export interface RolloutRequest {
  * f_t(θ_t) of every problem for t = 0…T, [(T + 1) × P]. f_t(θ_t) is taken on minibatch t, whose gradient the
  * optimizer also reads at θ_t.
  */
-export function rollout<State>(
-  optimizer: Optimizer<State>,
+export function rollout(
+  begin: (coordinates: number) => Walk,
   problems: Problems,
   gradientOf: Gradient,
   { key, count, split, horizon }: RolloutRequest,
@@ -30,11 +30,9 @@ export function rollout<State>(
   const losses = new Float64Array((horizon + 1) * count);
   const rowOf = (t: number) => losses.subarray(t * count, (t + 1) * count);
   gradientOf(theta, batch, 0, gradient, rowOf(0));
-  let state = optimizer.init(theta.length);
+  const step = begin(theta.length);
   for (let t = 1; t <= horizon; t++) {
-    const step = optimizer.update(gradient, state, theta);
-    state = step.state;
-    for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + step.updates[i]!;
+    step(gradient, theta);
     gradientOf(theta, batch, t, gradient, rowOf(t));
   }
   return losses;

@@ -48,5 +48,7 @@ bool has_instructions(enum instructions set);
 
 /** Adds what makes the LSTM's kernel. */
 void add_lstm(napi_env env, napi_value exports);
+/** Adds the steps of the hand-designed optimizers. */
+void add_baselines(napi_env env, napi_value exports);
 
 #endif

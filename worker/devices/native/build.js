@@ -21,7 +21,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const folders = ['worker/devices/native', 'worker/architectures/lstm/native', 'worker/problems/native'];
+const folders = [
+  'worker/devices/native',
+  'worker/architectures/lstm/native',
+  'worker/baselines/native',
+  'worker/problems/native',
+];
 const CPU = `${process.platform}-${process.arch}`;
 const target = join(root, 'dist/worker/devices/native/prebuilds', CPU);
 
@@ -40,6 +45,7 @@ export const FLAGS = [
   '-O3',
   '-ffp-contract=off',
   '-fno-math-errno',
+  '-fno-trapping-math',
   '-fPIC',
   '-fvisibility=hidden',
   '-Wall',

@@ -1,7 +1,7 @@
 /** CPU engines: windows in one thread, by an architecture's kernel and the problems' gradients on typed arrays. */
 import { LoptError } from '../../../shared/errors.js';
 import type { HostKernel, HostWindow } from '../../architectures/host-kernel.js';
-import type { Optimizer } from '../../baselines/optimizer.js';
+import { type Optimizer, walksOf } from '../../baselines/optimizer.js';
 import type { Gradient, HessianProduct, Problems } from '../../problems/problem.js';
 import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
 import { type RolloutRequest, rollout } from '../rollout.js';
@@ -79,7 +79,7 @@ export class HostEngine implements Engine {
   async rollout(phi: Float32Array, request: RolloutRequest): Promise<Float64Array> {
     const kernel = this.#open();
     kernel.loadPhi(phi);
-    return rollout(learnedOptimizer(kernel), this.#problems, this.#gradient, request);
+    return rollout(walksOf(learnedOptimizer(kernel)), this.#problems, this.#gradient, request);
   }
 
   close(): void {

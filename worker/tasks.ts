@@ -2,7 +2,8 @@
 import { hashOfNode } from '../shared/double-computation.js';
 import type { ChunkScores } from '../shared/messages.js';
 import { SumTree, type TreeNode } from '../shared/sum-tree.js';
-import { type Walk, walksOf } from './baselines/optimizer.js';
+import type { Walk } from '../shared/walk.js';
+import { walksOf } from './baselines/optimizer.js';
 import { BASELINES, type BaselineName } from './baselines/registry.js';
 import { nativeFault } from './devices/native/load.js';
 import { rollout } from './engines/rollout.js';

@@ -87,8 +87,10 @@ function outcomes(kernel: HostKernel, seed: number): Float32Array[] {
   }
   window.end(hidden);
   results.push(hidden.slice());
-  const { updates, state } = kernel.advance(draws.normal(coordinates), new Float32Array(coordinates), hidden);
-  return [...results, updates, state];
+  const theta = new Float32Array(coordinates);
+  const walk = kernel.walk(coordinates);
+  for (let t = 0; t < 3; t++) walk(draws.normal(coordinates), theta);
+  return [...results, theta];
 }
 
 /** Bits of floats, every NaN as one. */

@@ -1,5 +1,7 @@
 /** The interface of kernels on typed arrays in one thread, which CPU engines compute with. */
 
+import type { Walk } from '../../shared/walk.js';
+
 /** Options of a kernel. */
 export interface HostKernelOptions {
   /** No fused multiply-add: the same bits on any processor. */
@@ -56,15 +58,8 @@ export interface HostKernel {
   stateLength(coordinates: number): number;
   /** Memory for a window; replaces the last window's unless the shape is the same. */
   window(shape: HostWindowShape): HostWindow;
-  /**
-   * One step of a rollout: g at ∇ and θ [N], and the state [stateLength] after `hidden`, which stays as it is. Ends the
-   * current window.
-   */
-  advance(
-    gradient: Float32Array,
-    theta: Float32Array,
-    hidden: Float32Array,
-  ): { updates: Float32Array; state: Float32Array };
+  /** Steps in place from zero state, for a rollout of N coordinates. Ends the current window; the next window ends it. */
+  walk(coordinates: number): Walk;
   /** Zeroes the coordinates [first, end) in a state of N coordinates. */
   zeroState(hidden: Float32Array, coordinates: number, first: number, end: number): void;
 }

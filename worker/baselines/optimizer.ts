@@ -3,6 +3,8 @@
  * every coordinate independently, so a batch of problems is one long vector.
  */
 
+import type { Walk } from '../../shared/walk.js';
+
 /** An optimizer with its options fixed. Neither function writes to its arguments. */
 export interface Optimizer<State> {
   readonly name: string;
@@ -14,9 +16,6 @@ export interface Optimizer<State> {
    */
   update(gradient: Float32Array, state: State, theta: Float32Array): { updates: Float32Array; state: State };
 }
-
-/** Takes a step at ∇_t [coordinates] in place: θ_t [coordinates] becomes θ_{t+1}. What it keeps is its own. */
-export type Walk = (gradient: Float32Array, theta: Float32Array) => void;
 
 /** An optimizer as walks from zero state. */
 export function walksOf<State>(optimizer: Optimizer<State>): (coordinates: number) => Walk {

@@ -1,6 +1,6 @@
 /** Rollouts: an optimizer, learned or not, run forward over fresh problems to score it. */
 import type { Key } from '../../shared/random.js';
-import type { Walk } from '../baselines/optimizer.js';
+import type { Walk } from '../../shared/walk.js';
 import type { Gradient, Problems, Split } from '../problems/problem.js';
 
 /** Which problems to run an optimizer on, and for how long. */

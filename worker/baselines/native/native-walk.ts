@@ -1,9 +1,10 @@
 /** Steps of the hand-designed optimizers in C, with the bits of those in JavaScript. */
+
+import type { Walk } from '../../../shared/walk.js';
 import { loadNative } from '../../devices/native/load.js';
 import { ADAGRAD_DEFAULTS } from '../adagrad.js';
 import { ADAM_DEFAULTS } from '../adam.js';
 import { MOMENTUM_DEFAULTS } from '../momentum.js';
-import type { Walk } from '../optimizer.js';
 import type { BaselineName } from '../registry.js';
 import { RMSPROP_DEFAULTS } from '../rmsprop.js';
 import { RPROP_DEFAULTS } from '../rprop.js';

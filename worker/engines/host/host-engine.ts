@@ -1,7 +1,6 @@
 /** CPU engines: windows in one thread, by an architecture's kernel and the problems' gradients on typed arrays. */
 import { LoptError } from '../../../shared/errors.js';
 import type { HostKernel, HostWindow } from '../../architectures/host-kernel.js';
-import { type Optimizer, walksOf } from '../../baselines/optimizer.js';
 import type { Gradient, HessianProduct, Problems } from '../../problems/problem.js';
 import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
 import { type RolloutRequest, rollout } from '../rollout.js';
@@ -79,7 +78,7 @@ export class HostEngine implements Engine {
   async rollout(phi: Float32Array, request: RolloutRequest): Promise<Float64Array> {
     const kernel = this.#open();
     kernel.loadPhi(phi);
-    return rollout(walksOf(learnedOptimizer(kernel)), this.#problems, this.#gradient, request);
+    return rollout((coordinates) => kernel.walk(coordinates), this.#problems, this.#gradient, request);
   }
 
   close(): void {
@@ -121,15 +120,6 @@ export class HostEngine implements Engine {
       zeroBad(state, product);
     };
   }
-}
-
-/** The learned optimizer under the loaded φ; valid until the kernel's next window. */
-function learnedOptimizer(kernel: HostKernel): Optimizer<Float32Array> {
-  return {
-    name: 'learned',
-    init: (coordinates) => new Float32Array(kernel.stateLength(coordinates)),
-    update: (gradient, state, theta) => kernel.advance(gradient, theta, state),
-  };
 }
 
 /** The coordinates [first, end) of every bad problem. */

@@ -1,6 +1,7 @@
 /** The LSTM's windows in blocks of coordinates, each of which stays in the processor's cache, by any of its kernels. */
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
 import { phiLength } from '../../../../shared/phi.js';
+import type { Walk } from '../../../../shared/walk.js';
 import type { HostKernel, HostKernelOptions, HostWindow, HostWindowShape, StepHessian } from '../../host-kernel.js';
 import { arithmeticOf, type BlockKernel } from './kernel.js';
 import {
@@ -54,10 +55,9 @@ export class BlockLstm implements HostKernel {
     return this.#windowOf(shape);
   }
 
-  advance(gradient: Float32Array, _theta: Float32Array, hidden: Float32Array): ReturnType<HostKernel['advance']> {
-    const coordinates = gradient.length;
+  walk(coordinates: number): Walk {
     const window = this.#windowOf({ coordinates, steps: 1, updateGradient: false, secondDerivatives: false });
-    return window.advance(gradient, hidden);
+    return window.walk();
   }
 
   #windowOf(shape: HostWindowShape): BlockWindow {
@@ -158,13 +158,16 @@ class BlockWindow implements HostWindow {
     else for (const block of blocks) this.#readState(block, hidden);
   }
 
-  /** One step without keeping its records, which would not fit the cache. */
-  advance(gradient: Float32Array, hidden: Float32Array): ReturnType<HostKernel['advance']> {
+  /** Steps without keeping their records, which would not fit the cache. */
+  walk(): Walk {
     const { views, blocks, gradients, initialState: state, records: record, updates } = this.#layout;
-    views.gradients[0]!.set(gradient);
-    views.initialState.set(hidden);
-    for (const block of blocks) advanceBlock(this.#kernel, block, { gradient: gradients, state, record, updates });
-    return { updates: views.updates.slice(), state: views.initialState.slice() };
+    const [row] = views.gradients;
+    views.initialState.fill(0);
+    return (gradient, theta) => {
+      row!.set(gradient);
+      for (const block of blocks) advanceBlock(this.#kernel, block, { gradient: gradients, state, record, updates });
+      for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + views.updates[i]!;
+    };
   }
 
   /** Step s of a block with records: from the state in record s to record s + 1. */

@@ -191,6 +191,11 @@ describe('the images', () => {
         assert.ok(text.includes(`\nCOPY --from=build /lopt/${path} /lopt/${path}\n`), path);
       }
       const last = text.slice(text.lastIndexOf('\nFROM '));
+      // the compiler stays behind, and an image without native kernels is not built
+      const stage = text.slice(text.indexOf('\nFROM '), text.indexOf('\nFROM ', text.indexOf('\nFROM ') + 1));
+      assert.match(stage, /apt-get install [^\n]* gcc libc6-dev /);
+      assert.match(stage, /npm run build [^\n]*\n && ls dist\/worker\/devices\/native\/prebuilds\/\*\/\*\.node /);
+      assert.doesNotMatch(last, /\bgcc\b/);
       assert.match(last, /\nUSER 1000:1000\n/);
       assert.match(last, /\nHEALTHCHECK [^\n]*\\\n[^\n]*\/livez/);
     });

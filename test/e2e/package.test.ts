@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { nativeFault } from '../../worker/devices/native/load.js';
 import { install, manifestOf, ROOT, run } from '../fixtures/application.js';
 
 const APPLICATION = `
@@ -41,6 +42,15 @@ test('the packed tarball gives an application the command, LearnedOptimizer and 
   const problems = run(folder, process.execPath, command, 'problems');
   assert.equal(problems.status, 0, problems.stdout);
   assert.match(problems.stdout, /quadratic/);
+  const engines = run(folder, join('node_modules', '.bin', 'lopt'), 'engines');
+  assert.equal(engines.status, 0, engines.stdout);
+  assert.match(
+    engines.stdout,
+    nativeFault() ? /^native .*\n {2}not usable / : /^native .*\n {2}device .*\n {2}fingerprint /,
+  );
+  const place = join('dist', 'worker', 'devices', 'native', 'prebuilds', `${process.platform}-${process.arch}`);
+  const built = existsSync(join(lopt, place)) ? readdirSync(join(lopt, place)) : [];
+  assert.equal(built.filter((name) => /^lopt\.napi.*\.node$/.test(name)).length, nativeFault() ? 0 : 1);
   const flags = ['--problem.dimension', '3', '--layers', '8', '--rounds', '150', '--out', 'run'];
   const trained = run(folder, process.execPath, command, 'train', 'quadratic', ...flags);
   assert.equal(trained.status, 0, trained.stdout);

@@ -27,11 +27,12 @@ bool numbers_of(napi_env env, napi_callback_info info, size_t count, double *num
 }
 
 float *floats_at(napi_env env, const struct memory *memory, double offset, size_t count) {
-  const size_t bytes = count * sizeof(float);
-  if (offset >= 0 && bytes <= memory->bytes && offset <= (double)(memory->bytes - bytes)) {
-    return (float *)(memory->start + (size_t)offset);
+  // without a product that could overflow
+  if (offset >= 0 && count <= memory->bytes / sizeof(float)) {
+    const size_t last = memory->bytes - count * sizeof(float);
+    if (offset <= (double)last && (size_t)offset % sizeof(float) == 0) return (float *)(memory->start + (size_t)offset);
   }
-  napi_throw_range_error(env, NULL, "Cannot compute natively: an array must lie within the memory");
+  napi_throw_range_error(env, NULL, "Cannot compute natively: an array must lie, aligned, within the memory");
   return NULL;
 }
 
@@ -50,31 +51,28 @@ void detach(napi_env env, struct memory *memory) {
   *memory = (struct memory){NULL, 0, NULL};
 }
 
-void add_methods(napi_env env, napi_value object, const struct method *methods, size_t count, void *data) {
+void release(napi_env env, void *data, void *hint) {
+  (void)hint;
+  struct shared *shared = data;
+  if (--shared->users == 0) shared->free(env, shared);
+}
+
+void add_methods(napi_env env, napi_value object, const struct method *methods, size_t count, struct shared *shared) {
   for (size_t i = 0; i < count; i++) {
+    const struct method *method = &methods[i];
     napi_value function = NULL;
-    if (!succeeded(env, napi_create_function(env, methods[i].name, NAPI_AUTO_LENGTH, methods[i].call, data, &function))) {
-      return;
+    if (!succeeded(env, napi_create_function(env, method->name, NAPI_AUTO_LENGTH, method->call, shared, &function))) return;
+    if (shared) {
+      if (!succeeded(env, napi_add_finalizer(env, function, shared, release, NULL, NULL))) return;
+      shared->users++;
     }
-    if (!succeeded(env, napi_set_named_property(env, object, methods[i].name, function))) return;
+    if (!succeeded(env, napi_set_named_property(env, object, method->name, function))) return;
   }
 }
 
 void add_number(napi_env env, napi_value object, const char *name, double value) {
   napi_value number = NULL;
   if (succeeded(env, napi_create_double(env, value, &number))) napi_set_named_property(env, object, name, number);
-}
-
-bool has_instructions(enum instructions set) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  if (set == AVX2) return v3;
-  return set == AVX512 && v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#else
-  return set == NEON;
-#endif
 }
 
 /** instructionSets(): the names of those that this processor has, the fastest first. */
@@ -145,9 +143,17 @@ static napi_value allocate(napi_env env, napi_callback_info info) {
   }
   char *start = block + (64 - (uintptr_t)block % 64);
   napi_value buffer = NULL;
-  if (napi_create_external_arraybuffer(env, start, size, free_memory, block, &buffer) == napi_ok) return buffer;
-  free(block);
-  napi_throw_error(env, NULL, "Cannot compute natively: this runtime takes no memory from outside");
+  const napi_status status = napi_create_external_arraybuffer(env, start, size, free_memory, block, &buffer);
+  if (status == napi_ok) return buffer;
+  if (status == napi_no_external_buffers_allowed) {
+    free(block);
+    napi_throw_error(env, NULL, "Cannot compute natively: this runtime takes no memory from outside");
+    return NULL;
+  }
+  // Node frees it by the finalizer
+  napi_value error = NULL;
+  napi_get_and_clear_last_exception(env, &error);
+  napi_throw_range_error(env, NULL, "Cannot compute natively: this version of Node takes less memory in one piece");
   return NULL;
 }
 

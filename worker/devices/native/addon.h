@@ -2,6 +2,8 @@
 #ifndef LOPT_ADDON_H
 #define LOPT_ADDON_H
 
+#include "instructions.h"
+
 #define NAPI_VERSION 8
 #include <node_api.h>
 #include <stdbool.h>
@@ -21,12 +23,21 @@ struct memory {
 /** The arguments of a call as numbers; false, with an exception pending, unless there are `count`. */
 bool numbers_of(napi_env env, napi_callback_info info, size_t count, double *numbers, void **data);
 
-/** The floats at a byte offset; NULL, with an exception pending, unless `count` of them lie within the memory. */
+/** The floats at a byte offset; NULL, with an exception pending, unless `count` of them lie, aligned, within the memory. */
 float *floats_at(napi_env env, const struct memory *memory, double offset, size_t count);
 
-/** Makes the first argument, an ArrayBuffer, the memory. */
+/** Makes an ArrayBuffer the memory; it must not be detached or resized as long as it is. */
 void attach(napi_env env, napi_value buffer, struct memory *memory);
 void detach(napi_env env, struct memory *memory);
+
+/** What methods get: it lives as long as any of them, since each can outlive its object. */
+struct shared {
+  size_t users;
+  void (*free)(napi_env env, struct shared *shared);
+};
+
+/** Ends one use; a finalizer. */
+void release(napi_env env, void *shared, void *hint);
 
 /** Throws a JavaScript error unless a call of Node-API succeeded. */
 bool succeeded(napi_env env, napi_status status);
@@ -37,14 +48,9 @@ struct method {
   napi_callback call;
 };
 
-/** Adds methods that get `data`. */
-void add_methods(napi_env env, napi_value object, const struct method *methods, size_t count, void *data);
+/** Adds methods that get `shared`, which may be NULL. */
+void add_methods(napi_env env, napi_value object, const struct method *methods, size_t count, struct shared *shared);
 void add_number(napi_env env, napi_value object, const char *name, double value);
-
-/** Instruction sets that are built in, the fastest first. */
-enum instructions { AVX512, AVX2, NEON, INSTRUCTION_SETS };
-/** Whether this processor has them. */
-bool has_instructions(enum instructions set);
 
 /** Adds what makes the LSTM's kernel. */
 void add_lstm(napi_env env, napi_value exports);

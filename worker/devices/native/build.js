@@ -66,12 +66,12 @@ export function units(arch = process.arch) {
   return sources()
     .filter((path) => path.endsWith('.c'))
     .flatMap((path) => {
-      if (!path.endsWith('passes.c')) return [{ path, name: '', options: [] }];
+      if (!path.endsWith('passes.c')) return [{ path, options: [] }];
       return Object.entries(INSTRUCTION_SETS[arch]).flatMap(([set, [lanes, options]]) =>
         [0, 1].map((strict) => {
           const name = strict ? `${set}_strict` : set;
           const defines = [`-DLOPT_LANES=${lanes}`, `-DLOPT_STRICT=${strict}`, `-DLOPT_SUFFIX=${name}`];
-          return { path, name, options: [...defines, ...options.split(' ').filter(Boolean)] };
+          return { path, options: [...defines, ...options.split(' ').filter(Boolean)] };
         }),
       );
     });
@@ -90,6 +90,21 @@ export function compiler() {
   });
 }
 
+/** Compiles units beside one another into a folder, with options after FLAGS; returns the paths of the objects. */
+export async function compile(cc, units, folder, options = []) {
+  const run = promisify(execFile);
+  const compiled = await Promise.allSettled(
+    units.map(async (unit, i) => {
+      const object = join(folder, `${i}.o`);
+      await run(cc, [...FLAGS, ...options, ...unit.options, '-c', unit.path, '-o', object]);
+      return object;
+    }),
+  );
+  // after all have ended: the folder may be removed then
+  for (const { status, reason } of compiled) if (status === 'rejected') throw reason;
+  return compiled.map(({ value }) => value);
+}
+
 function skipped(why) {
   console.log(`The native kernels are not built: ${why}. The wasm engine computes the same bits.`);
 }
@@ -105,20 +120,15 @@ async function build() {
   // what was built from other sources must not compute
   rmSync(target, { recursive: true, force: true });
   const cc = compiler();
+  if (!cc && process.env.CC) return skipped(`CC must name a C compiler that runs, got "${process.env.CC}"`);
   if (!cc) return skipped('there must be a C compiler (cc, gcc or clang), and none was found');
 
   const work = mkdtempSync(join(tmpdir(), 'lopt-native-'));
-  const run = promisify(execFile);
   try {
-    const objects = units().map(({ path, name, options }, i) => ({
-      object: join(work, `${i}.o`),
-      words: [...FLAGS, `-I${headers}`, ...options, '-c', path, '-o', join(work, `${i}.o`)],
-      name,
-    }));
-    await Promise.all(objects.map(({ words }) => run(cc, words)));
+    const objects = await compile(cc, units(), work, [`-I${headers}`]);
     const file = join(work, 'lopt.node');
     const link = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared'];
-    await run(cc, [...link, ...objects.map(({ object }) => object), '-o', file, '-lm']);
+    await promisify(execFile)(cc, [...link, ...objects, '-o', file, '-lm']);
     mkdirSync(target, { recursive: true });
     // node-gyp-build looks for the C library that it was linked with
     const libc =
@@ -129,9 +139,10 @@ async function build() {
     renameSync(`${place}.new`, place);
     writeFileSync(stamp, digest);
   } catch (error) {
-    const reason = String(error.stderr || error.message)
+    const lines = String(error.stderr || error.message)
       .trim()
-      .split('\n')[0];
+      .split('\n');
+    const reason = lines.find((line) => line.includes('error')) ?? lines[0];
     skipped(`${cc} must compile them, and said "${reason}"`);
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -147,8 +147,13 @@ INLINE vf root(vf value) { return vsqrtq_f32(value); }
 INLINE vf to_float(vi value) { return vcvtq_f32_s32(value); }
 INLINE vi bits_of(vf value) { return vreinterpretq_s32_f32(value); }
 INLINE vf float_of(vi bits) { return vreinterpretq_f32_s32(bits); }
-INLINE vi add_int(vi a, vi b) { return vaddq_s32(a, b); }
-INLINE vi subtract_int(vi a, vi b) { return vsubq_s32(a, b); }
+// unsigned: GCC's are the language's operators, whose overflow it may assume away if they are signed
+INLINE vi add_int(vi a, vi b) {
+  return vreinterpretq_s32_u32(vaddq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b)));
+}
+INLINE vi subtract_int(vi a, vi b) {
+  return vreinterpretq_s32_u32(vsubq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b)));
+}
 INLINE vi and_bits(vi a, vi b) { return vandq_s32(a, b); }
 INLINE vi or_bits(vi a, vi b) { return vorrq_s32(a, b); }
 /** As x86 has it: a < b ? a : b, and b if either is NaN. */

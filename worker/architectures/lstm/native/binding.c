@@ -2,6 +2,7 @@
 #include "../../../devices/native/addon.h"
 #include "lstm.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,14 +18,14 @@ static const struct lstm_passes *const PASSES[INSTRUCTION_SETS][2] = {[NEON] = {
 #endif
 
 struct kernel {
+  struct shared shared;
   struct lstm *network;
   const struct lstm_passes *passes;
   struct memory memory;
 };
 
-static void free_kernel(napi_env env, void *data, void *hint) {
-  (void)hint;
-  struct kernel *kernel = data;
+static void free_kernel(napi_env env, struct shared *shared) {
+  struct kernel *kernel = (struct kernel *)shared;
   detach(env, &kernel->memory);
   lstm_free(kernel->network);
   free(kernel);
@@ -45,7 +46,7 @@ static void free_kernel(napi_env env, void *data, void *hint) {
   if (!name) return NULL;
 
 static bool is_width(napi_env env, double width) {
-  if (width >= 8 && width <= LSTM_BLOCK && (int)width % 8 == 0) return true;
+  if (width >= 8 && width <= LSTM_BLOCK && fmod(width, 8) == 0) return true;
   napi_throw_range_error(env, NULL, "Cannot compute natively: a block's width must be a multiple of 8 up to 64");
   return false;
 }
@@ -53,6 +54,13 @@ static bool is_width(napi_env env, double width) {
 static bool is_steps(napi_env env, double steps) {
   if (steps >= 1 && steps <= 1e9) return true;
   napi_throw_range_error(env, NULL, "Cannot compute natively: there must be a step");
+  return false;
+}
+
+/** Floats from one step's gradients to the next's, given in bytes. */
+static bool is_stride(napi_env env, double bytes) {
+  if (bytes >= 0 && bytes <= 4e10 && fmod(bytes, sizeof(float)) == 0) return true;
+  napi_throw_range_error(env, NULL, "Cannot compute natively: the gradients of a step must begin at a whole float");
   return false;
 }
 
@@ -86,7 +94,7 @@ static napi_value forward_block(napi_env env, napi_callback_info info) {
 
 static napi_value backward_block(napi_env env, napi_callback_info info) {
   CALL(9)
-  if (!is_width(env, number[8]) || !is_steps(env, number[1])) return NULL;
+  if (!is_width(env, number[8]) || !is_steps(env, number[1]) || !is_stride(env, number[3])) return NULL;
   const int width = (int)number[8], steps = (int)number[1];
   const size_t stride = (size_t)number[3] / sizeof(float);
   FLOATS(records, 0, (size_t)(steps + 1) * (size_t)(network->record_rows * width))
@@ -157,7 +165,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   is_valid = is_valid && has_instructions((enum instructions)(int)number[0]) && number[2] >= 0 && number[2] <= LSTM_BOTH;
   int units[LSTM_MAX_LAYERS];
   for (int l = 0; is_valid && l < layers; l++) {
-    is_valid = number[4 + l] >= 1 && number[4 + l] <= 4096;
+    is_valid = number[4 + l] >= 1 && number[4 + l] <= LSTM_MAX_UNITS;
     units[l] = is_valid ? (int)number[4 + l] : 0;
   }
   if (!is_valid) {
@@ -172,22 +180,24 @@ static napi_value create(napi_env env, napi_callback_info info) {
     return NULL;
   }
   kernel->passes = PASSES[(int)number[0]][number[1] != 0];
-  napi_value object = NULL;
-  if (!succeeded(env, napi_create_object(env, &object)) ||
-      !succeeded(env, napi_wrap(env, object, kernel, free_kernel, NULL, NULL))) {
-    free_kernel(env, kernel, NULL);
-    return NULL;
-  }
+  // this function uses it, too, until the methods do
+  kernel->shared = (struct shared){1, free_kernel};
   static const struct method methods[] = {
       {"attach", attach_memory},       {"loadPhi", load_phi},           {"forwardBlock", forward_block},
       {"backwardBlock", backward_block}, {"backwardStep", backward_step}, {"weightGradients", weight_gradients},
       {"copyState", copy_state},
   };
-  add_methods(env, object, methods, sizeof methods / sizeof *methods, kernel);
+  napi_value object = NULL;
+  if (!succeeded(env, napi_create_object(env, &object))) {
+    release(env, &kernel->shared, NULL);
+    return NULL;
+  }
+  add_methods(env, object, methods, sizeof methods / sizeof *methods, &kernel->shared);
   add_number(env, object, "inputRows", kernel->network->input_rows);
   add_number(env, object, "stateRows", kernel->network->state_rows);
   add_number(env, object, "recordRows", kernel->network->record_rows);
   add_number(env, object, "chunk", LSTM_CHUNK);
+  release(env, &kernel->shared, NULL);
   return object;
 }
 

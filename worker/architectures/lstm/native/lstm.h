@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-enum { LSTM_MAX_LAYERS = 8 };
+/** Those of shared/architectures/lstm.ts. With these, no count of floats below overflows an int. */
+enum { LSTM_MAX_LAYERS = 8, LSTM_MAX_UNITS = 512 };
 /** The network's input: the gradient itself, LogAndSign, RNNProp's normalised gradient and momentum, or both. */
 enum lstm_inputs { LSTM_RAW, LSTM_LOG_AND_SIGN, LSTM_RNNPROP, LSTM_BOTH };
 

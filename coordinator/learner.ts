@@ -91,8 +91,8 @@ export function learn(
   let { phi, outer } = state;
   if (!skipped) {
     const step = optimizerOf(config, decided.plannedRounds).update(average, outer, round);
-    phi = new Float64Array(state.phi.length);
-    for (let i = 0; i < phi.length; i++) phi[i] = state.phi[i]! + step.updates[i]!;
+    phi = step.updates;
+    for (let i = 0; i < phi.length; i++) phi[i] = state.phi[i]! + phi[i]!;
     outer = step.state;
   }
   const rounded = new Float32Array(phi);

@@ -6,7 +6,10 @@
 /** One step of a chain. */
 export interface Transform<State> {
   init(length: number): State;
-  /** `round` counts from 1. Neither argument is written to. */
+  /**
+   * `round` counts from 1. The result is in `updates`: a round that allocates less is collected less often. The state is not
+   * written to.
+   */
   update(updates: Float64Array, state: State, round: number): { updates: Float64Array; state: State };
 }
 
@@ -16,15 +19,14 @@ export function clipByGlobalNorm(norm: number): Transform<null> {
     init: () => null,
     update(updates) {
       const length = globalNorm(updates);
-      return { updates: length <= norm ? updates : scaled(updates, norm / length), state: null };
+      if (!(length <= norm)) scale(updates, norm / length);
+      return { updates, state: null };
     },
   };
 }
 
-function scaled(vector: Float64Array, factor: number): Float64Array {
-  const result = new Float64Array(vector.length);
-  for (let i = 0; i < result.length; i++) result[i] = factor * vector[i]!;
-  return result;
+function scale(vector: Float64Array, factor: number): void {
+  for (let i = 0; i < vector.length; i++) vector[i] = factor * vector[i]!;
 }
 
 /** The Euclidean norm. */
@@ -54,17 +56,16 @@ export function scaleByAdam({
 }): Transform<AdamState> {
   return {
     init: (length) => ({ mean: new Float64Array(length), square: new Float64Array(length), power1: 1, power2: 1 }),
-    update(metaGradient, state) {
+    update(updates, state) {
       const power1 = state.power1 * beta1;
       const power2 = state.power2 * beta2;
-      const mean = new Float64Array(metaGradient.length);
-      const square = new Float64Array(metaGradient.length);
-      const updates = new Float64Array(metaGradient.length);
+      const mean = new Float64Array(updates.length);
+      const square = new Float64Array(updates.length);
       const { mean: oldMean, square: oldSquare } = state;
       const correction1 = 1 / (1 - power1);
       const correction2 = 1 / (1 - power2);
-      for (let i = 0; i < metaGradient.length; i++) {
-        const g = metaGradient[i]!;
+      for (let i = 0; i < updates.length; i++) {
+        const g = updates[i]!;
         const m = beta1 * oldMean[i]! + (1 - beta1) * g;
         const v = beta2 * oldSquare[i]! + (1 - beta2) * g * g;
         mean[i] = m;
@@ -80,7 +81,10 @@ export function scaleByAdam({
 export function scaleByRate(rate: (round: number) => number): Transform<null> {
   return {
     init: () => null,
-    update: (updates, _state, round) => ({ updates: scaled(updates, -rate(round)), state: null }),
+    update(updates, _state, round) {
+      scale(updates, -rate(round));
+      return { updates, state: null };
+    },
   };
 }
 

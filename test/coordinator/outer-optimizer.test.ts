@@ -53,13 +53,13 @@ describe('scaleByAdam()', () => {
     assert.deepEqual([second.state.power1, second.state.power2], [0.25, 0.5625]);
   });
 
-  it('writes to neither the gradient nor the state', () => {
+  it('writes into the vector that it is given, and not into the state', () => {
     const adam = scaleByAdam({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
     const { state } = adam.update(Float64Array.of(1, 2), adam.init(2), 1);
     const gradient = Float64Array.of(3, -4);
-    const copies = structuredClone({ gradient, state });
-    adam.update(gradient, state, 2);
-    assert.deepEqual({ gradient, state }, copies);
+    const before = structuredClone(state);
+    assert.equal(adam.update(gradient, state, 2).updates, gradient);
+    assert.deepEqual(state, before);
   });
 });
 

@@ -8,9 +8,9 @@ import { estimatorOf } from '../../shared/estimators/registry.js';
 import { silentLogger } from '../../shared/logger.js';
 import { deriveKey } from '../../shared/random.js';
 import type { Engine } from '../../worker/engines/engine.js';
-import { ENGINES } from '../../worker/engines/select.js';
+import { type Derivatives, ENGINES } from '../../worker/engines/select.js';
 import { gradientOf, hessianOf } from '../../worker/problems/derivatives/derivatives.js';
-import type { Gradient, Problems } from '../../worker/problems/problem.js';
+import type { Gradient, HessianProduct, Problems } from '../../worker/problems/problem.js';
 import { trainEmbedded } from './embedded.js';
 import { peakOf } from './peak.js';
 import { CPU_ENGINES } from './train-flags.js';
@@ -75,7 +75,8 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
   };
   // for tensors, one operation and its gradient
   const idleProblems: Problems = { ...problems, loss: (tf, theta) => tf.sum(theta, 1) };
-  const kernel = await createEngine(config, idleProblems, idle);
+  const derivatives = { gradient: async () => idle, hessian: async () => noCurvature };
+  const kernel = await createEngine(config, idleProblems, derivatives);
   const kinds = [{ forwardOnly: true }, { forwardOnly: false }];
   const [forward, window] = (await ratesOf(kernel, config, coordinates, seconds, kinds)) as [number, number];
   kernel.close();
@@ -84,7 +85,10 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
     row('kernel, backward', 1, 1 / (1 / window - 1 / forward), flops.backward),
     row('kernel, window', 1, window, both),
   ];
-  const whole = await createEngine(config, problems, await gradientOf(problems));
+  const whole = await createEngine(config, problems, {
+    gradient: () => gradientOf(problems),
+    hessian: () => hessianOf(problems),
+  });
   const [rate] = await ratesOf(whole, config, coordinates, seconds, [{ forwardOnly: false }]);
   rows.push(row(WINDOW, 1, rate!, both));
   whole.close();
@@ -98,10 +102,14 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
   };
 }
 
-async function createEngine(config: RunConfig, problems: Problems, gradient: Gradient): Promise<Engine> {
+/** H·v of problems whose gradient does not change. */
+const noCurvature: HessianProduct = (_theta, _vector, _batch, _step, product) => {
+  product.fill(0);
+};
+
+function createEngine(config: RunConfig, problems: Problems, derivatives: Derivatives): Promise<Engine> {
   const { architecture, estimator, strict } = config;
   const { secondDerivatives } = estimatorOf(estimator).needs(estimator);
-  const derivatives = { gradient: async () => gradient, hessian: () => hessianOf(problems) };
   return ENGINES.get(config.engine)!.create({ architecture, problems, derivatives, strict, secondDerivatives });
 }
 

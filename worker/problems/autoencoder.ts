@@ -2,6 +2,8 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { ACTIVATIONS, type Activation, denseLayers, denseOutputs } from './dense.js';
 import { createDenseGradient } from './dense-gradient.js';
+import { createDenseHessian } from './dense-hessian.js';
+import type { DenseOptions } from './dense-network.js';
 import { type ImageKind, valuesOf } from './images/image-set.js';
 import { loadImages, readImageKind } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
@@ -53,6 +55,7 @@ export const autoencoder: ProblemFamily = {
     const objective = options['loss'] as keyof typeof LOSSES;
     const size = options['batch'] as number;
     const scale = options['initial-scale'] as number;
+    const network: DenseOptions = { sizes, activation, batch: size, images, objective };
     return {
       coordinates,
       parameters: tensorsOf(layers),
@@ -64,7 +67,8 @@ export const autoencoder: ProblemFamily = {
           const z = denseOutputs(tf, theta, sizes, activation, x);
           return tf.mean<tfjs.Tensor1D>(LOSSES[objective](tf, z, x), [1, 2]);
         }),
-      createGradient: () => createDenseGradient({ sizes, activation, batch: size, images, objective }),
+      createGradient: () => createDenseGradient(network),
+      createHessian: () => createDenseHessian(network),
       dataHashes: images.hashes,
     };
   },

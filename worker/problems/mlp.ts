@@ -2,6 +2,8 @@
 import { meanCrossEntropy } from './cross-entropy.js';
 import { ACTIVATIONS, type Activation, denseLayers, denseOutputs } from './dense.js';
 import { createDenseGradient } from './dense-gradient.js';
+import { createDenseHessian } from './dense-hessian.js';
+import type { DenseOptions } from './dense-network.js';
 import { type ImageKind, valuesOf } from './images/image-set.js';
 import { loadImages, readImageKind } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
@@ -39,6 +41,7 @@ export const mlp: ProblemFamily = {
     const activation = options['activation'] as Activation;
     const size = options['batch'] as number;
     const scale = options['initial-scale'] as number;
+    const network: DenseOptions = { sizes, activation, batch: size, images, objective: 'labels' };
     return {
       coordinates,
       parameters: tensorsOf(layers),
@@ -49,7 +52,8 @@ export const mlp: ProblemFamily = {
           const x = tf.tensor3d(pixels, [batch.count, size, sizes[0]!]);
           return meanCrossEntropy(tf, denseOutputs(tf, theta, sizes, activation, x), labels);
         }),
-      createGradient: () => createDenseGradient({ sizes, activation, batch: size, images, objective: 'labels' }),
+      createGradient: () => createDenseGradient(network),
+      createHessian: () => createDenseHessian(network),
       dataHashes: images.hashes,
     };
   },

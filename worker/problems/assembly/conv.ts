@@ -11,9 +11,10 @@
  * Lanes are columns everywhere, and every sum runs over one index after another: how many rows or columns are computed
  * together never changes a bit. Only `crossEntropyCurvature` adds lanes.
  */
-import { pixelsAt, sumOfLanes } from './dense';
+import { pixelsAt } from './losses';
 
-export { activate, crossEntropy, heapBase, pack, unpack } from './dense';
+export { activate, heapBase, pack, unpack } from './dense';
+export { crossEntropy, crossEntropyCurvature } from './losses';
 
 /** Writes an image's bytes [height × width], channels counted as width, as values byte/255 into rows of `rowBytes`. */
 export function spreadPixels(pixels: usize, height: i32, width: i32, target: usize, rowBytes: i32): void {
@@ -320,35 +321,4 @@ export function maskByRelu(d: usize, activations: usize, bytes: i32): void {
     const active = f32x4.gt(v128.load(activations + at), f32x4.splat(0));
     v128.store(d + at, v128.and(v128.load(d + at), active));
   }
-}
-
-/**
- * The derivative of `crossEntropy`'s gradient along a change r of the outputs: turns r into q·(r − Σ q·r / Σ q), with
- * q = softmax(z) · scale. `d` is what `crossEntropy` made of z: q − onehot(label) · scale.
- */
-export function crossEntropyCurvature(
-  d: usize, r: usize, count: i32, stride: i32, labels: usize, scale: f32,
-): void {
-  for (let row = 0; row < count; row++) {
-    const label = <i32>load<u8>(labels + row);
-    let dot = f32x4.splat(0);
-    for (let offset = 0; offset < stride; offset += 16) {
-      const q = softmaxAt(d, offset, label, scale);
-      dot = f32x4.add(dot, f32x4.mul(q, v128.load(r + offset)));
-    }
-    const mean = f32x4.splat(sumOfLanes(dot) / scale);
-    for (let offset = 0; offset < stride; offset += 16) {
-      const q = softmaxAt(d, offset, label, scale);
-      v128.store(r + offset, f32x4.mul(q, f32x4.sub(v128.load(r + offset), mean)));
-    }
-    d += stride;
-    r += stride;
-  }
-}
-
-/** Four values of softmax(z) · scale, from the gradient of the cross-entropy. */
-function softmaxAt(d: usize, offset: i32, label: i32, scale: f32): v128 {
-  const columns = i32x4.add(i32x4.splat(offset >> 2), i32x4(0, 1, 2, 3));
-  const own = i32x4.eq(columns, i32x4.splat(label));
-  return f32x4.add(v128.load(d + offset), v128.and(f32x4.splat(scale), own));
 }

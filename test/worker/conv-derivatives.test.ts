@@ -4,11 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { fillNormal, seedKey } from '../../shared/random.js';
 import { createTensorHessian } from '../../worker/problems/derivatives/hessian.js';
 import { createTensorGradient } from '../../worker/problems/derivatives/tensor-gradient.js';
-import type { Gradient, HessianProduct } from '../../worker/problems/problem.js';
-import { type Drawn, drawCase, gradientAt, norm, row } from '../fixtures/drawn-problems.js';
+import type { Gradient } from '../../worker/problems/problem.js';
+import {
+  type Drawn,
+  difference,
+  direction,
+  dot,
+  drawCase,
+  gradientAt,
+  norm,
+  productAt,
+  row,
+} from '../fixtures/drawn-problems.js';
 import { cifarFiles, mnistFiles, writeFiles } from '../fixtures/image-folders.js';
 import { referenceLoss } from './reference-losses.js';
 
@@ -56,31 +65,6 @@ async function* networks(folder: string, count: number): AsyncGenerator<[title: 
   }
 }
 
-/** A vector for every problem. */
-function direction({ theta }: Drawn, seed: number): Float32Array {
-  const v = new Float32Array(theta.length);
-  fillNormal(seedKey(seed), v);
-  return v;
-}
-
-function productOf(hessian: HessianProduct, { theta, batch }: Drawn, v: Float32Array): Float32Array {
-  const product = new Float32Array(theta.length).fill(7);
-  hessian(theta, v, batch, STEP, product);
-  return product;
-}
-
-function closedProduct(drawn: Drawn, v: Float32Array): Float32Array {
-  return productOf(drawn.problems.createHessian!(), drawn, v);
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, x, i) => sum + x * b[i]!, 0);
-}
-
-function difference(a: Float32Array, b: Float32Array): number {
-  return norm(a.map((x, i) => x - b[i]!)) / norm(b);
-}
-
 for (const [size, folder] of IMAGES) {
   describe(`conv on images of ${size}`, () => {
     test('the closed gradient and H·v agree with TensorFlow.js within 1e-5 and 2e-5', async () => {
@@ -90,8 +74,8 @@ for (const [size, folder] of IMAGES) {
         const tensors: Gradient = createTensorGradient(tf, problems);
         const expected = gradientAt({ theta, batch, gradientOf: tensors }, STEP);
         const v = direction(drawn, 1);
-        const product = closedProduct(drawn, v);
-        const expectedProduct = productOf(createTensorHessian(tf, problems), drawn, v);
+        const product = productAt(drawn, v, STEP);
+        const expectedProduct = productAt(drawn, v, STEP, createTensorHessian(tf, problems));
         for (let p = 0; p < 2; p++) {
           const losses = [closed.losses[p]!, expected.losses[p]!] as const;
           assert.ok(Math.abs(losses[0] - losses[1]) <= 1e-5 * losses[1], `${title}: ${losses}`);
@@ -106,7 +90,7 @@ for (const [size, folder] of IMAGES) {
     test('<u, H·v> is <v, H·u>', async () => {
       for await (const [title, drawn] of networks(folder, 1)) {
         const [u, v] = [direction(drawn, 1), direction(drawn, 2)];
-        const [hu, hv] = [closedProduct(drawn, u), closedProduct(drawn, v)];
+        const [hu, hv] = [productAt(drawn, u, STEP), productAt(drawn, v, STEP)];
         const error = Math.abs(dot(u, hv) - dot(v, hu)) / (norm(u) * norm(hv));
         assert.ok(error <= 1e-6, `${title}: ${error}`);
       }
@@ -116,14 +100,14 @@ for (const [size, folder] of IMAGES) {
       for await (const [title, many] of networks(folder, 3)) {
         const d = many.coordinates;
         const v = direction(many, 1);
-        const all = { ...gradientAt(many, STEP), product: closedProduct(many, v) };
+        const all = { ...gradientAt(many, STEP), product: productAt(many, v, STEP) };
         const { theta, batch } = many;
         // of problems drawn together only the first can be drawn alone; NaN in the others must leave it as it is
         const spoilt = { ...many, theta: theta.slice().fill(Number.NaN, d) };
         const alone = { ...many, theta: theta.subarray(0, d), batch: { ...batch, count: 1 } };
         for (const drawn of [spoilt, alone]) {
           const { gradient, losses } = gradientAt(drawn, STEP);
-          const product = closedProduct(drawn, v.subarray(0, drawn.theta.length));
+          const product = productAt(drawn, v.subarray(0, drawn.theta.length), STEP);
           assert.deepEqual(row(gradient, 0, d), row(all.gradient, 0, d), title);
           assert.equal(losses[0], all.losses[0], title);
           assert.deepEqual(row(product, 0, d), row(all.product, 0, d), title);
@@ -154,7 +138,7 @@ for (const [size, folder] of IMAGES.slice(0, SIZES.length)) {
     for await (const [title, drawn] of networks(folder, 1)) {
       const loss = referenceLoss('conv', drawn.options);
       const v = direction(drawn, 1);
-      const product = closedProduct(drawn, v);
+      const product = productAt(drawn, v, STEP);
       // along H·v itself, and along random directions
       for (const u of [product.map((x) => x / norm(product)), direction(drawn, 2), direction(drawn, 3)]) {
         const at = (a: number, b: number) =>
@@ -194,6 +178,6 @@ test('the closed gradient of conv adds up parts of a minibatch of more images th
   assert.ok(Math.abs(losses[0]! - expected.losses[0]!) <= 1e-6 * expected.losses[0]!);
   assert.ok(difference(gradient, expected.gradient) <= 1e-5);
   const v = direction(drawn, 1);
-  const product = productOf(createTensorHessian(tf, drawn.problems), drawn, v);
-  assert.ok(difference(closedProduct(drawn, v), product) <= 2e-5);
+  const product = productAt(drawn, v, STEP, createTensorHessian(tf, drawn.problems));
+  assert.ok(difference(productAt(drawn, v, STEP), product) <= 2e-5);
 });

@@ -192,7 +192,7 @@ async function productOf(drawn: Case, count: number, spoil?: number) {
 }
 
 describe('createHessian()', () => {
-  const closed = ['simple', 'quadratic', 'lasso', 'rastrigin', 'rosenbrock', 'logistic', 'conv'];
+  const closed = ['simple', 'quadratic', 'lasso', 'rastrigin', 'rosenbrock', 'logistic', 'mlp', 'autoencoder', 'conv'];
   for (const drawn of cases.filter(({ family }) => closed.includes(family))) {
     const title = `${drawn.family} ${JSON.stringify(drawn.options).replace(folders, '')}`;
     test(`agrees with the tensor loss differentiated twice: ${title}`, async () => {

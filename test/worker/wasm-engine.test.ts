@@ -162,9 +162,8 @@ describe('second derivatives on the wasm engine', () => {
   });
 
   it('a family that states only its loss is differentiated twice by TensorFlow.js', async () => {
-    const problems = await family('mlp', { hidden: [3], batch: 4, 'initial-scale': 0.3 });
-    const { createHessian: none } = problems;
-    assert.equal(none, undefined);
+    const closed = await family('mlp', { hidden: [3], batch: 4, 'initial-scale': 0.3 });
+    const { createGradient: _gradient, createHessian: _hessian, ...problems } = closed;
     const [engine, reference] = [
       await secondOrder(problems, architecture),
       await createReferenceEngine({ problems, architecture, secondDerivatives: true }),

@@ -1,6 +1,7 @@
 /**
  * The passes of dense.ts differentiated along a change of the weights, R{·} of Pearlmutter 1994, "Fast Exact
- * Multiplication by the Hessian". V is the change of W, and r the change of what it is named beside.
+ * Multiplication by the Hessian". V is the change of W, and r the change of what it is named beside. Only
+ * `inputCurvature` adds lanes: four, each the sum over every fourth column.
  */
 import { SIGMOID, slope, TANH } from './dense';
 import { sumOfLanes } from './elementary';

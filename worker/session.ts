@@ -11,7 +11,7 @@ import { MixEngine } from './engines/mix-engine.js';
 import { type Derivatives, ENGINES, type EngineEntry } from './engines/select.js';
 import type { Estimator } from './estimators/estimator.js';
 import { createEstimator } from './estimators/registry.js';
-import { gradientOf, hessianOf } from './problems/derivatives/derivatives.js';
+import { closedFormsOf, gradientOf, hessianOf } from './problems/derivatives/derivatives.js';
 import type { Gradient, Mixture, Problems } from './problems/problem.js';
 import { familyNamed } from './problems/registry.js';
 import { ResidentShards } from './resident-shards.js';
@@ -82,11 +82,12 @@ async function open(config: RunConfig): Promise<Session> {
   const difference = dataDifference(config, problems.dataHashes ?? {});
   if (difference) throw new LoptError(`Cannot join the run: ${difference}`);
   let isOpen = false;
-  const gradient = once(() => gradientOf(problems));
+  const forms = closedFormsOf(config);
+  const gradient = once(() => gradientOf(problems, forms));
   const engine = once(async () => {
     const made = await (problems.mixture
       ? openMix(entry, config, problems.mixture)
-      : openEngine(entry, config, problems, { gradient, hessian: () => hessianOf(problems) }));
+      : openEngine(entry, config, problems, { gradient, hessian: () => hessianOf(problems, forms) }));
     isOpen = true;
     return made;
   });
@@ -134,8 +135,12 @@ function openEngine(
 
 /** An engine for each family of a mix. */
 async function openMix(entry: EngineEntry, config: RunConfig, { components, pick }: Mixture): Promise<Engine> {
+  const forms = closedFormsOf(config);
   const engines = components.map((problems) =>
-    openEngine(entry, config, problems, { gradient: () => gradientOf(problems), hessian: () => hessianOf(problems) }),
+    openEngine(entry, config, problems, {
+      gradient: () => gradientOf(problems, forms),
+      hessian: () => hessianOf(problems, forms),
+    }),
   );
   return new MixEngine(await Promise.all(engines), pick);
 }

@@ -5,10 +5,10 @@ import { SumTree, type TreeNode } from '../shared/sum-tree.js';
 import type { Walk } from '../shared/walk.js';
 import { walksOf } from './baselines/optimizer.js';
 import { BASELINES, type BaselineName } from './baselines/registry.js';
-import { nativeFault } from './devices/native/load.js';
 import { rollout } from './engines/rollout.js';
 import { advanceShard, type ShardJob } from './episode.js';
 import { type EvaluationRequest, evaluateChunk } from './evaluate.js';
+import { closedFormsOf } from './problems/derivatives/derivatives.js';
 import type { KeptShard } from './resident-shards.js';
 import type { Session, SessionId } from './session.js';
 
@@ -83,7 +83,7 @@ async function walksOfBaseline(
   { config }: Session,
   { name, learningRate }: { name: BaselineName; learningRate: number },
 ): Promise<(coordinates: number) => Walk> {
-  if (config.engine !== 'native' || nativeFault() !== undefined) return walksOf(BASELINES[name]({ learningRate }));
+  if (closedFormsOf(config) === 'wasm') return walksOf(BASELINES[name]({ learningRate }));
   const { nativeWalk } = await import('./baselines/native/native-walk.js');
   return nativeWalk(name, learningRate);
 }

@@ -9,7 +9,7 @@ import { silentLogger } from '../../shared/logger.js';
 import { deriveKey } from '../../shared/random.js';
 import type { Engine } from '../../worker/engines/engine.js';
 import { type Derivatives, ENGINES } from '../../worker/engines/select.js';
-import { gradientOf, hessianOf } from '../../worker/problems/derivatives/derivatives.js';
+import { closedFormsOf, gradientOf, hessianOf } from '../../worker/problems/derivatives/derivatives.js';
 import type { Gradient, HessianProduct, Problems } from '../../worker/problems/problem.js';
 import { trainEmbedded } from './embedded.js';
 import { peakOf } from './peak.js';
@@ -86,8 +86,8 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
     row('kernel, window', 1, window, both),
   ];
   const whole = await createEngine(config, problems, {
-    gradient: () => gradientOf(problems),
-    hessian: () => hessianOf(problems),
+    gradient: () => gradientOf(problems, closedFormsOf(config)),
+    hessian: () => hessianOf(problems, closedFormsOf(config)),
   });
   const [rate] = await ratesOf(whole, config, coordinates, seconds, [{ forwardOnly: false }]);
   rows.push(row(WINDOW, 1, rate!, both));

@@ -9,6 +9,7 @@ import { BlockLstm } from '../../worker/architectures/lstm/blocks/block-lstm.js'
 import { createNativeKernel } from '../../worker/architectures/lstm/native/native-kernel.js';
 import { createWasmKernel } from '../../worker/architectures/lstm/wasm/wasm-kernel.js';
 import { instructionSets, nativeFault } from '../../worker/devices/native/load.js';
+import { bitsOf } from '../fixtures/bits.js';
 import { setVariable } from '../fixtures/environment.js';
 
 const SHAPES = 150;
@@ -91,15 +92,6 @@ function outcomes(kernel: HostKernel, seed: number): Float32Array[] {
   const walk = kernel.walk(coordinates);
   for (let t = 0; t < 3; t++) walk(draws.normal(coordinates), theta);
   return [...results, theta];
-}
-
-/** Bits of floats, every NaN as one. */
-function bitsOf(values: Float32Array): Uint32Array {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length).slice();
-  values.forEach((value, i) => {
-    if (Number.isNaN(value)) bits[i] = 0x7fc00000;
-  });
-  return bits;
 }
 
 describe('the native kernel', { skip: nativeFault() }, () => {

@@ -67,8 +67,8 @@ export const autoencoder: ProblemFamily = {
           const z = denseOutputs(tf, theta, sizes, activation, x);
           return tf.mean<tfjs.Tensor1D>(LOSSES[objective](tf, z, x), [1, 2]);
         }),
-      createGradient: () => createDenseGradient(network),
-      createHessian: () => createDenseHessian(network),
+      createGradient: (forms) => createDenseGradient(network, forms),
+      createHessian: (forms) => createDenseHessian(network, forms),
       dataHashes: images.hashes,
     };
   },

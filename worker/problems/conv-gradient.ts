@@ -1,10 +1,10 @@
 /** The closed-form gradient of convolutional networks. */
 import { type ConvOptions, createConvNetwork } from './conv-network.js';
-import type { Gradient } from './problem.js';
+import type { ClosedForms, Gradient } from './problem.js';
 
 /** Makes the gradient of the mean cross-entropy over minibatch `step`, one problem after another. */
-export function createConvGradient(options: ConvOptions): Gradient {
-  const network = createConvNetwork(options);
+export function createConvGradient(options: ConvOptions, forms: ClosedForms = 'wasm'): Gradient {
+  const network = createConvNetwork(options, forms);
   const { depth, coordinates } = network;
   const weights = network.allocateWeights();
   const values = network.allocateMaps();

@@ -3,11 +3,11 @@
  * along v (Pearlmutter 1994, "Fast Exact Multiplication by the Hessian"). Relu's second derivative is 0.
  */
 import { type ConvOptions, createConvNetwork } from './conv-network.js';
-import type { HessianProduct } from './problem.js';
+import type { ClosedForms, HessianProduct } from './problem.js';
 
 /** Makes H·v of the mean cross-entropy over minibatch `step`, one problem after another. */
-export function createConvHessian(options: ConvOptions): HessianProduct {
-  const network = createConvNetwork(options);
+export function createConvHessian(options: ConvOptions, forms: ClosedForms = 'wasm'): HessianProduct {
+  const network = createConvNetwork(options, forms);
   const { depth, coordinates } = network;
   const weights = network.allocateWeights();
   const direction = network.allocateWeights();

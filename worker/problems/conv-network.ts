@@ -1,5 +1,4 @@
 /** A convolutional network in the memory of assembly/conv.ts, and the passes that its gradient and its H·v share. */
-import { instantiate } from '../devices/wasm-file.js';
 import type { ConvKernel } from './conv-kernel.js';
 import {
   type ConvLayer,
@@ -15,7 +14,8 @@ import { ACTIVATIONS } from './dense.js';
 import { type ImageSet, valuesOf } from './images/image-set.js';
 import { fillMinibatch } from './images/minibatch.js';
 import { coordinatesOf } from './parameters.js';
-import type { Batch } from './problem.js';
+import { passesOf } from './passes.js';
+import type { Batch, ClosedForms } from './problem.js';
 
 /** The network and its data. */
 export interface ConvOptions {
@@ -82,8 +82,11 @@ const CHUNK_BYTES = 65_536;
 const PAGE = 65_536;
 
 /** Places a network in the memory of a kernel of its own. */
-export function createConvNetwork({ filters, kernel: side, batch: size, images }: ConvOptions): ConvNetwork {
-  const kernel = instantiate<ConvKernel>(new URL('./conv.wasm', import.meta.url));
+export function createConvNetwork(
+  { filters, kernel: side, batch: size, images }: ConvOptions,
+  forms: ClosedForms,
+): ConvNetwork {
+  const kernel = passesOf<ConvKernel>('conv', forms);
   let top = kernel.heapBase();
   const allocate = (bytes: number): number => {
     const address = Math.ceil(top / 16) * 16;

@@ -63,8 +63,8 @@ export const conv: ProblemFamily = {
           const shape: [number, number, number] = [batch.count, size, images.classes];
           return meanCrossEntropy(tf, tf.reshape(tf.concat(logits), shape), labels);
         }),
-      createGradient: () => createConvGradient(network),
-      createHessian: () => createConvHessian(network),
+      createGradient: (forms) => createConvGradient(network, forms),
+      createHessian: (forms) => createConvHessian(network, forms),
       dataHashes: images.hashes,
     };
   },

@@ -1,10 +1,10 @@
 /** The closed-form gradient of dense networks. */
 import { createDenseNetwork, type DenseOptions } from './dense-network.js';
-import type { Gradient } from './problem.js';
+import type { ClosedForms, Gradient } from './problem.js';
 
 /** Makes the gradient of the mean loss over minibatch `step`, one problem after another. */
-export function createDenseGradient(options: DenseOptions): Gradient {
-  const network = createDenseNetwork(options);
+export function createDenseGradient(options: DenseOptions, forms: ClosedForms = 'wasm'): Gradient {
+  const network = createDenseNetwork(options, forms);
   const { depth, coordinates, terms } = network;
   const x = network.allocateInputs();
   // outputs, and in the backward pass their gradient

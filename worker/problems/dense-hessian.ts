@@ -3,11 +3,11 @@
  * (Pearlmutter 1994, "Fast Exact Multiplication by the Hessian").
  */
 import { createDenseNetwork, type DenseOptions } from './dense-network.js';
-import type { HessianProduct } from './problem.js';
+import type { ClosedForms, HessianProduct } from './problem.js';
 
 /** Makes H·v of the mean loss over minibatch `step`, one problem after another. */
-export function createDenseHessian(options: DenseOptions): HessianProduct {
-  const network = createDenseNetwork(options);
+export function createDenseHessian(options: DenseOptions, forms: ClosedForms = 'wasm'): HessianProduct {
+  const network = createDenseNetwork(options, forms);
   const { depth, coordinates } = network;
   const x = network.allocateInputs();
   const z = network.allocateOutputs();

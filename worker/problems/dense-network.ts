@@ -1,11 +1,11 @@
 /** A dense network in the memory of assembly/dense.ts, and the passes that its gradient and its H·v share. */
-import { instantiate } from '../devices/wasm-file.js';
 import { ACTIVATIONS, type Activation, denseLayers } from './dense.js';
 import type { DenseKernel } from './dense-kernel.js';
 import type { ImageSet } from './images/image-set.js';
 import { fillMinibatch } from './images/minibatch.js';
 import { coordinatesOf } from './parameters.js';
-import type { Batch } from './problem.js';
+import { passesOf } from './passes.js';
+import type { Batch, ClosedForms } from './problem.js';
 
 /** The network and its data. */
 export interface DenseOptions {
@@ -75,8 +75,11 @@ const CHUNK = 64;
 const PAGE = 65_536;
 
 /** Places a network in the memory of a kernel of its own. */
-export function createDenseNetwork({ sizes, activation, batch, images, objective }: DenseOptions): DenseNetwork {
-  const kernel = instantiate<DenseKernel>(new URL('./dense.wasm', import.meta.url));
+export function createDenseNetwork(
+  { sizes, activation, batch, images, objective }: DenseOptions,
+  forms: ClosedForms,
+): DenseNetwork {
+  const kernel = passesOf<DenseKernel>('dense', forms);
   let top = kernel.heapBase();
   let bytes = new Uint8Array(kernel.memory.buffer);
   const allocate = (size: number): number => {

@@ -8,6 +8,7 @@ import type { OptionRow } from '../../shared/options/option.js';
 import { rowsByAdvice } from '../../shared/options/table.js';
 import type { Key } from '../../shared/random.js';
 import type {
+  ClosedForms,
   Gradient,
   OptionSpec,
   OptionValues,
@@ -131,14 +132,14 @@ function mixedProblems(components: readonly Problems[], weights: readonly number
     draw: (key, count, split) => componentOf(key).draw(key, count, split),
     loss: (tf, theta, batch, step) => componentOf(batch.key).loss(tf, theta, batch, step),
     ...(components.every(({ createGradient }) => createGradient) && {
-      createGradient: () => mixedGradient(components, pick),
+      createGradient: (forms) => mixedGradient(components, pick, forms),
     }),
     mixture: { components, pick },
   };
 }
 
-function mixedGradient(components: readonly Problems[], pick: (key: Key) => number): Gradient {
-  const gradients = components.map((problems) => problems.createGradient!());
+function mixedGradient(components: readonly Problems[], pick: (key: Key) => number, forms?: ClosedForms): Gradient {
+  const gradients = components.map((problems) => problems.createGradient!(forms));
   return (theta, batch, step, gradient, losses) => gradients[pick(batch.key)]!(theta, batch, step, gradient, losses);
 }
 

@@ -52,8 +52,8 @@ export const mlp: ProblemFamily = {
           const x = tf.tensor3d(pixels, [batch.count, size, sizes[0]!]);
           return meanCrossEntropy(tf, denseOutputs(tf, theta, sizes, activation, x), labels);
         }),
-      createGradient: () => createDenseGradient(network),
-      createHessian: () => createDenseHessian(network),
+      createGradient: (forms) => createDenseGradient(network, forms),
+      createHessian: (forms) => createDenseHessian(network, forms),
       dataHashes: images.hashes,
     };
   },

@@ -69,6 +69,9 @@ export interface Mixture {
   readonly pick: (key: Key) => number;
 }
 
+/** What closed forms are computed by; the bits are the same. Families that have no native one ignore it. */
+export type ClosedForms = 'wasm' | 'native';
+
 /** A family with its options fixed. */
 export interface Problems {
   /** Parameters of one problem, d; for a mixture, the largest d of its components. */
@@ -89,9 +92,9 @@ export interface Problems {
    */
   readonly stationary?: boolean;
   /** Makes the closed-form gradient with its scratch memory; one per thread. */
-  createGradient?(): Gradient;
+  createGradient?(forms?: ClosedForms): Gradient;
   /** Makes the closed-form Hessian-vector product with its scratch memory; one per thread. */
-  createHessian?(): HessianProduct;
+  createHessian?(forms?: ClosedForms): HessianProduct;
   /** Hashes of the files behind the problems, by name: part of the configuration digest. */
   readonly dataHashes?: Readonly<Record<string, string>>;
   /** The components, if this is a mixture: everything above then uses the component that the key picks. */

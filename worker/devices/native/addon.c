@@ -162,5 +162,6 @@ NAPI_MODULE_INIT() {
   add_methods(env, exports, methods, sizeof methods / sizeof *methods, NULL);
   add_lstm(env, exports);
   add_baselines(env, exports);
+  add_problems(env, exports);
   return exports;
 }

@@ -66,6 +66,10 @@ INLINE vi shift_up(vi value, int bits) { return _mm512_slli_epi32(value, (unsign
 INLINE vf where_not_less(vf a, vf b, vf yes, vf no) {
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GE_OQ), no, yes);
 }
+/** Where a < b, `yes`, otherwise `no`; `no` where either is NaN. */
+INLINE vf where_less(vf a, vf b, vf yes, vf no) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+}
 INLINE vf fused(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE v4f fused4(v4f a, v4f b, v4f c) { return _mm_fmadd_ps(a, b, c); }
 
@@ -112,6 +116,7 @@ INLINE vi shift_up(vi value, int bits) { return _mm256_slli_epi32(value, bits); 
 INLINE vf where_not_less(vf a, vf b, vf yes, vf no) {
   return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_GE_OQ));
 }
+INLINE vf where_less(vf a, vf b, vf yes, vf no) { return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
 INLINE vf fused(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE v4f fused4(v4f a, v4f b, v4f c) { return _mm_fmadd_ps(a, b, c); }
 
@@ -160,6 +165,7 @@ INLINE vi or_bits(vi a, vi b) { return vorrq_s32(a, b); }
 INLINE vf smaller(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 INLINE vf larger(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 INLINE vf where_not_less(vf a, vf b, vf yes, vf no) { return vbslq_f32(vcgeq_f32(a, b), yes, no); }
+INLINE vf where_less(vf a, vf b, vf yes, vf no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
 INLINE vf fused(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 INLINE v4f fused4(v4f a, v4f b, v4f c) { return vfmaq_f32(c, a, b); }
 

@@ -1,23 +1,29 @@
 /** The derivatives of a family on typed arrays: its closed forms, or else its tensor loss differentiated by TensorFlow.js. */
 import { seedKey } from '../../../shared/random.js';
 import type { Tf } from '../../devices/backend.js';
-import type { Gradient, HessianProduct, Problems } from '../problem.js';
+import { nativeFault } from '../../devices/native/load.js';
+import type { ClosedForms, Gradient, HessianProduct, Problems } from '../problem.js';
 import { speedUpFilterGradient } from './filter-gradient.js';
 
 /** Problems whose Hessian is checked: a single one might lie on a kink. */
 const CHECKED = 4;
 
+/** What the closed forms of a run are computed by: natively where the run is and they can be. */
+export function closedFormsOf({ engine }: { readonly engine: string }): ClosedForms {
+  return engine === 'native' && nativeFault() === undefined ? 'native' : 'wasm';
+}
+
 /** A family's gradient: the closed form if it has one, otherwise its differentiated tensor loss. */
-export async function gradientOf(problems: Problems): Promise<Gradient> {
-  return problems.createGradient?.() ?? tensorGradientOf(problems);
+export async function gradientOf(problems: Problems, forms: ClosedForms = 'wasm'): Promise<Gradient> {
+  return problems.createGradient?.(forms) ?? tensorGradientOf(problems);
 }
 
 /**
  * A family's H·v: the closed form if it has one, otherwise its tensor loss differentiated twice. Throws LoptError if
  * TensorFlow.js cannot do that.
  */
-export async function hessianOf(problems: Problems): Promise<HessianProduct> {
-  if (problems.createHessian) return problems.createHessian();
+export async function hessianOf(problems: Problems, forms: ClosedForms = 'wasm'): Promise<HessianProduct> {
+  if (problems.createHessian) return problems.createHessian(forms);
   const tf = await loadTf();
   const { checkHessian, createTensorHessian } = await import('./hessian.js');
   const key = seedKey(0);

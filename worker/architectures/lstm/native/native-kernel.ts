@@ -1,6 +1,7 @@
 /** The kernel in C. */
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
-import { loadNative, type NativeMemory } from '../../../devices/native/load.js';
+import { AttachedBuffer, FIRST } from '../../../devices/native/attached-buffer.js';
+import { loadNative } from '../../../devices/native/load.js';
 import { type BlockKernel, type BlockPasses, type BlockRows, INPUT_CODES, KernelMemory } from '../blocks/kernel.js';
 
 /** What binding.c makes for one network. */
@@ -23,30 +24,4 @@ export function createNativeKernel(network: LstmConfig, strict: boolean): BlockK
   const { inputRows, stateRows, recordRows, chunk } = passes;
   // so fast that what leaves the cache costs more than the forward pass
   return { passes, memory, activationBudget: 8 * 2 ** 20, inputRows, stateRows, recordRows, chunk };
-}
-
-/** Offset 0 means "none". */
-const FIRST = 64;
-
-/** The memory of a native kernel, which always has what is longest so far. */
-class AttachedBuffer {
-  readonly #addon: NativeMemory;
-  readonly #kernel: Pick<NativeLstm, 'attach'>;
-  readonly most = 'what is free';
-  buffer: ArrayBuffer;
-
-  constructor(addon: NativeMemory, kernel: Pick<NativeLstm, 'attach'>) {
-    this.#addon = addon;
-    this.#kernel = kernel;
-    this.buffer = addon.allocate(FIRST);
-    kernel.attach(this.buffer);
-  }
-
-  reserve(bytes: number): void {
-    // more than is asked for: a layout is many allocations
-    const grown = this.#addon.allocate(Math.max(bytes, 1.5 * this.buffer.byteLength));
-    new Uint8Array(grown).set(new Uint8Array(this.buffer));
-    this.buffer = grown;
-    this.#kernel.attach(grown);
-  }
 }

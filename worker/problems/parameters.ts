@@ -4,7 +4,7 @@ import { fillNormal, type Key } from '../../shared/random.js';
 import type { ParameterTensor } from './problem.js';
 import { streamKey } from './streams.js';
 
-/** The kernel of dense networks holds about four copies of the parameters in at most 4 GiB. */
+/** The kernel of dense networks holds about five copies of the parameters in at most 4 GiB. */
 const MOST_COORDINATES = 2 ** 26;
 
 /** A layer's parameters are inputs × outputs weights, then as many biases as outputs. */

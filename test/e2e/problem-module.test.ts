@@ -106,7 +106,7 @@ describe('the example, as the README names it', () => {
     const elsewhere = await lopt(['eval', join(out, 'phi.safetensors'), 'quadratic', ...module, ...sizes], folder);
     assert.match(elsewhere.stdout, /^Comparing on 4 fresh functions of quadratic,/, elsewhere.stderr);
     const measured = await lopt(['bench', ...module, '--seconds', '0.05', '--problems', '4'], folder);
-    assert.match(measured.stdout, /^student-t, engine wasm: [\s\S]* rounds\/s;/, measured.stderr);
+    assert.match(measured.stdout, /^student-t, engine native: [\s\S]* rounds\/s;/, measured.stderr);
     const listed = await lopt(['problems', ...module], folder);
     assert.match(
       listed.stdout,

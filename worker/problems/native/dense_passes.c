@@ -26,12 +26,28 @@ INLINE int find_pixels(const uint8_t *image, uint32_t first, uint32_t *found) {
   return __builtin_popcount(mask);
 }
 #else
+/** A bit for each of 16 pixels that is not 0. */
+INLINE unsigned nonzero(const uint8_t *image) {
+#if LOPT_LANES == 8
+  const __m128i pixels = _mm_loadu_si128((const __m128i *)image);
+  return 0xffff & ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(pixels, _mm_setzero_si128()));
+#else
+  static const uint8_t BITS[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+  const uint8x16_t pixels = vld1q_u8(image), bits = vandq_u8(vtstq_u8(pixels, pixels), vld1q_u8(BITS));
+  return vaddv_u8(vget_low_u8(bits)) | (unsigned)vaddv_u8(vget_high_u8(bits)) << 8;
+#endif
+}
+
 INLINE int find_pixels(const uint8_t *image, uint32_t first, uint32_t *found) {
-  int count = 0;
-  // without a branch, which could not be foreseen
-  UNROLL for (uint32_t i = 0; i < 16; i++) {
-    found[count] = (first + i) << 8 | image[i];
-    count += image[i] != 0;
+  unsigned left = nonzero(image);
+  const int count = __builtin_popcount(left);
+  // eight at a time, wanted or not: a branch for each could not be foreseen
+  for (int from = 0; from < count; from += 8) {
+    UNROLL for (int i = 0; i < 8; i++) {
+      const unsigned pixel = (unsigned)__builtin_ctz(left | 0x8000);
+      found[from + i] = (first + pixel) << 8 | image[pixel];
+      left &= left - 1;
+    }
   }
   return count;
 }

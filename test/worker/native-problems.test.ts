@@ -18,6 +18,8 @@ const CASES: readonly [family: string, options: Options][] = [
   ['mlp', { hidden: [1], activation: 'relu', batch: 3, 'initial-scale': 0.5 }],
   ['mlp', { hidden: [7, 5], activation: 'tanh', batch: 65, 'initial-scale': 0.3 }],
   ['mlp', { hidden: [33, 17, 20], activation: 'relu', batch: 70, 'initial-scale': 0.2 }],
+  ['mlp', { hidden: [], batch: 6, 'initial-scale': 0.1 }],
+  ['mlp', { hidden: [70, 13, 2, 44], activation: 'tanh', batch: 6, 'initial-scale': 0.2 }],
   ['mlp', { hidden: [72], activation: 'sigmoid', batch: 9, 'initial-scale': 0.2 }],
   ['autoencoder', {}],
   ['autoencoder', { hidden: [13, 3, 9], activation: 'tanh', batch: 66, loss: 'cross-entropy' }],
@@ -27,6 +29,10 @@ const CASES: readonly [family: string, options: Options][] = [
   ['conv', { filters: [3, 9, 20], kernel: 5, batch: 7 }],
   ['conv', { filters: [70], kernel: 2, batch: 5, 'initial-scale': 2 }],
   ['conv', { filters: [5], kernel: 1, batch: 33 }],
+  // sums over several chunks, the last one short, and more inputs than are taken apart at a time
+  ['conv', { filters: [13, 17], kernel: 2, batch: 70 }],
+  ['conv', { filters: [33, 3], batch: 6 }],
+  ['conv', { filters: [], batch: 40 }],
 ];
 
 const COUNT = 2;

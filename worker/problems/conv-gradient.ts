@@ -11,19 +11,18 @@ export function createConvGradient(options: ConvOptions, forms: ClosedForms = 'w
   // the gradient of the outputs takes their place
   const slopes = network.allocateMaps().with(depth, values[depth]!);
 
-  /** Runs `count` images forward and backward, adds to the gradient and returns the sum of the losses. */
-  function runChunk(count: number): number {
+  /** Runs `count` images forward and backward, adds to the gradient and to the losses. */
+  function runChunk(count: number): void {
     network.forward(count, weights, values);
-    const loss = network.crossEntropy(count, values);
+    network.crossEntropy(count, values);
     for (let l = depth - 1; l >= 0; l--) {
-      network.addWeightGradient(l, count, values, slopes);
+      network.addWeightGradient(l, count, [values, slopes]);
       network.addBiasGradient(l, count, slopes);
       if (l === 0) break;
       network.clear(l, count, slopes);
       network.addInputGradient(l, count, slopes, weights, slopes);
       network.mask(l, count, slopes, values);
     }
-    return loss;
   }
 
   return (theta, batch, step, gradient, losses) => {

@@ -30,10 +30,11 @@ export function createConvHessian(options: ConvOptions, forms: ClosedForms = 'wa
   /** R{dW} = aᵀ·R{dz} + R{a}ᵀ·dz, R{da} = R{dz}·Wᵀ + dz·Vᵀ. */
   function changeBackward(count: number): void {
     for (let l = depth - 1; l >= 0; l--) {
-      network.addWeightGradient(l, count, values, slopeChanges);
       network.addBiasGradient(l, count, slopeChanges);
+      // the images do not change
+      if (l === 0) network.addWeightGradient(l, count, [values, slopeChanges]);
+      else network.addWeightGradient(l, count, [values, slopeChanges], [valueChanges, slopes]);
       if (l === 0) break;
-      network.addWeightGradient(l, count, valueChanges, slopes);
       network.clear(l, count, slopeChanges);
       network.addInputGradient(l, count, slopeChanges, weights, slopeChanges);
       network.addInputGradient(l, count, slopes, direction, slopeChanges);
@@ -46,13 +47,12 @@ export function createConvHessian(options: ConvOptions, forms: ClosedForms = 'wa
     }
   }
 
-  function runChunk(count: number): number {
+  function runChunk(count: number): void {
     network.forward(count, weights, values);
     changeForward(count);
-    const loss = network.crossEntropy(count, values);
+    network.crossEntropy(count, values);
     network.crossEntropyCurvature(count, slopes, valueChanges);
     changeBackward(count);
-    return loss;
   }
 
   return (theta, vector, batch, step, product) => {

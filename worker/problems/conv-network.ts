@@ -60,16 +60,17 @@ export interface ConvNetwork {
   clearGradient(): void;
   storeGradient(target: Float32Array): void;
   /** Runs `chunk` on one part of a minibatch after another, whose images it places in `values`; returns the mean loss. */
-  meanLoss(batch: Batch, problem: number, step: number, values: Maps, chunk: (count: number) => number): number;
+  meanLoss(batch: Batch, problem: number, step: number, values: Maps, chunk: (count: number) => void): number;
   /** Runs all layers: fills `values` from the images on. */
   forward(count: number, weights: Weights, values: Maps): void;
-  /** Turns the outputs in `values` into their gradient; returns the sum of the losses. */
-  crossEntropy(count: number, values: Maps): number;
+  /** Turns the outputs in `values` into their gradient; adds their losses to those that `meanLoss` averages. */
+  crossEntropy(count: number, values: Maps): void;
   /** Turns a change of the outputs into the change of their gradient; `d` holds the gradient. */
   crossEntropyCurvature(count: number, d: Maps, change: Maps): void;
   setBiases(l: number, count: number, weights: Weights, target: Maps): void;
   addProduct(l: number, count: number, x: Maps, weights: Weights, target: Maps): void;
-  addWeightGradient(l: number, count: number, x: Maps, d: Maps): void;
+  /** Adds xᵀ·d, or the sum of several such products. */
+  addWeightGradient(l: number, count: number, ...products: readonly (readonly [x: Maps, d: Maps])[]): void;
   addBiasGradient(l: number, count: number, d: Maps): void;
   addInputGradient(l: number, count: number, d: Maps, weights: Weights, dx: Maps): void;
   /** Sets map m to 0: everywhere, or only where relu's result in `values` is not positive. */
@@ -77,8 +78,10 @@ export interface ConvNetwork {
   mask(m: number, count: number, target: Maps, values: Maps): void;
 }
 
-/** Bytes of a chunk's values: its images go through the network together, few enough to stay in the cache. */
-const CHUNK_BYTES = 65_536;
+/** Bytes of the values of a group of images, whose sums are made together: few enough to stay in the cache. */
+const GROUP_BYTES = 65_536;
+/** Groups of a chunk, which goes through the network together: a call of a native pass costs as much as some images. */
+const CHUNK_GROUPS: Readonly<Record<ClosedForms, number>> = { wasm: 1, native: 8 };
 const PAGE = 65_536;
 
 /** Places a network in the memory of a kernel of its own. */
@@ -104,7 +107,9 @@ export function createConvNetwork(
 
   const shapes = convLayers(images.shape, filters, side, images.classes);
   const maps = [shapes[0]!.from, ...shapes.map(({ to }) => to)];
-  const chunk = chunkOf(maps, size);
+  // whatever a chunk is, sums are made of the same groups
+  const group = groupOf(maps, size);
+  const chunk = Math.min(size, group * CHUNK_GROUPS[forms]);
   const layers = shapes.map(
     (layer): PlacedLayer => ({
       ...layer,
@@ -125,6 +130,7 @@ export function createConvNetwork(
   const labels = allocate(chunk);
   const outputs = layers[depth - 1]!;
   const minibatch = new Uint32Array(size);
+  let losses = 0;
 
   const inputsOf = ({ patches, positions, inputOffsets: offsets, inputs }: PlacedLayer, x: number, count: number) =>
     [x, patches, count * positions, offsets, inputs] as const;
@@ -172,16 +178,16 @@ export function createConvNetwork(
     meanLoss({ key, split }, problem, step, [target], run) {
       const { pixels, labels: classes, count: available } = images.splits[split];
       fillMinibatch(key, problem, step, available, minibatch);
-      let loss = 0;
+      losses = 0;
       for (let from = 0; from < size; from += chunk) {
         const part = minibatch.subarray(from, from + chunk);
         part.forEach((image, i) => {
           placeImage(pixels.subarray(image * values, (image + 1) * values), target! + i * maps[0]!.imageBytes);
           bytesAt(labels, chunk)[i] = classes[image]!;
         });
-        loss += run(part.length);
+        run(part.length);
       }
-      return loss / size;
+      return losses / size;
     },
     forward(count, weights, x) {
       for (let l = 0; l < depth; l++) {
@@ -190,8 +196,13 @@ export function createConvNetwork(
         if (l + 1 < depth) kernel.activate(ACTIVATIONS.relu, x[l + 1]!, count * maps[l + 1]!.imageBytes);
       }
     },
-    crossEntropy: (count, x) =>
-      kernel.crossEntropy(x[depth]!, count, outputs.outputs, outputs.stride, labels, 1 / size),
+    crossEntropy(count, x) {
+      const { outputs: classes, stride } = outputs;
+      for (let from = 0; from < count; from += group) {
+        const some = Math.min(group, count - from);
+        losses += kernel.crossEntropy(x[depth]! + from * stride, some, classes, stride, labels + from, 1 / size);
+      }
+    },
     crossEntropyCurvature: (count, d, change) =>
       kernel.crossEntropyCurvature(d[depth]!, change[depth]!, count, outputs.stride, labels, 1 / size),
     setBiases(l, count, weights, target) {
@@ -203,10 +214,17 @@ export function createConvNetwork(
       const inputs = inputsOf(layer, x[l]!, count);
       kernel.addProduct(...inputs, weights[l]!.rows, target[l + 1]!, layer.places, layer.stride);
     },
-    addWeightGradient(l, count, x, d) {
+    addWeightGradient(l, count, ...products) {
       const layer = layers[l]!;
-      const inputs = inputsOf(layer, x[l]!, count);
-      kernel.addWeightGradient(...inputs, d[l + 1]!, layer.places, layer.gradient, layer.stride);
+      // a single one goes image by image in any case
+      const most = products.length === 1 ? count : group;
+      for (let from = 0; from < count; from += most) {
+        for (const [x, d] of products) {
+          const inputs = inputsOf(layer, x[l]! + from * layer.from.imageBytes, Math.min(most, count - from));
+          const slopes = d[l + 1]! + from * layer.to.imageBytes;
+          kernel.addWeightGradient(...inputs, slopes, layer.places, layer.gradient, layer.stride);
+        }
+      }
     },
     addBiasGradient(l, count, d) {
       const { positions, places, gradient, inputs, stride } = layers[l]!;
@@ -223,9 +241,9 @@ export function createConvNetwork(
   return network;
 }
 
-/** How many images go through the network together: at least one, and whole groups of four if there are several. */
-function chunkOf(maps: readonly FeatureMap[], batch: number): number {
+/** How many images a group has: at least one, and a multiple of four if there are several. */
+function groupOf(maps: readonly FeatureMap[], batch: number): number {
   const image = maps.reduce((sum, { imageBytes }) => sum + imageBytes, 0);
-  const most = Math.floor(CHUNK_BYTES / image);
+  const most = Math.floor(GROUP_BYTES / image);
   return Math.min(batch, most < 4 ? Math.max(1, most) : most & ~3);
 }

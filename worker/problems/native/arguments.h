@@ -15,6 +15,6 @@
 #define ROW(i) ((ptrdiff_t)arguments[i] / (ptrdiff_t)sizeof(float))
 #define ADDRESS(i) ((uint32_t)arguments[i])
 
-#define PASS(name) static double name(char *memory, const double *arguments)
+#define PASS(name) static __attribute__((unused)) double name(char *memory, const double *arguments)
 
 #endif

@@ -28,39 +28,81 @@ INLINE void store_columns(float *at, vf value, ptrdiff_t left) {
 #endif
 }
 
-/** Vectors of a row that are computed together. */
-#define TILE_VECTORS (LOPT_LANES == 16 ? 4 : LOPT_LANES == 8 ? 3 : 5)
+INLINE void store4(float *at, v4f value) { memcpy(at, &value, sizeof value); }
 
-/** Vector v of `vectors`, of which the last has `left` lanes. */
-INLINE vf load_column(const float *at, int v, int vectors, ptrdiff_t left) {
-  return v == vectors - 1 ? load_columns(at + v * LOPT_LANES, left) : load(at + v * LOPT_LANES);
+/** The first lanes of a vector: the others become 0. */
+INLINE vf first_lanes(vf value, ptrdiff_t lanes) {
+  static const int32_t MASKS[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+  if (lanes >= LOPT_LANES) return value;
+  float mask[LOPT_LANES];
+  memcpy(mask, MASKS + 16 - (lanes < 0 ? 0 : lanes), sizeof mask);
+  return float_of(and_bits(bits_of(value), bits_of(load(mask))));
 }
 
-INLINE void store_column(float *at, vf value, int v, int vectors, ptrdiff_t left) {
-  if (v == vectors - 1) store_columns(at + v * LOPT_LANES, value, left);
-  else store(at + v * LOPT_LANES, value);
-}
+/** Groups of four columns that are computed together at most. */
+#define STRIP_GROUPS (LOPT_LANES == 16 ? 16 : LOPT_LANES == 8 ? 6 : 5)
+
+typedef float v8f __attribute__((vector_size(32)));
 
 /**
- * Calls `tile(vectors, left, column, …)` for every `TILE_VECTORS` vectors of `columns`; their number is a constant in each
- * call, and so is whether the last one is whole: `left` is LOPT_LANES then.
+ * Some groups of a row, their number a constant: whole vectors, then eight columns and four. No vector reaches beyond its
+ * columns, not even masked: what lies there may just have been stored, and a load that overlaps it would wait.
  */
-#define EACH_TILE(columns, tile, ...)                                                     \
-  for (ptrdiff_t column = 0; column < (columns); column += TILE_VECTORS * LOPT_LANES) {  \
-    const ptrdiff_t rest = (columns) - column;                                           \
-    if (rest >= TILE_VECTORS * LOPT_LANES) {                                             \
-      tile(TILE_VECTORS, LOPT_LANES, column, __VA_ARGS__);                               \
-      continue;                                                                          \
-    }                                                                                    \
-    const ptrdiff_t left = (rest - 1) % LOPT_LANES + 1;                                  \
-    switch ((rest + LOPT_LANES - 1) / LOPT_LANES) {                                      \
-      case 1: tile(1, left, column, __VA_ARGS__); break;                                 \
-      case 2: tile(2, left, column, __VA_ARGS__); break;                                 \
-      case 3: tile(TILE_VECTORS < 3 ? 1 : 3, left, column, __VA_ARGS__); break;          \
-      case 4: tile(TILE_VECTORS < 4 ? 1 : 4, left, column, __VA_ARGS__); break;          \
-      default: tile(TILE_VECTORS, left, column, __VA_ARGS__); break;                     \
-    }                                                                                    \
+struct strip {
+  vf whole[STRIP_GROUPS / GROUPS + 1];
+  v8f eight;
+  v4f four;
+};
+
+INLINE struct strip load_strip(const int groups, const float *at) {
+  struct strip strip;
+  UNROLL for (int v = 0; v < groups / GROUPS; v++) strip.whole[v] = load(at + v * LOPT_LANES);
+  if (groups % GROUPS >= 2) memcpy(&strip.eight, at + groups / GROUPS * LOPT_LANES, sizeof strip.eight);
+  if (groups % GROUPS % 2) strip.four = load4(at + 4 * groups - 4);
+  return strip;
+}
+
+INLINE void store_strip(const int groups, float *at, struct strip strip) {
+  UNROLL for (int v = 0; v < groups / GROUPS; v++) store(at + v * LOPT_LANES, strip.whole[v]);
+  if (groups % GROUPS >= 2) memcpy(at + groups / GROUPS * LOPT_LANES, &strip.eight, sizeof strip.eight);
+  if (groups % GROUPS % 2) store4(at + 4 * groups - 4, strip.four);
+}
+
+/** sum + x·row. */
+INLINE struct strip add_scaled(const int groups, struct strip sum, float x, struct strip row) {
+  UNROLL for (int v = 0; v < groups / GROUPS; v++) sum.whole[v] = sum.whole[v] + splat(x) * row.whole[v];
+  if (groups % GROUPS >= 2) sum.eight = sum.eight + x * row.eight;
+  if (groups % GROUPS % 2) sum.four = sum.four + x * row.four;
+  return sum;
+}
+
+#define STRIP(groups, tile, ...)                                                             \
+  case groups:                                                                               \
+    tile(groups < STRIP_GROUPS ? groups : STRIP_GROUPS, column, __VA_ARGS__);                \
+    break;
+
+/** Calls `tile(groups, column, …)` for every strip of `columns`; the number of groups is a constant in each call. */
+#define EACH_STRIP(columns, tile, ...)                                                       \
+  for (ptrdiff_t column = 0; column < (columns); column += 4 * STRIP_GROUPS) {               \
+    const ptrdiff_t left = ((columns) - column) / 4;                                         \
+    switch (left < STRIP_GROUPS ? left : STRIP_GROUPS) {                                     \
+      STRIP(1, tile, __VA_ARGS__) STRIP(2, tile, __VA_ARGS__) STRIP(3, tile, __VA_ARGS__)    \
+      STRIP(4, tile, __VA_ARGS__) STRIP(5, tile, __VA_ARGS__)                                \
+      FROM_SIX(tile, __VA_ARGS__)                                                            \
+    }                                                                                        \
   }
+
+#if LOPT_LANES == 16
+#define FROM_SIX(tile, ...)                                                                  \
+  STRIP(6, tile, __VA_ARGS__) STRIP(7, tile, __VA_ARGS__) STRIP(8, tile, __VA_ARGS__)        \
+  STRIP(9, tile, __VA_ARGS__) STRIP(10, tile, __VA_ARGS__) STRIP(11, tile, __VA_ARGS__)      \
+  STRIP(12, tile, __VA_ARGS__) STRIP(13, tile, __VA_ARGS__) STRIP(14, tile, __VA_ARGS__)     \
+  STRIP(15, tile, __VA_ARGS__) STRIP(16, tile, __VA_ARGS__)
+#elif LOPT_LANES == 8
+#define FROM_SIX(tile, ...) STRIP(6, tile, __VA_ARGS__)
+#else
+#define FROM_SIX(tile, ...)
+#endif
 
 /** (l0 + l1) + (l2 + l3). */
 INLINE float sum_lanes(v4f value) { return (value[0] + value[1]) + (value[2] + value[3]); }

@@ -6,6 +6,8 @@
 
 enum { SIGMOID, TANH };
 
+typedef double v2d __attribute__((vector_size(16)));
+
 INLINE vf nearest(vf x) {
 #if LOPT_LANES == 16
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -13,6 +15,19 @@ INLINE vf nearest(vf x) {
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #else
   return vrndnq_f32(x);
+#endif
+}
+
+/** As many bytes as a vector has lanes, as numbers. */
+INLINE vf bytes_at(const uint8_t *at) {
+#if LOPT_LANES == 16
+  return to_float(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)at)));
+#elif LOPT_LANES == 8
+  return to_float(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)at)));
+#else
+  uint32_t bytes;
+  memcpy(&bytes, at, sizeof bytes);
+  return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes)))));
 #endif
 }
 

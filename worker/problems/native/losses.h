@@ -58,31 +58,24 @@ PASS(cross_entropy_curvature) {
     for (ptrdiff_t column = 0; column < row_length; column += 4) {
       const v4f means = {mean, mean, mean, mean};
       const v4f change = softmax_at(d, column, labels[row], scale) * (load4(r + column) - means);
-      memcpy(r + column, &change, sizeof change);
+      store4(r + column, change);
     }
   }
   return 0;
 }
 
-/** Pixels as numbers from 0 to 1, of which there are `left`; those from `wanted` on are 0. */
-INLINE vf pixels_at(const uint8_t *at, ptrdiff_t left) {
-  float values[LOPT_LANES];
-  for (int i = 0; i < LOPT_LANES; i++) values[i] = i < left ? (float)at[i] : 0;
-  return load(values) / splat(255);
-}
-
-/** The lanes that are columns: the others become 0. */
-INLINE vf columns_below(vf value, ptrdiff_t columns) {
-  float values[LOPT_LANES];
-  if (columns >= LOPT_LANES) return value;
-  store(values, value);
-  for (int i = 0; i < LOPT_LANES; i++) values[i] = i < columns ? values[i] : 0;
-  return load(values);
-}
+/** As many pixels as a vector has lanes, as numbers from 0 to 1. Images are padded to 16 pixels. */
+INLINE vf pixels_at(const uint8_t *at) { return bytes_at(at) / splat(255); }
 
 /** σ(z) − x, 0 beyond the outputs. */
-INLINE vf error_at(vf y, const uint8_t *image, ptrdiff_t column, ptrdiff_t outputs, ptrdiff_t left) {
-  return columns_below(y - pixels_at(image + column, left), outputs - column);
+INLINE vf error_at(vf y, const uint8_t *image, ptrdiff_t column, ptrdiff_t outputs) {
+  return first_lanes(y - pixels_at(image + column), outputs - column);
+}
+
+/** Four floats as doubles: the first two, and the others. */
+INLINE void doubles_of(const float *at, v2d pairs[2]) {
+  pairs[0] = (v2d){(double)at[0], (double)at[1]};
+  pairs[1] = (v2d){(double)at[2], (double)at[3]};
 }
 
 /** (z, count, outputs, stride, images, pixels, scale): Σ (y − x)² with y = σ(z); z becomes its gradient. */
@@ -91,17 +84,18 @@ PASS(squared_error) {
   const ptrdiff_t count = COUNT(1), outputs = COUNT(2), row_length = ROW(3), pixels = COUNT(5);
   const uint8_t *image = BYTES(4);
   const float scale = SCALE(6);
-  double loss[2] = {0, 0};
+  v2d loss = {0, 0};
   for (ptrdiff_t row = 0; row < count; row++, image += pixels, z += row_length) {
     for (ptrdiff_t column = 0; column < row_length; column += LOPT_LANES) {
       const ptrdiff_t left = row_length - column;
       const vf y = sigmoid_of(load_columns(z + column, left));
-      const vf error = error_at(y, image, column, outputs, left);
+      const vf error = error_at(y, image, column, outputs);
       float square[LOPT_LANES];
       store(square, error * error);
       for (int i = 0; i < LOPT_LANES && i < left; i += 4) {
-        loss[0] = loss[0] + ((double)square[i] + (double)square[i + 2]);
-        loss[1] = loss[1] + ((double)square[i + 1] + (double)square[i + 3]);
+        v2d pairs[2];
+        doubles_of(square + i, pairs);
+        loss = loss + (pairs[0] + pairs[1]);
       }
       store_columns(z + column, error * (y * (splat(1) - y)) * splat(2 * scale), left);
     }
@@ -119,7 +113,7 @@ PASS(squared_error_curvature) {
     for (ptrdiff_t column = 0; column < row_length; column += LOPT_LANES) {
       const ptrdiff_t left = row_length - column;
       const vf y = sigmoid_of(load_columns(z + column, left));
-      const vf error = error_at(y, image, column, outputs, left);
+      const vf error = error_at(y, image, column, outputs);
       const vf rest = splat(1) - y;
       const vf slope = y * rest;
       store_columns(z + column, error * slope * factor, left);
@@ -141,27 +135,27 @@ PASS(binary_cross_entropy) {
   const float scale = SCALE(6);
   double loss = 0;
   for (ptrdiff_t row = 0; row < count; row++, image += pixels, z += row_length) {
-    double linear[2] = {0, 0}, product[2] = {1, 1};
+    v2d linear = {0, 0}, product = {1, 1};
     for (ptrdiff_t column = 0; column < row_length; column += LOPT_LANES) {
       const ptrdiff_t left = row_length - column;
       const vf logits = load_columns(z + column, left);
-      const vf x = pixels_at(image + column, left);
+      const vf x = pixels_at(image + column);
       float term[LOPT_LANES], decay[LOPT_LANES];
-      store(term, columns_below(relu_of(logits) - x * logits, outputs - column));
-      store(decay, columns_below(exp_of(negative(magnitude_of(logits))), outputs - column));
+      store(term, first_lanes(relu_of(logits) - x * logits, outputs - column));
+      store(decay, first_lanes(exp_of(negative(magnitude_of(logits))), outputs - column));
       for (int i = 0; i < LOPT_LANES && i < left; i += 4) {
-        linear[0] = linear[0] + ((double)term[i] + (double)term[i + 2]);
-        linear[1] = linear[1] + ((double)term[i + 1] + (double)term[i + 3]);
-        product[0] = product[0] * (1 + (double)decay[i]);
-        product[1] = product[1] * (1 + (double)decay[i + 1]);
-        product[0] = product[0] * (1 + (double)decay[i + 2]);
-        product[1] = product[1] * (1 + (double)decay[i + 3]);
+        v2d pairs[2];
+        doubles_of(term + i, pairs);
+        linear = linear + (pairs[0] + pairs[1]);
+        doubles_of(decay + i, pairs);
+        product = product * (1.0 + pairs[0]);
+        product = product * (1.0 + pairs[1]);
         if ((column + i) % FACTOR_COLUMNS == FACTOR_COLUMNS - 4) {
           loss += log_of(product[0]) + log_of(product[1]);
-          product[0] = product[1] = 1;
+          product = (v2d){1, 1};
         }
       }
-      store_columns(z + column, error_at(sigmoid_of(logits), image, column, outputs, left) * splat(scale), left);
+      store_columns(z + column, error_at(sigmoid_of(logits), image, column, outputs) * splat(scale), left);
     }
     loss += log_of(product[0]) + log_of(product[1]);
     loss += linear[0] + linear[1];
@@ -179,7 +173,7 @@ PASS(binary_cross_entropy_curvature) {
     for (ptrdiff_t column = 0; column < row_length; column += LOPT_LANES) {
       const ptrdiff_t left = row_length - column;
       const vf y = sigmoid_of(load_columns(z + column, left));
-      store_columns(z + column, error_at(y, image, column, outputs, left) * factor, left);
+      store_columns(z + column, error_at(y, image, column, outputs) * factor, left);
       const vf slope = y * (splat(1) - y);
       store_columns(r + column, slope * factor * load_columns(r + column, left), left);
     }

@@ -52,13 +52,18 @@ export const FLAGS = [
   '-Wextra',
 ];
 
-/** The sources: files whose name ends in `passes.c` are compiled once for each instruction set and arithmetic. */
+/** The sources: files whose name ends in `passes.c` are compiled once for each instruction set. */
 export function sources() {
   const found = folders
     .map((folder) => join(root, folder))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
   return found.filter((path) => /\.[ch]$/.test(path)).sort();
+}
+
+/** Fused and strict; files that end in `_passes.c` fuse nothing, and their bits are those of both. */
+function arithmetics(path) {
+  return path.endsWith('_passes.c') ? [0] : [0, 1];
 }
 
 /** How each object is made: its source, and the options that it needs beside FLAGS. */
@@ -68,7 +73,7 @@ export function units(arch = process.arch) {
     .flatMap((path) => {
       if (!path.endsWith('passes.c')) return [{ path, options: [] }];
       return Object.entries(INSTRUCTION_SETS[arch]).flatMap(([set, [lanes, options]]) =>
-        [0, 1].map((strict) => {
+        arithmetics(path).map((strict) => {
           const name = strict ? `${set}_strict` : set;
           const defines = [`-DLOPT_LANES=${lanes}`, `-DLOPT_STRICT=${strict}`, `-DLOPT_SUFFIX=${name}`];
           return { path, options: [...defines, ...options.split(' ').filter(Boolean)] };

@@ -45,8 +45,8 @@ INLINE vf first_lanes(vf value, ptrdiff_t lanes) {
 typedef float v8f __attribute__((vector_size(32)));
 
 /**
- * Some groups of a row, their number a constant: whole vectors, then eight columns and four. No vector reaches beyond its
- * columns, not even masked: what lies there may just have been stored, and a load that overlaps it would wait.
+ * Some groups of a row, their number a constant: whole vectors, then eight columns and four. No vector reaches beyond
+ * its columns, not even masked: what lies there may just have been stored, and a load that overlaps it would wait.
  */
 struct strip {
   vf whole[STRIP_GROUPS / GROUPS + 1];

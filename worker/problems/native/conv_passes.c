@@ -1,6 +1,7 @@
 /**
- * Convolutional networks on images, with the bits of assembly/conv.ts, which says what the tables are. Layers are narrow, so
- * a register holds four columns of several rows, or of several inputs; each lane's sum goes on in the same order as there.
+ * Convolutional networks on images, with the bits of assembly/conv.ts, which says what the tables are. Layers are
+ * narrow, so a register holds four columns of several rows, or of several inputs; each lane's sum goes on in the same
+ * order as there.
  */
 #include "arguments.h"
 #include "elementary.h"
@@ -50,8 +51,8 @@ PASS(set_rows) {
 }
 
 /**
- * Inputs of a row that follow one another, at most as many as a vector takes apart. `offset` is of as many floats that end
- * with the run: a shorter one is read from its end, since something always lies before it.
+ * Inputs of a row that follow one another, at most as many as a vector takes apart. `offset` is of as many floats that
+ * end with the run: a shorter one is read from its end, since something always lies before it.
  */
 struct run {
   int32_t offset;
@@ -61,7 +62,7 @@ struct run {
 /** Runs that are found at a time. */
 enum { RUNS = 64 };
 
-/** Finds runs of up to `most` inputs, at most RUNS of them; returns how many, and in `taken` how many inputs they have. */
+/** Finds up to RUNS runs of up to `most` inputs; returns how many, and in `taken` how many inputs they have. */
 static int find_runs(const int32_t *offsets, ptrdiff_t inputs, int most, struct run runs[RUNS], ptrdiff_t *taken) {
   int found = 0;
   ptrdiff_t from = 0;
@@ -75,7 +76,7 @@ static int find_runs(const int32_t *offsets, ptrdiff_t inputs, int most, struct 
   return found;
 }
 
-/** Registers of rows, and groups of columns, that are computed together at most: enough to hide the latency of a sum. */
+/** Registers of rows, and groups of columns, that are computed together at most: they hide the latency of a sum. */
 enum { ROW_VECTORS = 4, COLUMN_GROUPS = 4 };
 
 /** Rows of inputs by weights. */
@@ -104,8 +105,8 @@ INLINE struct run run_of(const struct product *p, int r) {
 }
 
 /**
- * `vectors` registers of rows by `groups` groups of columns: target += x·W. If `apart`, the sum begins at 0 and is added
- * to the target at its end.
+ * `vectors` registers of rows by `groups` groups of columns: target += x·W. If `apart`, the sum begins at 0 and is
+ * added to the target at its end.
  */
 INLINE void product_tile(const int vectors, const int groups, const int apart, const struct product *p, ptrdiff_t row,
                          ptrdiff_t column) {

@@ -168,12 +168,13 @@ PASS(forward) {
 
 /** (ends, entries, count, weights, start, step, z, stride) */
 PASS(multiply_from) {
-  multiply(memory, ADDRESS(0), ADDRESS(1), COUNT(2), memory + (size_t)arguments[3], FLOATS(4), ROW(5), FLOATS(6), ROW(7));
+  const char *weights = memory + (size_t)arguments[3];
+  multiply(memory, ADDRESS(0), ADDRESS(1), COUNT(2), weights, FLOATS(4), ROW(5), FLOATS(6), ROW(7));
   return 0;
 }
 
-INLINE void outer_strip(const int groups, ptrdiff_t column, const struct entry *first, ptrdiff_t length, const float *dz,
-                        char *gradient) {
+INLINE void outer_strip(const int groups, ptrdiff_t column, const struct entry *first, ptrdiff_t length,
+                        const float *dz, char *gradient) {
   char *g = gradient + column * (ptrdiff_t)sizeof(float);
   const struct strip d = load_strip(groups, dz + column);
   for (ptrdiff_t at = 0; at < length; at++) {
@@ -237,7 +238,8 @@ static void clear_padding(float *a, ptrdiff_t count, ptrdiff_t inputs, ptrdiff_t
 }
 
 /** Σ w·d over a row of each of some images, for GROUPS rows of weights side by side: in four lanes each. */
-INLINE void dot_rows(const int images, const struct rows *weights, const float *d, ptrdiff_t row_length, vf dot[IMAGES]) {
+INLINE void dot_rows(const int images, const struct rows *weights, const float *d, ptrdiff_t row_length,
+                     vf dot[IMAGES]) {
   UNROLL for (int i = 0; i < images; i++) dot[i] = splat(0);
   for (ptrdiff_t column = 0; column < row_length; column += 4) {
     const vf w = join_at(weights->at, column);

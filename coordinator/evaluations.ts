@@ -98,7 +98,7 @@ export class Evaluations {
     const completed = this.#actionsOf(evaluation, evaluation.staff(workers.length));
     const ids = workers.map(({ id }) => id);
     const orders = new Map<string, EvaluationChunk[]>(ids.map((id) => [id, []]));
-    // where everything is computed twice, the next worker that joins decides
+    // if everything is computed twice, the next worker that joins decides
     const isLast = this.#options.doubledShare !== EVERYTHING && workers.length > 0;
     const dispute = isLast && evaluation.undecidable(ids);
     if (dispute) {

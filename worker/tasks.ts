@@ -78,7 +78,7 @@ export async function evaluate(session: Session, { optimizer, request }: Evaluat
   return evaluateChunk((problems) => rollout(walks, session.problems, gradient, problems), request);
 }
 
-/** A baseline's walks: natively where the run is and they can be. */
+/** A baseline's walks: in C if the closed forms are. */
 async function walksOfBaseline(
   { config }: Session,
   { name, learningRate }: { name: BaselineName; learningRate: number },

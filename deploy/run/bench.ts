@@ -54,7 +54,8 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
   const flops = architectureOf(config.architecture).flops(config.architecture);
   const both = flops.forward + flops.backward;
   const onCpu = CPU_ENGINES.includes(config.engine);
-  const [peak, peakOfAll] = onCpu ? [await peakOf(1), await peakOf(threads)] : [];
+  const peak = onCpu ? await peakOf(1) : undefined;
+  const peakOfAll = threads === 1 || peak === undefined ? peak : await peakOf(threads);
   const share = (used: number, gigaflops: number) => {
     const most = used === 1 ? peak : peakOfAll;
     return most === undefined ? {} : { peakShare: gigaflops / most };

@@ -5,7 +5,7 @@ import { nativeFault } from '../../worker/devices/native/load.js';
 const SECONDS = 0.3;
 
 /**
- * GFLOP/s of a loop of independent multiply-adds on so many threads at once; undefined where the native kernels, which have
+ * GFLOP/s of a loop of independent multiply-adds on so many threads at once; undefined if the native kernels, which have
  * this loop, are not to be had.
  */
 export async function peakOf(threads: number): Promise<number | undefined> {

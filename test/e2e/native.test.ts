@@ -68,7 +68,7 @@ describe('the native engine', { skip: nativeFault(), timeout: 120_000 }, () => {
     assert.equal(sha256OfFile(join(out, 'last.safetensors')), expected);
   });
 
-  it('is a sentence where it is switched off, and wasm serves', async (test) => {
+  it('is a sentence if it is switched off, and wasm serves', async (test) => {
     const sentence = /Cannot use engine "native": LOPT_NATIVE=0 switches it off; unset it to use the native kernels\n/;
     const engines = await lopt(['engines'], undefined, WITHOUT_NATIVE);
     assert.match(engines.stdout, sentence);

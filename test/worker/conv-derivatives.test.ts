@@ -19,7 +19,7 @@ import {
   row,
 } from '../fixtures/drawn-problems.js';
 import { cifarFiles, mnistFiles, writeFiles } from '../fixtures/image-folders.js';
-import { referenceLoss } from './reference-losses.js';
+import { curvatureErrors, referenceLoss } from './reference-losses.js';
 
 const STEP = 3;
 const KERNELS = [1, 2, 3, 5];
@@ -139,20 +139,7 @@ for (const [size, folder] of IMAGES.slice(0, SIZES.length)) {
       const loss = referenceLoss('conv', drawn.options);
       const v = direction(drawn, 1);
       const product = productAt(drawn, v, STEP);
-      // along H·v itself, and along random directions
-      for (const u of [product.map((x) => x / norm(product)), direction(drawn, 2), direction(drawn, 3)]) {
-        const at = (a: number, b: number) =>
-          loss(
-            Float64Array.from(drawn.theta, (x, i) => x + a * u[i]! + b * v[i]!),
-            drawn.batch,
-            STEP,
-            0,
-          );
-        // a long step may meet a kink of relu, a short one loses digits
-        const errors = [1e-4, 2e-5, 5e-6].map((e) => {
-          const curvature = (at(e, e) - at(e, -e) - at(-e, e) + at(-e, -e)) / (4 * e * e);
-          return Math.abs(dot(u, product) - curvature) / (norm(u) * norm(product));
-        });
+      for (const errors of curvatureErrors(drawn, loss, v, product, STEP)) {
         assert.ok(Math.min(...errors) <= 2e-5, `${title}: ${errors}`);
       }
     }

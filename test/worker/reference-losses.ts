@@ -1,8 +1,10 @@
 /** The families' losses once more, in float64 and as plainly as can be: the reference of the tests. */
+
 import { valuesOf } from '../../worker/problems/images/image-set.js';
 import { loadImages } from '../../worker/problems/images/load.js';
 import { fillMinibatch } from '../../worker/problems/images/minibatch.js';
 import type { Batch, OptionValues } from '../../worker/problems/problem.js';
+import { type Drawn, direction, dot, norm } from '../fixtures/drawn-problems.js';
 
 /** f_t of problem p of a batch at one θ. */
 export type ReferenceLoss = (theta: Float64Array, batch: Batch, step: number, problem: number) => number;
@@ -57,6 +59,32 @@ const REFERENCES: Readonly<Record<string, (options: OptionValues) => ReferenceLo
 
 export function referenceLoss(family: string, options: OptionValues): ReferenceLoss {
   return REFERENCES[family]!(options);
+}
+
+/**
+ * How far H·v of one problem at a step is from second differences of the loss, over the norms: along H·v itself and along random
+ * directions, each with a long step, which may meet a kink of relu, and with shorter ones, which lose digits.
+ */
+export function curvatureErrors(
+  drawn: Pick<Drawn, 'theta' | 'batch'>,
+  loss: ReferenceLoss,
+  v: Float32Array,
+  product: Float32Array,
+  step: number,
+): number[][] {
+  return [product.map((x) => x / norm(product)), direction(drawn, 2), direction(drawn, 3)].map((u) => {
+    const at = (a: number, b: number) =>
+      loss(
+        Float64Array.from(drawn.theta, (x, i) => x + a * u[i]! + b * v[i]!),
+        drawn.batch,
+        step,
+        0,
+      );
+    return [1e-4, 2e-5, 5e-6].map((e) => {
+      const curvature = (at(e, e) - at(e, -e) - at(-e, e) + at(-e, -e)) / (4 * e * e);
+      return Math.abs(dot(u, product) - curvature) / (norm(u) * norm(product));
+    });
+  });
 }
 
 /** The component is told by its number of coordinates, which must differ from the others'. */

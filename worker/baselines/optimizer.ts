@@ -11,10 +11,10 @@ export interface Optimizer<State> {
   /** The state before the first step, for vectors of `coordinates` elements. */
   init(coordinates: number): State;
   /**
-   * One step: takes the gradient ∇_t [coordinates], the state and θ_t [coordinates]; returns the updates g_t
-   * [coordinates] to add to θ_t, and the next state. States are stored as float32; the arithmetic of a step is double.
+   * One step: takes the gradient ∇_t [coordinates] and the state; returns the updates g_t [coordinates] to add to θ_t,
+   * and the next state. States are stored as float32; the arithmetic of a step is double.
    */
-  update(gradient: Float32Array, state: State, theta: Float32Array): { updates: Float32Array; state: State };
+  update(gradient: Float32Array, state: State): { updates: Float32Array; state: State };
 }
 
 /** An optimizer as walks from zero state. */
@@ -22,7 +22,7 @@ export function walksOf<State>(optimizer: Optimizer<State>): (coordinates: numbe
   return (coordinates) => {
     let state = optimizer.init(coordinates);
     return (gradient, theta) => {
-      const step = optimizer.update(gradient, state, theta);
+      const step = optimizer.update(gradient, state);
       state = step.state;
       for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + step.updates[i]!;
     };

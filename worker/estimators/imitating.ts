@@ -79,7 +79,7 @@ async function imitationOf(
   let current = copyOf(shard);
   for (let s = 0; s < steps; s++) {
     const theta = current.theta.slice();
-    const imitated = optimizer.update(current.gradient, teacher, theta);
+    const imitated = optimizer.update(current.gradient, teacher);
     teacher = imitated.state;
     current = (await engine.window({ phi, state: current, steps: 1, forwardOnly: true })).state;
     const row = updateGradient.subarray(s * n, (s + 1) * n);

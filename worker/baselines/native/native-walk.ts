@@ -39,7 +39,7 @@ const OPTIONS: Readonly<Record<BaselineName, readonly number[]>> = {
   adam: [ADAM_DEFAULTS.beta1, ADAM_DEFAULTS.beta2, ADAM_DEFAULTS.epsilon],
 };
 
-/** What the state begins with where that is not 0. */
+/** What the state begins with if that is not 0. */
 const FIRST: Partial<Record<BaselineName, (learningRate: number) => number>> = {
   adagrad: () => ADAGRAD_DEFAULTS.initialAccumulator,
   rprop: (learningRate) => learningRate,

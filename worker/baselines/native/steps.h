@@ -11,7 +11,7 @@ enum baseline { SGD, MOMENTUM, NAG, ADAGRAD, RMSPROP, RPROP, ADAM, BASELINES };
 enum { BASELINE_NUMBERS = 7 };
 
 /**
- * Adds the update to θ [count], given ∇ [count]; `first` and `second` are the state, [count] each where the optimizer has
+ * Adds the update to θ [count], given ∇ [count]; `first` and `second` are the state, [count] each if the optimizer has
  * them. `numbers` are its options, the learning rate first.
  */
 typedef void (*baseline_step)(const double *numbers, const float *gradient, float *theta, float *first, float *second,

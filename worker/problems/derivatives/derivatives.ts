@@ -8,7 +8,7 @@ import { speedUpFilterGradient } from './filter-gradient.js';
 /** Problems whose Hessian is checked: a single one might lie on a kink. */
 const CHECKED = 4;
 
-/** What the closed forms of a run are computed by: natively where the run is and they can be. */
+/** What the closed forms of a run are computed by: in C if the run's engine is native and is to be had. */
 export function closedFormsOf({ engine }: { readonly engine: string }): ClosedForms {
   return engine === 'native' && nativeFault() === undefined ? 'native' : 'wasm';
 }

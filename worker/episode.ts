@@ -45,7 +45,7 @@ export async function advanceShard(
 ): Promise<AdvancedShard> {
   const { shard, place, missed } = job;
   const { seed, member, problems } = config;
-  const episode = { seed, member, problems, shard, episode: place.episode };
+  const episode = { seed, member, problems, shard, episode: place.episode, horizon: place.horizon };
   const resident = residents !== undefined;
   let state = stateOf(job, residents);
   // at the start of an episode, and before a replay of its windows

@@ -153,7 +153,9 @@ export async function fingerprintOf({ config, estimator, engine: open }: Session
   const engine = await open();
   const draws = { seed: 0, member: 0, shard: 0, episode: 0 };
   const phi = new Float32Array(initialPhi(config.architecture, deriveKey({ ...draws, purpose: 'probe' })));
-  const place = { ...draws, problems: Math.min(2, config.problems), window: 0, steps: Math.min(3, config.unroll) };
+  const { horizon, unroll } = config;
+  const problems = Math.min(2, config.problems);
+  const place = { ...draws, problems, horizon, window: 0, steps: Math.min(3, unroll) };
   const hash = createHash('sha256');
   for (const part of engine instanceof MixEngine ? engine.engines : [engine]) {
     const state = await estimator.begin(part, phi, place);

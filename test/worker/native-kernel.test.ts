@@ -5,6 +5,7 @@ import { type LstmConfig, PREPROCESSINGS } from '../../shared/architectures/lstm
 import { phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey, threefry2x32 } from '../../shared/random.js';
 import type { HostKernel, HostKernelOptions } from '../../worker/architectures/host-kernel.js';
+import { coordinatesIn } from '../../worker/architectures/layout.js';
 import { BlockLstm } from '../../worker/architectures/lstm/blocks/block-lstm.js';
 import { createNativeKernel } from '../../worker/architectures/lstm/native/native-kernel.js';
 import { createWasmKernel } from '../../worker/architectures/lstm/wasm/wasm-kernel.js';
@@ -46,7 +47,7 @@ function shapeOf(draws: Draws) {
   const preprocessing = draws.of(secondDerivatives ? PREPROCESSINGS.slice(0, 2) : PREPROCESSINGS);
   const architecture: LstmConfig = { type: 'lstm', layers, preprocessing, outputScale: draws.of([0.1, 1]) };
   const window = {
-    coordinates: 1 + draws.below(200),
+    layout: { problems: 1, tensors: [[1 + draws.below(200)]] },
     steps: 1 + draws.below(12),
     updateGradient: draws.below(2) === 1,
     secondDerivatives,
@@ -62,17 +63,18 @@ const EDGES = [0, -0, 1e-45, -1e-39, 4.5399931e-5, 1e30, -3e38];
 function outcomes(kernel: HostKernel, seed: number): Float32Array[] {
   const draws = new Draws(seedKey(seed));
   const { architecture, window: shape, scale, slopeLimit } = shapeOf(draws);
-  const { coordinates, steps } = shape;
+  const { steps, layout } = shape;
+  const coordinates = coordinatesIn(layout);
   const results: Float32Array[] = [];
   kernel.loadPhi(draws.normal(phiLength(architecture), scale));
-  const window = kernel.window(shape);
+  const window = kernel.window!(shape);
   for (const row of window.gradients) {
     row.set(draws.normal(coordinates, draws.of([1e-6, 1, 100])));
     if (draws.below(4) === 0) row[draws.below(coordinates)] = draws.of(EDGES);
   }
   window.lossWeights.set(draws.normal(steps));
   for (const row of window.updateGradient) row.set(draws.normal(coordinates));
-  const hidden = new Float32Array(kernel.stateLength(coordinates));
+  const hidden = new Float32Array(kernel.stateLength(layout));
   if (draws.below(2) === 1) hidden.set(draws.normal(hidden.length).map(Math.abs));
   window.begin(hidden);
   for (let s = 0; s < steps; s++) results.push(window.step(s, new Float32Array(coordinates)).slice());
@@ -89,9 +91,11 @@ function outcomes(kernel: HostKernel, seed: number): Float32Array[] {
   window.end(hidden);
   results.push(hidden.slice());
   const theta = new Float32Array(coordinates);
-  const walk = kernel.walk(coordinates);
-  for (let t = 0; t < 3; t++) walk(draws.normal(coordinates), theta);
-  return [...results, theta];
+  const walk = kernel.walk(layout, { step: 0, horizon: 3 }, draws.below(2) === 1 ? hidden : undefined);
+  for (let t = 0; t < 3; t++) walk.step(draws.normal(coordinates), theta);
+  const after = new Float32Array(hidden.length);
+  walk.end(after);
+  return [...results, theta, after];
 }
 
 describe('the native kernel', { skip: nativeFault() }, () => {

@@ -29,7 +29,7 @@ const HORIZON = 2 * STEPS;
 /** φ with weights large enough for updates that matter. */
 const PHI = Float32Array.from(initialPhi(NETWORK, seedKey(7)), (value) => 2 * value);
 
-const episode = { seed: 1, member: 0, shard: 2, episode: 5, problems: 2 };
+const episode = { seed: 1, member: 0, shard: 2, episode: 5, problems: 2, horizon: HORIZON };
 
 /** What an engine was given and gave back in two windows of an episode. */
 interface Trained {

@@ -1,6 +1,7 @@
 /** The interface of kernels on typed arrays in one thread, which CPU engines compute with. */
 
 import type { Walk } from '../../shared/walk.js';
+import type { Clock, CoordinateLayout } from './layout.js';
 
 /** Options of a kernel. */
 export interface HostKernelOptions {
@@ -15,8 +16,7 @@ export interface HostKernelOptions {
 
 /** The size of a window, and what its backward pass needs. */
 export interface HostWindowShape {
-  /** N. */
-  readonly coordinates: number;
+  readonly layout: CoordinateLayout;
   /** K. */
   readonly steps: number;
   /** Whether an additional dL/dg is given. */
@@ -48,20 +48,31 @@ export interface HostWindow {
   end(hidden: Float32Array): void;
 }
 
+/** Steps without a backward pass. */
+export interface HostWalk {
+  /** A step in place: θ_t becomes θ_{t+1}. */
+  readonly step: Walk;
+  /** Writes the state after the last step, [stateLength]. */
+  end(hidden: Float32Array): void;
+}
+
 /** A kernel under one φ at a time. */
 export interface HostKernel {
   /** In words: part of the engine's description, and so of the fingerprint. */
   readonly description: string;
   /** Sets φ, [phiLength]. */
   loadPhi(phi: Float32Array): void;
-  /** Length of the state of N coordinates, in the kernel's layout. All zeros at the start of an episode. */
-  stateLength(coordinates: number): number;
-  /** Memory for a window; replaces the last window's unless the shape is the same. */
-  window(shape: HostWindowShape): HostWindow;
-  /** Steps in place from zero state, for a rollout of N coordinates. Ends the current window; the next window ends it. */
-  walk(coordinates: number): Walk;
-  /** Zeroes the coordinates [first, end) in a state of N coordinates. */
-  zeroState(hidden: Float32Array, coordinates: number, first: number, end: number): void;
+  /** Length of the state in the kernel's own order. All zeros at the start of an episode. */
+  stateLength(layout: CoordinateLayout): number;
+  /** Memory for a window; replaces the last window's unless the shape is the same. @default it only goes forward */
+  window?(shape: HostWindowShape): HostWindow;
+  /**
+   * Steps from a state [stateLength], which stays as it is, or from zeros. Ends the current window or walk; the next one
+   * ends it.
+   */
+  walk(layout: CoordinateLayout, clock: Clock, hidden?: Float32Array): HostWalk;
+  /** Zeroes one problem's part of a state. */
+  zeroState(hidden: Float32Array, layout: CoordinateLayout, problem: number): void;
 }
 
 /** The state of one variable of a user's program, in the kernel's memory. */

@@ -55,6 +55,8 @@ export interface WindowRequest {
   state: ShardState;
   /** K. */
   steps: number;
+  /** T of the episode, for learned optimizers that read it; 0 if nobody knows. @default 0 */
+  horizon?: number | undefined;
   /** w_1…w_K; all 1 by default. */
   lossWeights?: Float32Array | undefined;
   /** An additional dL/dg of every step, [K × N]. */

@@ -7,6 +7,8 @@ import type { WindowSums } from '../engines/shard.js';
 export interface EpisodePlace extends Omit<DrawId, 'purpose'> {
   /** P. */
   readonly problems: number;
+  /** T. */
+  readonly horizon: number;
 }
 
 /** Identifies a window of an episode. */

@@ -8,7 +8,7 @@ import { deriveKey, uniform } from '../../shared/random.js';
 import { type AdamState, adam } from '../baselines/adam.js';
 import type { Engine, ShardState } from '../engines/engine.js';
 import { zeroBad } from '../engines/shard.js';
-import type { EpisodePlace, Estimator } from './estimator.js';
+import type { EpisodePlace, Estimator, WindowPlace } from './estimator.js';
 
 /** The state of an episode between two windows. */
 export interface ImitatingState {
@@ -36,7 +36,7 @@ export function imitating(inner: Estimator<ShardState>, imitation: Imitation): E
         const estimate = await inner.window(engine, phi, shard, place, want);
         return { ...estimate, state: { shard: estimate.state, teacher } };
       }
-      const imitated = await imitationOf(engine, phi, { shard, teacher }, place.steps, imitation);
+      const imitated = await imitationOf(engine, phi, { shard, teacher }, place, imitation);
       const { updateGradient } = imitated;
       const estimate = await inner.window(engine, phi, shard, place, { ...want, resident: false, updateGradient });
       return { ...estimate, state: { shard: estimate.state, teacher: imitated.teacher } };
@@ -47,7 +47,7 @@ export function imitating(inner: Estimator<ShardState>, imitation: Imitation): E
 
 /** Whether φ imitates in an episode: drawn for each episode. */
 export function imitates(
-  { seed, member, shard, episode }: Omit<EpisodePlace, 'problems'>,
+  { seed, member, shard, episode }: Omit<EpisodePlace, 'problems' | 'horizon'>,
   { share }: Imitation,
 ): boolean {
   return share > 0 && uniform(deriveKey({ seed, member, shard, episode, purpose: 'imitation' })) < share;
@@ -69,7 +69,7 @@ async function imitationOf(
   engine: Engine,
   phi: Float32Array,
   { shard, teacher: before }: { shard: ShardState; teacher: AdamState },
-  steps: number,
+  { steps, horizon }: Pick<WindowPlace, 'steps' | 'horizon'>,
   { learningRate, weight }: Imitation,
 ): Promise<WindowImitation> {
   const optimizer = adam({ learningRate });
@@ -81,7 +81,7 @@ async function imitationOf(
     const theta = current.theta.slice();
     const imitated = optimizer.update(current.gradient, teacher);
     teacher = imitated.state;
-    current = (await engine.window({ phi, state: current, steps: 1, forwardOnly: true })).state;
+    current = (await engine.window({ phi, state: current, steps: 1, horizon, forwardOnly: true })).state;
     const row = updateGradient.subarray(s * n, (s + 1) * n);
     for (let i = 0; i < n; i++) row[i] = 2 * weight * (current.theta[i]! - theta[i]! - imitated.updates[i]!);
   }

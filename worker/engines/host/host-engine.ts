@@ -1,6 +1,8 @@
 /** CPU engines: windows in one thread, by an architecture's kernel and the problems' gradients on typed arrays. */
 import { LoptError } from '../../../shared/errors.js';
 import type { HostKernel, HostWindow } from '../../architectures/host-kernel.js';
+import type { CoordinateLayout } from '../../architectures/layout.js';
+import { parametersOf } from '../../problems/parameter-tensors.js';
 import type { Gradient, HessianProduct, Problems } from '../../problems/problem.js';
 import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
 import { type RolloutRequest, rollout } from '../rollout.js';
@@ -22,6 +24,7 @@ export class HostEngine implements Engine {
   readonly name: string;
   readonly description: string;
   readonly #problems: Problems;
+  readonly #tensors: CoordinateLayout['tensors'];
   readonly #gradient: Gradient;
   readonly #hessian: HessianProduct | undefined;
   #kernel: HostKernel | undefined;
@@ -30,27 +33,63 @@ export class HostEngine implements Engine {
     this.name = name;
     this.description = kernel.description;
     this.#problems = problems;
+    this.#tensors = parametersOf(problems).map(({ shape }) => shape);
     this.#gradient = gradient;
     this.#hessian = hessian;
     this.#kernel = kernel;
   }
 
   async begin({ key, count, split }: BeginRequest): Promise<ShardState> {
-    const hiddenLength = this.#open().stateLength(count * this.#problems.coordinates);
+    const hiddenLength = this.#open().stateLength(this.#layoutOf(count));
     return beginShard(this.#problems, this.#gradient, key, count, split, hiddenLength);
   }
 
   async window(request: WindowRequest): Promise<WindowResult> {
-    const { phi, state, steps, lossWeights, updateGradient, forwardOnly = false, slopeLimit = 0 } = request;
     const kernel = this.#open();
+    kernel.loadPhi(request.phi);
+    const layout = this.#layoutOf(request.state.count);
+    const result = request.forwardOnly
+      ? this.#walkThrough(kernel, layout, request)
+      : this.#thereAndBack(kernel, layout, request);
+    const { hidden, healthy } = request.state;
+    healthy.forEach((good, problem) => {
+      if (good === 0) kernel.zeroState(hidden, layout, problem);
+    });
+    request.state.step += request.steps;
+    return result;
+  }
+
+  /** A window that only advances the state. */
+  #walkThrough(
+    kernel: HostKernel,
+    layout: CoordinateLayout,
+    { phi, state, steps, horizon = 0 }: WindowRequest,
+  ): WindowResult {
+    const { theta, gradient, count } = state;
+    const batch = batchOf(state);
+    const losses = new Float64Array(steps * count);
+    const walk = kernel.walk(layout, { step: state.step, horizon }, state.hidden);
+    for (let s = 0; s < steps; s++) {
+      walk.step(gradient, theta);
+      const row = losses.subarray(s * count, (s + 1) * count);
+      this.#gradient(theta, batch, state.step + s + 1, gradient, row);
+      this.#clearBad(state, row, gradient);
+    }
+    walk.end(state.hidden);
+    return { state, metaGradient: new Float32Array(phi.length), losses };
+  }
+
+  /** A window with its backward pass. */
+  #thereAndBack(kernel: HostKernel, layout: CoordinateLayout, request: WindowRequest): WindowResult {
+    const { state, steps, lossWeights, updateGradient, slopeLimit = 0 } = request;
     const coordinates = state.theta.length;
-    kernel.loadPhi(phi);
-    const window = kernel.window({
-      coordinates,
+    const window = kernel.window?.({
+      layout,
       steps,
       updateGradient: updateGradient !== undefined,
       secondDerivatives: this.#hessian !== undefined,
     });
+    if (!window) throw new LoptError(`Cannot go backward through a window: engine ${this.name} only goes forward here`);
     window.gradients[0]!.set(state.gradient);
     if (lossWeights) window.lossWeights.set(lossWeights);
     else window.lossWeights.fill(1);
@@ -62,23 +101,20 @@ export class HostEngine implements Engine {
     const { losses, thetas } = this.#forward(window, state, steps);
     // with zero gradients a bad problem's dL/dg is zero, and so are its products with the finite recorded activations
     for (const row of [...window.gradients, ...window.updateGradient]) zeroBad(state, row);
-    const metaGradient = forwardOnly
-      ? new Float32Array(phi.length)
-      : this.#hessian
-        ? window.backwardThroughProblems(this.#stepHessian(this.#hessian, state, thetas), slopeLimit)
-        : window.backward();
-
+    const metaGradient = this.#hessian
+      ? window.backwardThroughProblems(this.#stepHessian(this.#hessian, state, thetas), slopeLimit)
+      : window.backward();
     state.gradient.set(window.gradients[steps]!);
     window.end(state.hidden);
-    for (const [first, end] of badRanges(state)) kernel.zeroState(state.hidden, coordinates, first, end);
-    state.step += steps;
     return { state, metaGradient, losses };
   }
 
   async rollout(phi: Float32Array, request: RolloutRequest): Promise<Float64Array> {
     const kernel = this.#open();
     kernel.loadPhi(phi);
-    return rollout((coordinates) => kernel.walk(coordinates), this.#problems, this.#gradient, request);
+    const clock = { step: 0, horizon: request.horizon };
+    const begin = () => kernel.walk(this.#layoutOf(request.count), clock).step;
+    return rollout(begin, this.#problems, this.#gradient, request);
   }
 
   close(): void {
@@ -88,6 +124,17 @@ export class HostEngine implements Engine {
   #open(): HostKernel {
     if (this.#kernel) return this.#kernel;
     throw new LoptError(`Cannot compute on engine "${this.name}": it is closed`);
+  }
+
+  #layoutOf(count: number): CoordinateLayout {
+    return { problems: count, tensors: this.#tensors };
+  }
+
+  /** Marks the problems that a step made bad, and zeroes θ and ∇ of all bad ones. */
+  #clearBad(state: ShardState, losses: Float64Array, gradient: Float32Array): void {
+    markBad(state, losses, gradient);
+    zeroBad(state, state.theta);
+    zeroBad(state, gradient);
   }
 
   /** Steps 1…K. Returns f_t(θ_t) of every problem, [K × P], and θ_1…θ_{K−1} if second derivatives are kept. */
@@ -102,9 +149,7 @@ export class HostEngine implements Engine {
       for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + updates[i]!;
       const row = window.gradients[s + 1]!;
       this.#gradient(theta, batch, state.step + s + 1, row, stepLosses);
-      markBad(state, stepLosses, row);
-      zeroBad(state, theta);
-      zeroBad(state, row);
+      this.#clearBad(state, stepLosses, row);
       losses.set(stepLosses, s * count);
       if (this.#hessian && s + 1 < steps) thetas.push(theta.slice());
     }
@@ -119,13 +164,5 @@ export class HostEngine implements Engine {
       // the θ and H of a bad problem need not be finite
       zeroBad(state, product);
     };
-  }
-}
-
-/** The coordinates [first, end) of every bad problem. */
-function* badRanges({ theta, count, healthy }: ShardState): Generator<readonly [number, number]> {
-  const coordinates = theta.length / count;
-  for (let p = 0; p < count; p++) {
-    if (healthy[p] === 0) yield [p * coordinates, (p + 1) * coordinates];
   }
 }

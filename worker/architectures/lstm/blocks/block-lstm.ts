@@ -1,8 +1,15 @@
 /** The LSTM's windows in blocks of coordinates, each of which stays in the processor's cache, by any of its kernels. */
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
 import { phiLength } from '../../../../shared/phi.js';
-import type { Walk } from '../../../../shared/walk.js';
-import type { HostKernel, HostKernelOptions, HostWindow, HostWindowShape, StepHessian } from '../../host-kernel.js';
+import type {
+  HostKernel,
+  HostKernelOptions,
+  HostWalk,
+  HostWindow,
+  HostWindowShape,
+  StepHessian,
+} from '../../host-kernel.js';
+import { type Clock, type CoordinateLayout, coordinatesIn, coordinatesPerProblem } from '../../layout.js';
 import { arithmeticOf, type BlockKernel } from './kernel.js';
 import {
   advanceBlock,
@@ -47,29 +54,31 @@ export class BlockLstm implements HostKernel {
     this.#kernel.passes.loadPhi(this.#phi);
   }
 
-  stateLength(coordinates: number): number {
-    return this.#kernel.stateRows * paddedLength(coordinates);
+  stateLength(layout: CoordinateLayout): number {
+    return this.#kernel.stateRows * paddedLength(coordinatesIn(layout));
   }
 
   window(shape: HostWindowShape): HostWindow {
     return this.#windowOf(shape);
   }
 
-  walk(coordinates: number): Walk {
-    const window = this.#windowOf({ coordinates, steps: 1, updateGradient: false, secondDerivatives: false });
-    return window.walk();
+  walk(layout: CoordinateLayout, _clock: Clock, hidden?: Float32Array): HostWalk {
+    const window = this.#windowOf({ layout, steps: 1, updateGradient: false, secondDerivatives: false });
+    return window.walk(hidden);
   }
 
   #windowOf(shape: HostWindowShape): BlockWindow {
     if (!this.#window?.fits(shape)) {
-      const request = { ...shape, phiLength: this.#phiLength, activationBudget: this.#budget };
+      const coordinates = coordinatesIn(shape.layout);
+      const request = { ...shape, coordinates, phiLength: this.#phiLength, activationBudget: this.#budget };
       this.#window = new BlockWindow(this.#kernel, shape, makeLayout(this.#kernel, request));
     }
     return this.#window;
   }
 
-  zeroState(hidden: Float32Array, coordinates: number, first: number, end: number): void {
-    zeroLanes(hidden, this.#kernel.stateRows, blocksOf(coordinates), first, end);
+  zeroState(hidden: Float32Array, layout: CoordinateLayout, problem: number): void {
+    const own = coordinatesPerProblem(layout);
+    zeroLanes(hidden, this.#kernel.stateRows, blocksOf(coordinatesIn(layout)), problem * own, (problem + 1) * own);
   }
 }
 
@@ -91,10 +100,10 @@ class BlockWindow implements HostWindow {
   }
 
   /** Whether its memory is laid out for windows of this shape. */
-  fits({ coordinates, steps, updateGradient, secondDerivatives }: HostWindowShape): boolean {
+  fits({ layout, steps, updateGradient, secondDerivatives }: HostWindowShape): boolean {
     const own = this.#shape;
     return (
-      own.coordinates === coordinates &&
+      coordinatesIn(own.layout) === coordinatesIn(layout) &&
       own.steps === steps &&
       own.updateGradient === updateGradient &&
       own.secondDerivatives === secondDerivatives
@@ -159,14 +168,18 @@ class BlockWindow implements HostWindow {
   }
 
   /** Steps without keeping their records, which would not fit the cache. */
-  walk(): Walk {
+  walk(hidden?: Float32Array): HostWalk {
     const { views, blocks, gradients, initialState: state, records: record, updates } = this.#layout;
     const [row] = views.gradients;
-    views.initialState.fill(0);
-    return (gradient, theta) => {
-      row!.set(gradient);
-      for (const block of blocks) advanceBlock(this.#kernel, block, { gradient: gradients, state, record, updates });
-      for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + views.updates[i]!;
+    if (hidden) views.initialState.set(hidden);
+    else views.initialState.fill(0);
+    return {
+      step: (gradient, theta) => {
+        row!.set(gradient);
+        for (const block of blocks) advanceBlock(this.#kernel, block, { gradient: gradients, state, record, updates });
+        for (let i = 0; i < theta.length; i++) theta[i] = theta[i]! + views.updates[i]!;
+      },
+      end: (after) => after.set(views.initialState),
     };
   }
 

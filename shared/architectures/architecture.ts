@@ -2,10 +2,12 @@
 import type { OptionRow } from '../options/option.js';
 import type { Shape } from '../shape.js';
 import type { LstmConfig } from './lstm.js';
+import type { MlpConfig } from './mlp.js';
 
 /** The configuration of each architecture by its type; a new one adds a line. */
 export interface ArchitectureConfigs {
   lstm: LstmConfig;
+  mlp: MlpConfig;
 }
 
 /** The configuration of a learned optimizer, told apart by `type`. */
@@ -26,13 +28,20 @@ export type Reading =
   /** θ_t of every coordinate. */
   | 'parameters'
   /** The tensors that θ is made of. */
-  | 'shapes';
+  | 'shapes'
+  /** t, and T if somebody knows it. */
+  | 'time';
 
-/** A part of the state h of one coordinate. */
+/** A part of the state h. */
 export interface StatePart {
   readonly name: string;
-  /** How many numbers it has. */
+  /** How many numbers it has for each of what it is a state of. */
   readonly size: number;
+  /**
+   * What it is a state of: every coordinate, every row or column of a matrix, every coordinate of what is no matrix, or
+   * every tensor. A tensor of two dimensions or more is a matrix whose columns are its last one. @default 'coordinates'
+   */
+  readonly of?: 'coordinates' | 'rows' | 'columns' | 'vectors' | 'tensors';
 }
 
 /** Floating-point operations per coordinate and inner step; a multiply-add counts as two. */
@@ -57,7 +66,7 @@ export interface ArchitectureSpec<Config extends { readonly type: string } = Arc
   /** The tensors of φ in the order of the flat vector. */
   tensors(config: Config): readonly TensorSpec[];
   reads(config: Config): readonly Reading[];
-  /** The state of a coordinate, in order; all zeros at the start of an episode. */
+  /** The parts of the state, in order; all zeros at the start of an episode. */
   state(config: Config): readonly StatePart[];
   flops(config: Config): Flops;
   /** Why the update has no derivative with respect to what it reads, in words; undefined if it has one. */

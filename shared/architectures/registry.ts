@@ -4,10 +4,11 @@ import type { Shape } from '../shape.js';
 import { TypeRegistry } from '../type-registry.js';
 import type { ArchitectureConfig, ArchitectureSpec } from './architecture.js';
 import { lstm } from './lstm.js';
+import { mlp } from './mlp.js';
 
 const registry = new TypeRegistry<ArchitectureSpec>(
   { add: 'Cannot add architecture', find: 'Cannot find architecture' },
-  [lstm],
+  [lstm, mlp],
 );
 
 /** Every architecture by its type; a new one is added above. */

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type LstmConfig, PREPROCESSINGS } from '../../shared/architectures/lstm.js';
 import { phiLength } from '../../shared/phi.js';
-import { fillNormal, type Key, seedKey, threefry2x32 } from '../../shared/random.js';
 import type { HostKernel, HostKernelOptions } from '../../worker/architectures/host-kernel.js';
 import { coordinatesIn } from '../../worker/architectures/layout.js';
 import { BlockLstm } from '../../worker/architectures/lstm/blocks/block-lstm.js';
@@ -12,33 +11,9 @@ import { createWasmKernel } from '../../worker/architectures/lstm/wasm/wasm-kern
 import { instructionSets, nativeFault } from '../../worker/devices/native/load.js';
 import { bitsOf } from '../fixtures/bits.js';
 import { setVariable } from '../fixtures/environment.js';
+import { Draws } from '../fixtures/random-draws.js';
 
 const SHAPES = 150;
-
-/** Whole numbers below a bound, from a key. */
-class Draws {
-  readonly #key: Key;
-  #drawn = 0;
-
-  constructor(key: Key) {
-    this.#key = key;
-  }
-
-  below(bound: number): number {
-    this.#drawn += 1;
-    return threefry2x32(this.#key, [this.#drawn, 7])[0] % bound;
-  }
-
-  of<Choice>(choices: readonly Choice[]): Choice {
-    return choices[this.below(choices.length)]!;
-  }
-
-  normal(length: number, scale = 1): Float32Array {
-    const values = new Float32Array(length);
-    fillNormal([this.#key[0], this.#key[1] ^ this.below(2 ** 31)], values, 0, scale);
-    return values;
-  }
-}
 
 /** A random network and window, of which everything that a kernel can be asked for is taken. */
 function shapeOf(draws: Draws) {
@@ -61,7 +36,7 @@ const EDGES = [0, -0, 1e-45, -1e-39, 4.5399931e-5, 1e30, -3e38];
 
 /** Everything that a kernel makes of a shape, in order. */
 function outcomes(kernel: HostKernel, seed: number): Float32Array[] {
-  const draws = new Draws(seedKey(seed));
+  const draws = new Draws(seed);
   const { architecture, window: shape, scale, slopeLimit } = shapeOf(draws);
   const { steps, layout } = shape;
   const coordinates = coordinatesIn(layout);
@@ -106,7 +81,7 @@ describe('the native kernel', { skip: nativeFault() }, () => {
         setVariable(test, 'LOPT_NATIVE', set);
         let different = 0;
         for (let seed = 0; seed < SHAPES; seed++) {
-          const { architecture } = shapeOf(new Draws(seedKey(seed)));
+          const { architecture } = shapeOf(new Draws(seed));
           const options: HostKernelOptions = { strict, activationBudget: seed % 3 === 0 ? 0 : 2 ** 25 };
           const native = outcomes(new BlockLstm(createNativeKernel, architecture, options), seed);
           const wasm = outcomes(new BlockLstm(createWasmKernel, architecture, options), seed);

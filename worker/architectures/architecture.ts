@@ -2,6 +2,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import type { HostKernel, HostKernelOptions, HostStepper } from './host-kernel.js';
+import type { Clock, CoordinateLayout } from './layout.js';
 import type { DeviceKernelOptions, TensorKernel } from './tensor-kernel.js';
 
 /** What the update rule reads at a step. */
@@ -10,6 +11,10 @@ export interface StepInput<Vector> {
   readonly gradient: Vector;
   /** θ_t, [N]; given to architectures that read parameters. */
   readonly theta?: Vector;
+  /** What the coordinates are; given to architectures that read shapes. */
+  readonly layout?: CoordinateLayout;
+  /** t and T; given to architectures that read the time. */
+  readonly clock?: Clock;
 }
 
 /** The result of a step. */

@@ -1,4 +1,6 @@
 /** What a learned optimizer may know of the coordinates that it steps: where they stand, and in time. */
+import type { ArchitectureConfig, StatePart } from '../../shared/architectures/architecture.js';
+import { architectureOf } from '../../shared/architectures/registry.js';
 
 /** The coordinates of P problems in a row, each made of the same tensors. */
 export interface CoordinateLayout {
@@ -29,4 +31,41 @@ export function coordinatesPerProblem({ tensors }: CoordinateLayout): number {
 /** N, the coordinates of all problems. */
 export function coordinatesIn(layout: CoordinateLayout): number {
   return layout.problems * coordinatesPerProblem(layout);
+}
+
+/** A tensor as a matrix: its last dimension are the columns. */
+export interface MatrixShape {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A tensor of two dimensions or more as a matrix; undefined for a vector. */
+export function matrixOf(shape: readonly number[]): MatrixShape | undefined {
+  const columns = shape.at(-1);
+  if (shape.length < 2 || columns === undefined) return undefined;
+  return { rows: elementsOf(shape.slice(0, -1)), columns };
+}
+
+/** How many entries a part of the state has for one tensor. */
+export function entriesOf({ of = 'coordinates', size }: StatePart, shape: readonly number[]): number {
+  const matrix = matrixOf(shape);
+  switch (of) {
+    case 'coordinates':
+      return size * elementsOf(shape);
+    case 'rows':
+      return size * (matrix?.rows ?? 0);
+    case 'columns':
+      return size * (matrix?.columns ?? 0);
+    case 'vectors':
+      return matrix ? 0 : size * elementsOf(shape);
+    case 'tensors':
+      return size;
+  }
+}
+
+/** How many entries each part of the state has for all problems, in the order of the specification. */
+export function stateLengths(architecture: ArchitectureConfig, { problems, tensors }: CoordinateLayout): number[] {
+  return architectureOf(architecture)
+    .state(architecture)
+    .map((part) => problems * tensors.reduce((sum, shape) => sum + entriesOf(part, shape), 0));
 }

@@ -3,9 +3,11 @@ import type { ArchitectureConfig } from '../../shared/architectures/architecture
 import { TypeRegistry } from '../../shared/type-registry.js';
 import type { UpdateRule } from './architecture.js';
 import { lstmRule } from './lstm/rule.js';
+import { mlpRule } from './mlp/rule.js';
 
 const registry = new TypeRegistry<UpdateRule>({ add: 'Cannot add update rule', find: 'Cannot compute architecture' }, [
   lstmRule,
+  mlpRule,
 ]);
 
 /** Every update rule by its type; a new one is added above. */

@@ -161,6 +161,7 @@ NAPI_MODULE_INIT() {
   static const struct method methods[] = {{"instructionSets", instruction_sets}, {"allocate", allocate}, {"peak", peak}};
   add_methods(env, exports, methods, sizeof methods / sizeof *methods, NULL);
   add_lstm(env, exports);
+  add_mlp(env, exports);
   add_baselines(env, exports);
   add_problems(env, exports);
   return exports;

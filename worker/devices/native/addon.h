@@ -54,6 +54,8 @@ void add_number(napi_env env, napi_value object, const char *name, double value)
 
 /** Adds what makes the LSTM's kernel. */
 void add_lstm(napi_env env, napi_value exports);
+/** Adds what makes the perceptron's kernel. */
+void add_mlp(napi_env env, napi_value exports);
 /** Adds the closed forms of the image families. */
 void add_problems(napi_env env, napi_value exports);
 /** Adds the steps of the hand-designed optimizers. */

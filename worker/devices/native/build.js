@@ -24,6 +24,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folders = [
   'worker/devices/native',
   'worker/architectures/lstm/native',
+  'worker/architectures/mlp/native',
   'worker/baselines/native',
   'worker/problems/native',
 ];

@@ -2,21 +2,12 @@
 #ifndef LOPT_ELEMENTARY_H
 #define LOPT_ELEMENTARY_H
 
+#include "../../devices/native/exponential.h"
 #include "columns.h"
 
 enum { SIGMOID, TANH };
 
 typedef double v2d __attribute__((vector_size(16)));
-
-INLINE vf nearest(vf x) {
-#if LOPT_LANES == 16
-  return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-#elif LOPT_LANES == 8
-  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-#else
-  return vrndnq_f32(x);
-#endif
-}
 
 /** As many bytes as a vector has lanes, as numbers. */
 INLINE vf bytes_at(const uint8_t *at) {
@@ -29,33 +20,6 @@ INLINE vf bytes_at(const uint8_t *at) {
   memcpy(&bytes, at, sizeof bytes);
   return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes)))));
 #endif
-}
-
-/** Towards 0; what a NaN gives does not matter. */
-INLINE vi to_int(vf x) {
-#if LOPT_LANES == 16
-  return _mm512_cvttps_epi32(x);
-#elif LOPT_LANES == 8
-  return _mm256_cvttps_epi32(x);
-#else
-  return vcvtq_s32_f32(x);
-#endif
-}
-
-/** e^x within 2 ulp, x clamped to ±80; the polynomial of Cephes' expf. */
-INLINE vf exp_of(vf value) {
-  const vf x = smaller(splat(80), larger(splat(-80), value));
-  const vf k = nearest(x * splat(1.44269504088896341f));
-  vf r = x - k * splat(0.693359375f);
-  r = r - k * splat(-2.12194440e-4f);
-  vf sum = splat(1.9875691500e-4f);
-  sum = sum * r + splat(1.3981999507e-3f);
-  sum = sum * r + splat(8.3334519073e-3f);
-  sum = sum * r + splat(4.1665795894e-2f);
-  sum = sum * r + splat(1.6666665459e-1f);
-  sum = sum * r + splat(5.0000001201e-1f);
-  sum = sum * r * r + r + splat(1);
-  return sum * float_of(shift_up(add_int(to_int(k), splat_int(127)), 23));
 }
 
 INLINE vf negative(vf x) { return float_of(bits_of(x) ^ splat_int(INT32_MIN)); }

@@ -1,8 +1,9 @@
 /** The kernel in C. */
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
+import { KernelMemory } from '../../../devices/kernel-memory.js';
 import { AttachedBuffer, FIRST } from '../../../devices/native/attached-buffer.js';
 import { loadNative } from '../../../devices/native/load.js';
-import { type BlockKernel, type BlockPasses, type BlockRows, INPUT_CODES, KernelMemory } from '../blocks/kernel.js';
+import { type BlockKernel, type BlockPasses, type BlockRows, INPUT_CODES } from '../blocks/kernel.js';
 
 /** What binding.c makes for one network. */
 interface NativeLstm extends BlockPasses, BlockRows {

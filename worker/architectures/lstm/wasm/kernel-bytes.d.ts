@@ -1,4 +1,4 @@
-/** The compiled kernel in base64, which build-kernel.js makes. */
+/** The compiled kernel in base64, which build-kernels.js makes. */
 
 /** With relaxed SIMD: fused multiply-add if the processor has it. */
 export const RELAXED: string;

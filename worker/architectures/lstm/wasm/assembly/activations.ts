@@ -1,12 +1,6 @@
 /** Activation functions on four lanes, from + − × ÷ and bit operations alone. */
 
-/** a·b + c, rounded once with relaxed SIMD on a machine with fused multiply-add, otherwise twice. */
-// @ts-ignore: decorator
-@inline
-export function fma(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
-  return f32x4.add(f32x4.mul(a, b), c);
-}
+import { fma } from '../../../../devices/assembly/fma';
 
 // tanh x ≈ x·P(x²)/Q(x²) on |x| ≤ 8.3, saturated beyond: a least-squares fit reweighted towards equal ripple (Lawson),
 // relative error 2e-7 before rounding.

@@ -1,5 +1,5 @@
 /** Back-propagation through a block's recorded steps: all of them, or one at a time if second derivatives are kept. */
-import { fma } from './activations';
+import { fma } from '../../../../devices/assembly/fma';
 import { preprocessBackward } from './forward';
 import {
   backwardPack, gateOffset, inputRows, layerCount, outputPack, outputScale, padTo4, recordRows, rowsBelow, stateOffset,

@@ -1,5 +1,6 @@
 /** The forward pass of one block through one step. */
-import { fma, log4, sigmoid4, tanh4 } from './activations';
+import { fma } from '../../../../devices/assembly/fma';
+import { log4, sigmoid4, tanh4 } from './activations';
 import {
   BOTH, forwardPack, gateOffset, inputRows, inputs, layerCount, momentsOffset, outputPack, RAW, RNNPROP, rowsBelow,
   stateOffset, stateRows, unitsOf,

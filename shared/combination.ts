@@ -7,8 +7,8 @@ import { estimatorOf } from './estimators/registry.js';
 /** What an engine can do. */
 export interface EngineAbilities {
   readonly name: string;
-  /** Whether it can go backward through a window. */
-  readonly backward: boolean;
+  /** Whether it can go backward through a window: with any architecture, none, or those of these types. */
+  readonly backward: boolean | readonly string[];
   /** The types of the architectures that it computes; undefined if it computes any. */
   readonly architectures?: readonly string[] | undefined;
 }
@@ -30,19 +30,17 @@ export function combinationFault(
 ): string | undefined {
   const needs = estimatorOf(estimator).needs(estimator);
   const spec = architectureOf(architecture);
-  const more = spec.reads(architecture).filter((reading) => reading !== 'gradient');
-  if (needs.backward && more.length > 0) {
-    const read = more.join(' and ');
-    return `estimator ${estimator.type} goes backward through architectures that read gradients alone, and ${architecture.type} reads ${read}`;
-  }
   const indifferentiable = needs.secondDerivatives ? spec.indifferentiable(architecture) : undefined;
   if (indifferentiable) return `${indifferentiable} with second derivatives`;
   if (!engine) return undefined;
-  if (needs.backward && !engine.backward) {
-    return `engine ${engine.name} cannot go backward through a window, which estimator ${estimator.type} needs`;
-  }
   if (engine.architectures && !engine.architectures.includes(architecture.type)) {
     return `engine ${engine.name} cannot compute architecture ${architecture.type}`;
+  }
+  if (needs.backward && engine.backward !== true) {
+    const which = engine.backward || [];
+    if (which.includes(architecture.type)) return undefined;
+    const what = which.length > 0 ? `a window of architecture ${architecture.type}` : 'a window';
+    return `engine ${engine.name} cannot go backward through ${what}, which estimator ${estimator.type} needs`;
   }
   return undefined;
 }

@@ -62,6 +62,8 @@ export interface Kernels<Config> {
   wasm?(config: Config, options: HostKernelOptions): Promise<HostKernel>;
   /** A kernel in C with the bits of the one in WebAssembly. Throws LoptError with the remedy if there is none here. */
   native?(config: Config, options: HostKernelOptions): Promise<HostKernel>;
+  /** Whether the two before go backward through a window. @default they only go forward */
+  readonly goBackward?: boolean;
   /** Shaders for a WebGPU device; undefined if they do not support this configuration. */
   webgpu?(config: Config, options: DeviceKernelOptions): Promise<TensorKernel | undefined>;
   /** TensorFlow's fused operations; undefined if they do not support this configuration. */

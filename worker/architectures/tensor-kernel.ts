@@ -3,6 +3,7 @@
  */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Tf } from '../problems/problem.js';
+import type { Clock, CoordinateLayout } from './layout.js';
 
 /** Options of a kernel for a device. */
 export interface DeviceKernelOptions {
@@ -53,6 +54,8 @@ export interface TensorPassage {
 
 /** Options of a passage. */
 export interface PassageOptions {
+  layout: CoordinateLayout;
+  clock: Clock;
   /** How many steps it has. */
   steps: number;
   /** Whether `metaGradient` will be called. */
@@ -65,12 +68,12 @@ export interface TensorKernel {
   readonly description: string;
   /** Sets φ, [phiLength]. */
   loadPhi(phi: Float32Array): void;
-  /** h_0 of N coordinates at the start of an episode. */
-  zeroState(coordinates: number): TensorState;
-  /** Length of the state of N coordinates. */
-  stateLength(coordinates: number): number;
+  /** h_0 at the start of an episode. */
+  zeroState(layout: CoordinateLayout): TensorState;
+  /** Length of the state. */
+  stateLength(layout: CoordinateLayout): number;
   /** Uploads `ShardState.hidden`, [stateLength]. */
-  upload(hidden: Float32Array): TensorState;
+  upload(hidden: Float32Array, layout: CoordinateLayout): TensorState;
   download(state: TensorState): Promise<Float32Array>;
   /** Begins a passage at a state, which the caller owns and keeps as long as the passage. One at a time. */
   begin(state: TensorState, options: PassageOptions): TensorPassage;

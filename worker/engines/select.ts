@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
 import type { EngineAbilities } from '../../shared/combination.js';
+import type { UpdateRule } from '../architectures/architecture.js';
 import { RULES } from '../architectures/registry.js';
 import { loadNative, nativeFault } from '../devices/native/load.js';
 import type { Gradient, HessianProduct, Problems } from '../problems/problem.js';
@@ -49,15 +50,22 @@ async function hostOptions(request: EngineRequest): Promise<KernelEngineOptions>
   return { architecture, problems, strict, gradient: await derivatives.gradient(), hessian };
 }
 
+/** The types of the architectures whose kernels are such. */
+function typesWith(are: (kernels: UpdateRule['kernels']) => unknown): string[] {
+  return [...RULES.values()].filter(({ kernels }) => are(kernels)).map(({ type }) => type);
+}
+
 function processor(): Promise<EngineDevice> {
   return Promise.resolve({ name: cpus()[0]?.model ?? process.arch, gpu: false });
 }
 
 const native: EngineEntry = {
   name: 'native',
-  backward: true,
+  get backward() {
+    return typesWith(({ goBackward }) => goBackward);
+  },
   get architectures() {
-    return [...RULES.values()].filter(({ kernels }) => kernels.native && kernels.wasm).map(({ type }) => type);
+    return typesWith((kernels) => kernels.native && kernels.wasm);
   },
   summary: 'kernel in C on the CPU, as wide as its registers are, an instance in every thread',
   single: false,
@@ -73,9 +81,11 @@ const native: EngineEntry = {
 
 const wasm: EngineEntry = {
   name: 'wasm',
-  backward: true,
+  get backward() {
+    return typesWith(({ goBackward }) => goBackward);
+  },
   get architectures() {
-    return [...RULES.values()].filter(({ kernels }) => kernels.wasm).map(({ type }) => type);
+    return typesWith((kernels) => kernels.wasm);
   },
   summary: 'SIMD kernel in WebAssembly on the CPU, an instance in every thread',
   single: false,

@@ -16,6 +16,7 @@ export const lstmRule: UpdateRule<LstmConfig> = {
     (tf, phi, { gradient }, state, slopeLimit) =>
       lstmTensorStep(tf, network, phi, gradient, state, slopeLimit),
   kernels: {
+    goBackward: true,
     async wasm(network, options) {
       const { BlockLstm } = await import('./blocks/block-lstm.js');
       const { createWasmKernel } = await import('./wasm/wasm-kernel.js');

@@ -1,6 +1,7 @@
 /** A passage whose step takes and returns h as columns. */
 import type * as tfjs from '@tensorflow/tfjs-core';
-import type { ColumnState, TensorOperations } from '../architecture.js';
+import type { ColumnState, StepInput, TensorOperations } from '../architecture.js';
+import { coordinatesIn } from '../layout.js';
 import type { PassageOptions, TensorPassage, TensorState, WindowSignal } from '../tensor-kernel.js';
 import { selectState } from './column-state.js';
 
@@ -29,7 +30,7 @@ export interface ColumnWindow {
 
 /** The computations of a kernel whose state is columns. */
 export interface ColumnSteps {
-  step(gradient: tfjs.Tensor1D, state: ColumnState, theta: tfjs.Tensor1D, record: boolean): ColumnStep;
+  step(input: Required<StepInput<tfjs.Tensor1D>>, state: ColumnState, record: boolean): ColumnStep;
   /** Whether to record the steps of a window of this size. */
   records(coordinates: number, steps: number): boolean;
   /** To be called within tf.tidy. */
@@ -41,20 +42,23 @@ export function beginPassage(
   tf: TensorOperations,
   kernel: ColumnSteps,
   initial: TensorState,
-  { steps, backward }: PassageOptions,
+  { layout, clock, steps, backward }: PassageOptions,
 ): TensorPassage {
   const initialState = initial as ColumnState;
-  const record = backward && kernel.records(initialState[0]!.shape[0], steps);
+  const record = backward && kernel.records(coordinatesIn(layout), steps);
   const gradients: tfjs.Tensor1D[] = [];
   const records: (readonly tfjs.Tensor[])[] = [];
   let state = initialState;
+  let step = clock.step;
   /** Disposes of h_t unless it is recorded, or is h_0, which the caller owns. */
   function leaveState(): void {
     if (state !== initialState && !record) tf.dispose([...state]);
   }
   return {
     step(gradient, theta) {
-      const next = kernel.step(gradient, state, theta, record);
+      const input = { gradient, theta, layout, clock: { ...clock, step } };
+      const next = kernel.step(input, state, record);
+      step += 1;
       leaveState();
       state = next.state;
       if (record) records.push([...next.record, ...next.state]);
@@ -69,11 +73,12 @@ export function beginPassage(
           return kernel.metaGradient(record ? { ...window, records } : window);
         }
         const clean = gradients.map((row) => tf.where<tfjs.Tensor1D>(healthy, row, 0));
-        const start = selectState(tf, initialState, healthy);
+        const start = selectState(tf, initialState, healthy, layout.problems);
         return kernel.metaGradient({ initialState: start, gradients: [...clean, last], ...signal });
       });
     },
-    state: (healthy) => (healthy ? selectState(tf, state, healthy) : state.map((part) => tf.clone(part))),
+    state: (healthy) =>
+      healthy ? selectState(tf, state, healthy, layout.problems) : state.map((part) => tf.clone(part)),
     dispose() {
       leaveState();
       tf.dispose(records.flat());

@@ -16,10 +16,10 @@ export function createPlainKernel(tf: TensorOperations, architecture: Architectu
   const steps: ColumnSteps = {
     // automatic differentiation runs the steps again
     records: () => false,
-    step(gradient, state, theta) {
+    step(input, state) {
       const [next, ...rest] = tf.tidy(() => {
-        const step = tensorStep(tf, phi, { gradient, theta }, state, 0);
-        return [tf.add(theta, step.updates), ...step.state];
+        const step = tensorStep(tf, phi, input, state, 0);
+        return [tf.add(input.theta, step.updates), ...step.state];
       }) as [tfjs.Tensor1D, ...tfjs.Tensor2D[]];
       return { theta: next, state: rest, record: [] };
     },

@@ -1,5 +1,6 @@
 /** Moves a shard to the device of a tensor engine and back. */
 import type * as tfjs from '@tensorflow/tfjs';
+import type { CoordinateLayout } from '../../architectures/layout.js';
 import type { TensorKernel, TensorState } from '../../architectures/tensor-kernel.js';
 import type { Arena } from '../../devices/arena.js';
 import type { Batch, Tf } from '../../problems/problem.js';
@@ -27,7 +28,11 @@ export function batchOn(state: ShardState, tensor: tfjs.Tensor2D | undefined): B
 }
 
 /** The shard on the device: as it was left there, or uploaded from the state's arrays. */
-export function takeShard(tf: Tf, kernel: TensorKernel, state: ShardState, arena: Arena): Shard {
+export function takeShard(
+  tf: Tf,
+  kernel: TensorKernel,
+  { state, layout, arena }: { state: ShardState; layout: CoordinateLayout; arena: Arena },
+): Shard {
   const { device } = state;
   if (device) {
     delete state.device;
@@ -38,7 +43,7 @@ export function takeShard(tf: Tf, kernel: TensorKernel, state: ShardState, arena
   return {
     theta: arena.hold(tf.tensor1d(state.theta.slice())),
     gradient: arena.hold(tf.tensor1d(state.gradient.slice())),
-    hidden: arena.hold(kernel.upload(state.hidden)),
+    hidden: arena.hold(kernel.upload(state.hidden, layout)),
     data: uploadData(tf, state, arena),
   };
 }

@@ -1,7 +1,9 @@
 /** The tensor engine: windows on any backend of TensorFlow.js, without leaving its device within a window. */
 import type * as tfjs from '@tensorflow/tfjs';
 import type { ArchitectureConfig } from '../../../shared/architectures/architecture.js';
+import { architectureOf } from '../../../shared/architectures/registry.js';
 import type { ColumnState } from '../../architectures/architecture.js';
+import type { CoordinateLayout } from '../../architectures/layout.js';
 import type { TensorKernel, TensorPassage, WindowSignal } from '../../architectures/tensor-kernel.js';
 import { selectState } from '../../architectures/tensors/column-state.js';
 import { createPlainKernel } from '../../architectures/tensors/plain-kernel.js';
@@ -11,6 +13,7 @@ import { useBackend } from '../../devices/backend.js';
 import { type DeviceWatch, watched } from '../../devices/device-watch.js';
 import { checkHessian, hessianVectorProduct } from '../../problems/derivatives/hessian.js';
 import { differentiate, type TensorGradient } from '../../problems/derivatives/tensor-gradient.js';
+import { parametersOf } from '../../problems/parameter-tensors.js';
 import type { Problems, Tf } from '../../problems/problem.js';
 import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
 import type { RolloutRequest } from '../rollout.js';
@@ -46,7 +49,7 @@ export interface TensorEngineOptions {
 interface WindowRecord {
   /** ∇_0…∇_K. */
   gradients: tfjs.Tensor1D[];
-  /** θ_1…θ_K if second derivatives are kept, otherwise θ_K. */
+  /** θ_0…θ_K if the backward pass goes step by step, otherwise θ_K. */
   thetas: tfjs.Tensor1D[];
   /** f_t(θ_t), K times [P]. */
   losses: tfjs.Tensor1D[];
@@ -59,6 +62,7 @@ export class TensorEngine implements Engine {
   readonly #tf: Tf;
   readonly #backend: string;
   readonly #problems: Problems;
+  readonly #tensors: CoordinateLayout['tensors'];
   readonly #architecture: ArchitectureConfig;
   readonly #gradient: TensorGradient;
   readonly #secondDerivatives: boolean;
@@ -73,6 +77,7 @@ export class TensorEngine implements Engine {
     this.#tf = tf;
     this.#backend = tf.getBackend();
     this.#problems = problems;
+    this.#tensors = parametersOf(problems).map(({ shape }) => shape);
     this.#architecture = architecture;
     this.#gradient = gradient ?? differentiate(tf, problems);
     this.#secondDerivatives = secondDerivatives;
@@ -105,7 +110,7 @@ export class TensorEngine implements Engine {
   }
 
   async #begin({ key, count, split, resident = false }: BeginRequest): Promise<ShardState> {
-    const hiddenLength = this.#kernel.stateLength(count * this.#problems.coordinates);
+    const hiddenLength = this.#kernel.stateLength(this.#layoutOf(count));
     const state = drawShard(this.#problems, key, count, split, hiddenLength);
     if (this.#secondDerivatives && !this.#checked) {
       await checkHessian(this.#tf, this.#problems, state.theta, batchOf(state), 0);
@@ -124,7 +129,7 @@ export class TensorEngine implements Engine {
       if (bad) zeroBad(state, state.theta);
       const mask = this.#maskOf(state, arena);
       const clean = (row: tfjs.Tensor1D) => arena.hold(selectRows(this.#tf, [row], mask))[0]!;
-      const hidden = arena.hold(this.#kernel.zeroState(theta.size));
+      const hidden = arena.hold(this.#kernel.zeroState(this.#layoutOf(count)));
       const shard = { theta: clean(theta), gradient: clean(first.gradient), hidden, data };
       await settleShard(this.#tf, this.#kernel, { state, shard, arena, resident });
       return state;
@@ -134,14 +139,16 @@ export class TensorEngine implements Engine {
   }
 
   async #computeWindow(request: WindowRequest): Promise<WindowResult> {
-    const { phi, state, steps, forwardOnly = false, slopeLimit = 0, resident = false } = request;
+    const { phi, state, steps, horizon = 0, forwardOnly = false, slopeLimit = 0, resident = false } = request;
+    const layout = this.#layoutOf(state.count);
+    const clock = { step: state.step, horizon };
     const lossWeights = request.lossWeights ?? new Float32Array(steps).fill(1);
     this.#kernel.loadPhi(phi);
     const arena = new Arena();
     try {
-      const start = takeShard(this.#tf, this.#kernel, state, arena);
-      const backward = !forwardOnly && !this.#secondDerivatives;
-      const passage = arena.holdPassage(this.#kernel.begin(start.hidden, { steps, backward }));
+      const start = takeShard(this.#tf, this.#kernel, { state, layout, arena });
+      const backward = !forwardOnly && !this.#stepwise;
+      const passage = arena.holdPassage(this.#kernel.begin(start.hidden, { layout, clock, steps, backward }));
       const record = await this.#forward(passage, start, state, steps, arena);
       const { gradients, thetas } = record;
       const extra = this.#rowsOf(request.updateGradient, steps, arena);
@@ -151,8 +158,13 @@ export class TensorEngine implements Engine {
       const backwards = async (): Promise<Float32Array> => {
         if (forwardOnly) return new Float32Array(phi.length);
         const signal = { lossWeights, updateGradient: clean(extra), healthy };
-        const slopes = this.#secondDerivatives
-          ? this.#secondOrder(start, state, { phi, slopeLimit, gradients: clean(gradients) }, clean(thetas), signal)
+        const slopes = this.#stepwise
+          ? this.#stepBack(
+              start,
+              state,
+              { phi, slopeLimit, layout, clock, gradients: clean(gradients), thetas: clean(thetas) },
+              signal,
+            )
           : passage.metaGradient({ last: clean([gradients[steps]!])[0]!, ...signal });
         return new Float32Array(await arena.hold(slopes).data<'float32'>());
       };
@@ -178,8 +190,10 @@ export class TensorEngine implements Engine {
     try {
       const batch = batchOn(state, uploadData(this.#tf, state, arena));
       let theta = arena.hold(this.#tf.tensor1d(state.theta.slice()));
-      const hidden = arena.hold(this.#kernel.zeroState(theta.size));
-      const passage = arena.holdPassage(this.#kernel.begin(hidden, { steps: horizon, backward: false }));
+      const layout = this.#layoutOf(count);
+      const hidden = arena.hold(this.#kernel.zeroState(layout));
+      const clock = { step: 0, horizon };
+      const passage = arena.holdPassage(this.#kernel.begin(hidden, { layout, clock, steps: horizon, backward: false }));
       const losses: tfjs.Tensor1D[] = [];
       for (let t = 0; ; t++) {
         const slopes = await this.#gradient(theta, batch, t);
@@ -205,13 +219,14 @@ export class TensorEngine implements Engine {
     arena: Arena,
   ): Promise<WindowRecord> {
     const batch = batchOn(state, start.data);
-    const result: WindowRecord = { gradients: [start.gradient], thetas: [], losses: [] };
+    const keepsAll = this.#stepwise;
+    const result: WindowRecord = { gradients: [start.gradient], thetas: keepsAll ? [start.theta] : [], losses: [] };
     let theta = start.theta;
     for (let s = 0; s < steps; s++) {
       const next = arena.hold(passage.step(result.gradients[s]!, theta));
-      if (s > 0 && !this.#secondDerivatives) arena.drop(theta);
+      if (s > 0 && !keepsAll) arena.drop(theta);
       theta = next;
-      if (this.#secondDerivatives || s === steps - 1) result.thetas.push(theta);
+      if (keepsAll || s === steps - 1) result.thetas.push(theta);
       const slopes = await this.#gradient(theta, batch, state.step + s + 1);
       result.gradients.push(arena.hold(slopes.gradient));
       result.losses.push(arena.hold(slopes.losses));
@@ -240,12 +255,23 @@ export class TensorEngine implements Engine {
     return state.healthy.includes(0) ? arena.hold(healthyCoordinates(this.#tf, state)) : undefined;
   }
 
-  /** dL/dφ with second derivatives kept, from ∇_0…∇_K and θ_1…θ_K. */
-  #secondOrder(
+  /**
+   * Whether the backward pass goes step by step: to keep second derivatives, and through what reads more than gradients.
+   */
+  get #stepwise(): boolean {
+    const spec = architectureOf(this.#architecture);
+    return this.#secondDerivatives || spec.reads(this.#architecture).some((reading) => reading !== 'gradient');
+  }
+
+  #layoutOf(count: number): CoordinateLayout {
+    return { problems: count, tensors: this.#tensors };
+  }
+
+  /** dL/dφ step by step, from ∇_0…∇_K and θ_0…θ_K. */
+  #stepBack(
     start: Shard,
     state: ShardState,
-    window: Pick<UnrolledWindow, 'phi' | 'slopeLimit' | 'gradients'>,
-    thetas: readonly tfjs.Tensor1D[],
+    window: Omit<UnrolledWindow, 'hessian' | 'initialState' | keyof WindowSignal>,
     { healthy, ...signal }: Omit<WindowSignal, 'last'>,
   ): tfjs.Tensor1D {
     const tf = this.#tf;
@@ -255,12 +281,15 @@ export class TensorEngine implements Engine {
       unrolledMetaGradient(tf, this.#architecture, {
         ...signal,
         ...window,
-        initialState: healthy ? selectState(tf, columns, healthy) : columns,
-        hessian: (t, vector) => {
-          const product = hessianVectorProduct(tf, this.#problems, thetas[t - 1]!, vector, batch, state.step + t);
-          // a bad problem's Hessian need not be finite even at θ = 0
-          return selectRows(tf, [product], healthy)[0]!;
-        },
+        initialState: healthy ? selectState(tf, columns, healthy, state.count) : columns,
+        ...(this.#secondDerivatives && {
+          hessian: (t: number, vector: tfjs.Tensor1D) => {
+            const theta = window.thetas[t]!;
+            const product = hessianVectorProduct(tf, this.#problems, theta, vector, batch, state.step + t);
+            // a bad problem's Hessian need not be finite even at θ = 0
+            return selectRows(tf, [product], healthy)[0]!;
+          },
+        }),
       }),
     );
   }

@@ -2,7 +2,7 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
 import type { Tf } from '../../../problems/problem.js';
-import type { ColumnState } from '../../architecture.js';
+import type { ColumnState, StepInput } from '../../architecture.js';
 import type { TensorKernel } from '../../tensor-kernel.js';
 import { beginPassage, type ColumnStep, type ColumnSteps, type ColumnWindow } from '../../tensors/column-passage.js';
 import { columnState, sliceState } from '../../tensors/column-state.js';
@@ -70,7 +70,7 @@ class FusedSteps implements ColumnSteps {
     return coordinates <= this.#fitting(steps, this.#budget);
   }
 
-  step(gradient: tfjs.Tensor1D, state: ColumnState, theta: tfjs.Tensor1D, record: boolean): ColumnStep {
+  step({ gradient, theta }: Required<StepInput<tfjs.Tensor1D>>, state: ColumnState, record: boolean): ColumnStep {
     const tf = this.#tf;
     const tensors = tf.tidy(() => {
       const { state: next, record: activations } = this.#advance(gradient, state);

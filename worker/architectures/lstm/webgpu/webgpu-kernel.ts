@@ -3,6 +3,7 @@ import type * as tfjs from '@tensorflow/tfjs';
 import { Recent } from '../../../devices/webgpu/recent.js';
 import { TensorBuffers } from '../../../devices/webgpu/tensor-buffers.js';
 import type { Tf } from '../../../problems/problem.js';
+import { type CoordinateLayout, coordinatesIn } from '../../layout.js';
 import type { PassageOptions, TensorKernel, TensorPassage, TensorState, WindowSignal } from '../../tensor-kernel.js';
 import type { LstmWindow } from './lstm-window.js';
 import { tilesOf } from './plan.js';
@@ -45,15 +46,15 @@ export class WebGpuKernel implements TensorKernel {
     this.lstm.loadPhi(phi);
   }
 
-  zeroState(coordinates: number): TensorState {
-    const { tensor, buffer } = this.#buffers.create(this.stateLength(coordinates));
+  zeroState(layout: CoordinateLayout): TensorState {
+    const { tensor, buffer } = this.#buffers.create(this.stateLength(layout));
     this.#buffers.encode((encoder) => encoder.clearBuffer(buffer));
     return [tensor];
   }
 
-  stateLength(coordinates: number): number {
+  stateLength(layout: CoordinateLayout): number {
     const { plan } = this.lstm;
-    return tilesOf(plan, coordinates) * plan.stateRows * plan.tile;
+    return tilesOf(plan, coordinatesIn(layout)) * plan.stateRows * plan.tile;
   }
 
   upload(hidden: Float32Array): TensorState {

@@ -10,7 +10,7 @@ import { type Clock, elementsOf, type MatrixShape, matrixOf, stateLengths } from
 import { orthogonalised } from './newton-schulz.js';
 import {
   CELO2_CLIP,
-  LEAST_VECTOR_SCALE,
+  initialScale,
   MEAN_DECAYS,
   RULE_NUMBERS,
   scheduleAt,
@@ -124,7 +124,7 @@ function advance({ gradient, theta, matrix, clock, config, network }: Tensor, st
   });
   if (state.scale && clock.step === 0) {
     const size = rootMeanSquare(theta);
-    state.scale[0] = matrix ? size || LEAST_VECTOR_SCALE : Math.max(size, LEAST_VECTOR_SCALE);
+    state.scale[0] = initialScale(size, matrix !== undefined);
   }
 }
 
@@ -310,5 +310,5 @@ function meanOf(count: number, value: (i: number) => number): number {
 }
 
 function rootMeanSquare(values: Float64Array): number {
-  return Math.sqrt(meanOf(values.length, (i) => values[i]! ** 2));
+  return Math.sqrt(meanOf(values.length, (i) => values[i]! ** 2) + TINY);
 }

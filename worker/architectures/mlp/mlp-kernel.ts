@@ -9,7 +9,7 @@ import { Factors } from './factors.js';
 import { Network } from './network.js';
 import {
   CELO2_CLIP,
-  LEAST_VECTOR_SCALE,
+  initialScale,
   MEAN_DECAYS,
   power,
   RULE_NUMBERS,
@@ -132,10 +132,10 @@ export class MlpKernel implements HostKernel {
     const count = rows * columns;
     passes.moments(...args, this.#momentNumbers, this.#sums);
     const moments = memory.floats(this.#sums, MOMENT_SUMS).slice();
-    const gradientSize = Math.sqrt(moments[0]! / count);
-    const thetaSize = Math.sqrt(moments[1]! / count);
+    const gradientSize = Math.sqrt(moments[0]! / count + TINY);
+    const thetaSize = Math.sqrt(moments[1]! / count + TINY);
     if (tensor.scale.length > 0 && clock.step === 0) {
-      tensor.scale[0] = isMatrix ? thetaSize || LEAST_VECTOR_SCALE : Math.max(thetaSize, LEAST_VECTOR_SCALE);
+      tensor.scale[0] = initialScale(thetaSize, isMatrix);
     }
     const rate = numbers.step * config.stepScale * scheduleAt(config, clock);
     if (config.rule === 'celo2' && !isMatrix) {
@@ -210,7 +210,7 @@ export class MlpKernel implements HostKernel {
     if (rule === 'celo2') return [];
     if (rule === 'small-fc') return timeEmbedding(clock.step);
     const { gradientSize, thetaSize, moments, corrections, count } = sizes;
-    const means = corrections.map((factor, k) => factor * Math.sqrt(moments[2 + k]! / count));
+    const means = corrections.map((factor, k) => Math.sqrt((factor * factor * moments[2 + k]!) / count + TINY));
     return tensorScalars({ gradient: gradientSize, parameter: thetaSize, means, scale: scale[0]!, isMatrix }, clock);
   }
 }

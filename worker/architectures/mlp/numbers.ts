@@ -59,11 +59,20 @@ export const RULE_NUMBERS: Readonly<Record<MlpRule, RuleNumbers>> = {
 /** What keeps quotients of zeros finite; far below any gradient. */
 export const TINY = 1e-30;
 
+/** A root mean square below this is that of zeros: √TINY is added to all, whose slope at 0 would otherwise be infinite. */
+export const NO_SIZE = 1e-14;
+
 /** The clipped gradient of `celo2` is within ± this; that of the others within ± their root mean square. */
 export const CELO2_CLIP = 0.1;
 
 /** Vectors have no scale of their own when they start from zeros, as biases do. */
 export const LEAST_VECTOR_SCALE = 0.1;
+
+/** The scale of a tensor's steps, from the root mean square of its θ_0. */
+export function initialScale(size: number, isMatrix: boolean): number {
+  if (!isMatrix) return Math.max(size, LEAST_VECTOR_SCALE);
+  return size > NO_SIZE ? size : LEAST_VECTOR_SCALE;
+}
 
 /** Times of the embedding of t that `small-fc` reads. */
 const TIMESCALES = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000] as const;
@@ -73,7 +82,7 @@ export function timeEmbedding(t: number): number[] {
   return TIMESCALES.map((scale) => tanh(t / scale - 1));
 }
 
-/** Root mean squares of a tensor. */
+/** Root mean squares of a tensor, √(mean + TINY). */
 export interface TensorSizes {
   readonly gradient: number;
   readonly parameter: number;
@@ -94,7 +103,7 @@ export function tensorScalars({ gradient, parameter, means, scale, isMatrix }: T
   const known = horizon > 0;
   const passed = known ? t / horizon : 0;
   return [
-    ...means.map((mean) => 0.5 * log(mean / Math.max(gradient, TINY) + 1e-6)),
+    ...means.map((mean) => 0.5 * log(mean / gradient + 1e-6)),
     passed,
     passed * passed,
     known ? exp(-10 * passed) : 0,

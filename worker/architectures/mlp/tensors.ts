@@ -9,6 +9,7 @@ import {
   CELO2_CLIP,
   LEAST_VECTOR_SCALE,
   MEAN_DECAYS,
+  NO_SIZE,
   RULE_NUMBERS,
   scheduleAt,
   TINY,
@@ -65,7 +66,7 @@ export function mlpTensorStep(
       const own: Parts = new Map();
       parts.forEach((part, index) => {
         const entries = entriesOf(part, shape);
-        own.set(part.name, tf.slice(state[index]!, [at[index]!, 0], [entries, 1]));
+        own.set(part.name, entries === 0 ? tf.zeros([0, 1]) : tf.slice(state[index]!, [at[index]!, 0], [entries, 1]));
         at[index]! += entries;
       });
       const column = (row: tfjs.Tensor1D) => tf.reshape(tf.slice(row, first, length), [length, 1]);
@@ -86,7 +87,11 @@ export function mlpTensorStep(
   }
   return {
     updates: tf.reshape(tf.concat(updates), [gradient.size]),
-    state: next.map((pieces) => tf.concat(pieces) as tfjs.Tensor2D),
+    // a part that no tensor has stays as it is: TensorFlow.js loses the type of what is empty
+    state: next.map((pieces, index) => {
+      const before = state[index]!;
+      return before.size === 0 ? tf.clone(before) : (tf.concat(pieces.filter(({ size }) => size > 0)) as tfjs.Tensor2D);
+    }),
   };
 }
 
@@ -162,8 +167,10 @@ function advance({ tf, config, clock, gradient, theta, matrix, decays }: Slice, 
   });
   if (parts.has('scale') && clock.step === 0) {
     const size = rootMeanSquare(tf, theta);
-    const least = matrix ? tf.where(tf.equal(size, 0), tf.scalar(LEAST_VECTOR_SCALE), size) : undefined;
-    parts.set('scale', tf.reshape(least ?? tf.maximum(size, LEAST_VECTOR_SCALE), [1, 1]));
+    // 1 where there is no size
+    const missing = tf.sub(1, tf.step(tf.sub(size, NO_SIZE)));
+    const scale = matrix ? tf.add(size, tf.mul(missing, LEAST_VECTOR_SCALE)) : tf.maximum(size, LEAST_VECTOR_SCALE);
+    parts.set('scale', tf.reshape(scale, [1, 1]));
   }
 }
 
@@ -175,7 +182,8 @@ function featuresFor(slice: Slice, parts: Parts, corrected: readonly Tensor[]): 
   const middle = tf.add(tf.mean(square), TINY);
   const small = invariant ? tf.add(tf.mul(tf.mean(square), epsilon.root), TINY) : tf.scalar(epsilon.root);
   const root = tf.div(1, tf.sqrt(tf.add(square, small)));
-  const limit = config.rule === 'celo2' ? tf.scalar(CELO2_CLIP) : rootMeanSquare(tf, gradient);
+  // minimum and maximum have gradients for tensors of one shape alone
+  const limit = tf.mul(tf.onesLike(gradient), config.rule === 'celo2' ? CELO2_CLIP : rootMeanSquare(tf, gradient));
   const features = new Map<Feature, Tensor>([
     ['gradient', gradient],
     ['clipped gradient', tf.minimum(limit, tf.maximum(tf.neg(limit), gradient))],
@@ -257,7 +265,7 @@ function scalarsFor(slice: Slice, parts: Parts, corrected: readonly Tensor[]): T
   // those of time alone; the first three and the last depend on tensors
   const sizes = { gradient: 1, parameter: 1, means: [1, 1, 1], scale: 1, isMatrix: matrix !== undefined };
   const ofTime = tensorScalars(sizes, clock).slice(MEAN_DECAYS.length, -1);
-  const gradientSize = tf.maximum(rootMeanSquare(tf, gradient), TINY);
+  const gradientSize = rootMeanSquare(tf, gradient);
   const noise = corrected.map((values) =>
     tf.mul(tf.log(tf.add(tf.div(rootMeanSquare(tf, values), gradientSize), 1e-6)), 0.5),
   );
@@ -275,16 +283,16 @@ function adamVector({ tf, clock }: Slice, parts: Parts, rate: number): Tensor {
 
 function normalise(tf: TensorOperations, feature: Tensor | undefined, rows: number, epsilon: number): Tensor {
   if (!feature) return tf.zeros([rows, 1]);
-  const size = tf.sqrt(tf.add(tf.mean(tf.square(feature)), epsilon));
-  return tf.div(feature, tf.where(tf.equal(size, 0), tf.scalar(1), size));
+  // the slope of a root at 0 is infinite
+  return tf.div(feature, tf.sqrt(tf.add(tf.mean(tf.square(feature)), Math.max(epsilon, TINY))));
 }
 
 function rootMeanSquare(tf: TensorOperations, values: Tensor): Tensor {
-  return tf.sqrt(tf.mean(tf.square(values)));
+  return tf.sqrt(tf.add(tf.mean(tf.square(values)), TINY));
 }
 
 function safeRoot(tf: TensorOperations, values: Tensor): Tensor {
-  return tf.div(1, tf.sqrt(tf.maximum(values, 1e-9)));
+  return tf.div(1, tf.sqrt(tf.maximum(values, tf.fill(values.shape, 1e-9))));
 }
 
 /** As in newton-schulz.ts. */

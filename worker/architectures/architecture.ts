@@ -1,7 +1,7 @@
 /** An architecture's update rule, and the kernels that compute it faster. */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { ArchitectureConfig } from '../../shared/architectures/architecture.js';
-import type { HostKernel, HostKernelOptions, HostStepper } from './host-kernel.js';
+import type { HostKernel, HostKernelOptions, HostStepper, StepperOptions } from './host-kernel.js';
 import type { Clock, CoordinateLayout } from './layout.js';
 import type { DeviceKernelOptions, TensorKernel } from './tensor-kernel.js';
 
@@ -82,7 +82,7 @@ export interface UpdateRule<Config extends { readonly type: string } = Architect
    * Steps by a kernel in a user's program, under one φ. Throws LoptError if it cannot be compiled here.
    * @default steps by tensor operations only
    */
-  stepper?(config: Config, phi: Float32Array): HostStepper;
+  stepper?(config: Config, phi: Float32Array, options: StepperOptions): HostStepper;
   /** The Python source of a self-contained optimizer for PyTorch under φ [phiLength]. @default no export */
   torch?(config: Config, phi: Float32Array): Promise<string>;
 }

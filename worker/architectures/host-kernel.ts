@@ -77,9 +77,12 @@ export interface HostKernel {
 
 /** The state of one variable of a user's program, in the kernel's memory. */
 export interface HostVariable {
-  /** g at ∇ and θ [n], a view that is valid until the next step of any variable; h advances. */
-  step(gradient: Float32Array, theta: Float32Array): Float32Array;
-  /** h, [n × stateSize]: by coordinate, in the order of the specification. */
+  /** A step in place: θ [n] becomes θ + g; h advances. */
+  step(gradient: Float32Array, theta: Float32Array): void;
+  /**
+   * h: by coordinate [n × stateSize] if coordinates are all that has a state, in the order of the specification; otherwise
+   * one part after the other.
+   */
   read(): Float32Array;
   /** Sets h to what `read` returned. */
   write(rows: Float32Array): void;
@@ -87,6 +90,16 @@ export interface HostVariable {
 
 /** Computes steps under one φ in a user's program. Its memory is freed with the last reference to it. */
 export interface HostStepper {
-  /** A variable of n elements with zero state. */
-  begin(coordinates: number): HostVariable;
+  /**
+   * A variable with zero state.
+   *
+   * @param step how many steps it has had, if its state is to be written. @default 0
+   */
+  begin(shape: readonly number[], step?: number): HostVariable;
+}
+
+/** Options of a stepper. */
+export interface StepperOptions {
+  /** T, for learned optimizers that read it; 0 if nobody knows. @default 0 */
+  readonly horizon?: number | undefined;
 }

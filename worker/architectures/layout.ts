@@ -63,6 +63,13 @@ export function entriesOf({ of = 'coordinates', size }: StatePart, shape: readon
   }
 }
 
+/** Whether coordinates are all that has a state. */
+export function isByCoordinate(architecture: ArchitectureConfig): boolean {
+  return architectureOf(architecture)
+    .state(architecture)
+    .every(({ of = 'coordinates' }) => of === 'coordinates');
+}
+
 /** How many entries each part of the state has for all problems, in the order of the specification. */
 export function stateLengths(architecture: ArchitectureConfig, { problems, tensors }: CoordinateLayout): number[] {
   return architectureOf(architecture)

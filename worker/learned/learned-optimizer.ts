@@ -1,14 +1,17 @@
 /** φ as an optimizer of TensorFlow.js: what `import { LearnedOptimizer } from 'lopt'` gives, in Node and in browsers. */
 import * as tf from '@tensorflow/tfjs-core';
 import { fromBase64, toBase64 } from '../../shared/base64.js';
-import { checkChoice } from '../../shared/check.js';
+import { checkChoice, checkNumber } from '../../shared/check.js';
 import { LoptError, messageOf, UsageError } from '../../shared/errors.js';
 import type { LearnedPhi } from '../../shared/phi.js';
-import { phiLength, stateSize } from '../../shared/phi.js';
+import { phiLength } from '../../shared/phi.js';
 import { decodePhi, encodePhi } from '../../shared/phi-format.js';
+import type { StepperOptions } from '../architectures/host-kernel.js';
+import { elementsOf } from '../architectures/layout.js';
 import { ruleOf } from '../architectures/registry.js';
 import { KernelStepper } from './kernel-stepper.js';
 import { readSource } from './phi-source.js';
+import { savedColumns } from './saved-state.js';
 import type { Stepper, VariableState } from './stepper.js';
 import { TensorStepper } from './tensor-stepper.js';
 
@@ -24,6 +27,11 @@ export interface LearnedOptimizerOptions {
    * WebAssembly SIMD, otherwise tensor operations (webgl, webgpu). @default 'auto'
    */
   compute?: Compute;
+  /**
+   * How many steps the training will take, for learned optimizers that read it: they make smaller steps towards the end.
+   * @default nobody knows
+   */
+  steps?: number;
 }
 
 type NamedTensors = Parameters<tf.Optimizer['applyGradients']>[0];
@@ -35,13 +43,14 @@ const STATE_SUFFIX = '/state';
 
 /**
  * A learned optimizer under one φ (Andrychowicz et al. 2016, arXiv 1606.04474): it adds g to every variable, where
- * (g, h) = m(∇, h, φ) for each coordinate separately. It has no learning rate: φ holds all that was learned. The hidden
- * state h of a variable is kept under the variable's name and begins with its first gradient.
+ * (g, h) = m(∇, h, φ), for each coordinate or each tensor separately. It has no learning rate: φ holds all that was learned.
+ * The hidden state h of a variable is kept under the variable's name and begins with its first gradient.
  */
 export class LearnedOptimizer extends tf.Optimizer {
   static readonly className = 'LearnedOptimizer';
   readonly #learned: LearnedPhi;
   readonly #compute: Compute;
+  readonly #horizon: number;
   #stepper: Stepper | undefined;
   /** By variable, in the order of their first gradients. */
   #states = new Map<string, VariableState>();
@@ -63,7 +72,7 @@ export class LearnedOptimizer extends tf.Optimizer {
    * An optimizer from the bytes of a φ file, or from φ and its network. Throws FileError if the bytes are not a φ
    * file, UsageError if φ has the wrong length or an option is wrong.
    */
-  constructor(phi: Uint8Array | LearnedPhi, { compute = 'auto' }: LearnedOptimizerOptions = {}) {
+  constructor(phi: Uint8Array | LearnedPhi, { compute = 'auto', steps = 0 }: LearnedOptimizerOptions = {}) {
     super();
     const task = 'Cannot make a learned optimizer';
     this.#learned = phi instanceof Uint8Array ? decodePhi('the given bytes', phi) : phi;
@@ -72,13 +81,14 @@ export class LearnedOptimizer extends tf.Optimizer {
       throw new UsageError(`${task}: "phi" must hold ${length} numbers, got ${this.#learned.phi.length}`);
     }
     this.#compute = checkChoice(task, 'compute', compute, COMPUTES);
+    this.#horizon = checkNumber(task, 'steps', steps, { integer: true, minimum: 0 });
   }
 
   /** Adds g to every variable that has a gradient; the state of one without (null) stays as it is. */
   applyGradients(gradients: NamedTensors): void {
     this.#requireUndisposed('apply gradients');
     // the backend may change until now
-    this.#stepper ??= createStepper(this.#learned, this.#compute);
+    this.#stepper ??= this.#createStepper();
     const stepper = this.#stepper;
     const entries: [string, tf.Tensor | null | undefined][] = Array.isArray(gradients)
       ? gradients.map(({ name, tensor }) => [name, tensor])
@@ -91,10 +101,10 @@ export class LearnedOptimizer extends tf.Optimizer {
       for (const { variable, gradient } of given) {
         let state = this.#states.get(variable.name);
         if (!state) {
-          state = stepper.begin(variable.size);
+          state = stepper.begin(variable.shape);
           this.#states.set(variable.name, state);
         }
-        requireSize(variable.name, gradient.size, state.coordinates);
+        requireSize(variable.name, gradient.size, elementsOf(state.shape));
         variable.assign(state.step(gradient, variable));
       }
     });
@@ -123,7 +133,7 @@ export class LearnedOptimizer extends tf.Optimizer {
     this.#requireUndisposed('set weights');
     this.#requireOwnWeights(weights);
     // a new one, since a kernel never frees the memory of earlier states
-    const stepper = createStepper(this.#learned, this.#compute);
+    const stepper = this.#createStepper();
     const restored = new Map<string, VariableState>();
     for (const { name, tensor } of await this.extractIterations(weights)) {
       restored.set(name.slice(0, -STATE_SUFFIX.length), await stepper.restore(tensor as tf.Tensor2D));
@@ -137,14 +147,15 @@ export class LearnedOptimizer extends tf.Optimizer {
   /** φ and the options, so that a model saved with its optimizer is complete. */
   getConfig(): tf.serialization.ConfigDict {
     const { architecture, phi } = this.#learned;
-    return { phi: toBase64(encodePhi(architecture, phi)), compute: this.#compute };
+    const config = { phi: toBase64(encodePhi(architecture, phi)), compute: this.#compute };
+    return this.#horizon === 0 ? config : { ...config, steps: this.#horizon };
   }
 
   static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
-    { phi, compute }: tf.serialization.ConfigDict,
+    { phi, compute, steps }: tf.serialization.ConfigDict,
   ): T {
-    return new cls(fromBase64(String(phi)), { compute });
+    return new cls(fromBase64(String(phi)), { compute, ...(steps !== undefined && { steps }) });
   }
 
   /** Frees φ and every state. The optimizer cannot be used afterwards. */
@@ -152,6 +163,10 @@ export class LearnedOptimizer extends tf.Optimizer {
     this.#disposed = true;
     this.#disposeWeights();
     this.#disposeStates();
+  }
+
+  #createStepper(): Stepper {
+    return createStepper(this.#learned, this.#compute, { horizon: this.#horizon });
   }
 
   #requireUndisposed(task: string): void {
@@ -162,14 +177,14 @@ export class LearnedOptimizer extends tf.Optimizer {
   #adoptStates(variables: readonly tf.Variable[]): void {
     if (!this.#restored || variables.length === 0) return;
     const states = [...this.#states];
-    const known = variables.every(({ name, size }) => this.#states.get(name)?.coordinates === size);
+    const known = variables.every(({ name, size }) => sizeOf(this.#states.get(name)) === size);
     if (!known) {
-      const sizes = states.map(([, { coordinates }]) => coordinates);
+      const sizes = states.map(([, state]) => sizeOf(state));
       if (sizes.join() !== variables.map(({ size }) => size).join()) {
         const describe = (name: string, size: number) => `${name} (${size})`;
         throw new LoptError(
           'Cannot continue from the weights: the variables must be those of the weights, ' +
-            `${states.map(([name, { coordinates }]) => describe(name, coordinates)).join(', ')}, ` +
+            `${states.map(([name, state]) => describe(name, sizeOf(state)!)).join(', ')}, ` +
             `got ${variables.map(({ name, size }) => describe(name, size)).join(', ')}`,
         );
       }
@@ -179,7 +194,7 @@ export class LearnedOptimizer extends tf.Optimizer {
   }
 
   #requireOwnWeights(weights: readonly NamedTensor[]): void {
-    const columns = stateSize(this.#learned.architecture);
+    const columns = savedColumns(this.#learned.architecture);
     const [iterations, ...states] = weights;
     const own = (name: string, { shape }: tf.Tensor) =>
       name.endsWith(STATE_SUFFIX) && shape.length === 2 && shape[1] === columns;
@@ -204,23 +219,27 @@ export class LearnedOptimizer extends tf.Optimizer {
   }
 }
 
-function createStepper(learned: LearnedPhi, compute: Compute): Stepper {
-  if (compute === 'tensors') return new TensorStepper(learned);
-  if (compute === 'kernel') return kernelStepper(learned);
-  if (!HOST_BACKENDS.includes(tf.getBackend())) return new TensorStepper(learned);
+function createStepper(learned: LearnedPhi, compute: Compute, options: StepperOptions): Stepper {
+  if (compute === 'tensors') return new TensorStepper(learned, options);
+  if (compute === 'kernel') return kernelStepper(learned, options);
+  if (!HOST_BACKENDS.includes(tf.getBackend())) return new TensorStepper(learned, options);
   try {
-    return kernelStepper(learned);
+    return kernelStepper(learned, options);
   } catch (error) {
     console.warn(`lopt computes steps by tensor operations, which is several times slower. ${messageOf(error)}`);
-    return new TensorStepper(learned);
+    return new TensorStepper(learned, options);
   }
 }
 
 /** A stepper by the architecture's kernel. Throws LoptError if it has none, or it cannot be compiled here. */
-function kernelStepper({ architecture, phi }: LearnedPhi): Stepper {
+function kernelStepper({ architecture, phi }: LearnedPhi, options: StepperOptions): Stepper {
   const { stepper } = ruleOf(architecture);
   if (!stepper) throw new LoptError(`Cannot compute by a kernel: architecture "${architecture.type}" has none`);
-  return new KernelStepper(stepper(architecture, phi));
+  return new KernelStepper(architecture, stepper(architecture, phi, options));
+}
+
+function sizeOf(state: VariableState | undefined): number | undefined {
+  return state && elementsOf(state.shape);
 }
 
 function variableNamed(name: string): tf.Variable {

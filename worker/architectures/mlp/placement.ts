@@ -1,8 +1,9 @@
 /** Where the arrays of a layout's tensors lie in a kernel's memory. */
+import type { StatePart } from '../../../shared/architectures/architecture.js';
 import type { MlpConfig } from '../../../shared/architectures/mlp.js';
 import { architectureOf } from '../../../shared/architectures/registry.js';
 import type { KernelMemory } from '../../devices/kernel-memory.js';
-import { type CoordinateLayout, elementsOf, matrixOf } from '../layout.js';
+import { type CoordinateLayout, elementsOf, entriesOf, matrixOf } from '../layout.js';
 import { GROUP, padded, type TensorArguments } from './passes.js';
 
 /** One tensor of one problem. */
@@ -33,20 +34,15 @@ export interface Placement {
   readonly state: Float32Array;
 }
 
-/** How many floats each part of a tensor's state takes. */
+/** How many floats a part of a tensor's state takes in the kernel's memory. */
+export function paddedEntries(part: StatePart, shape: readonly number[]): number {
+  return padded(entriesOf(part, shape));
+}
+
+/** The same for every part. */
 function partLengths(config: MlpConfig, shape: readonly number[]): { name: string; length: number }[] {
-  const matrix = matrixOf(shape);
-  const elements = padded(elementsOf(shape));
-  const lengths = {
-    coordinates: elements,
-    rows: matrix ? padded(matrix.rows) : 0,
-    columns: matrix ? padded(matrix.columns) : 0,
-    vectors: matrix ? 0 : elements,
-    tensors: GROUP,
-  };
-  return architectureOf(config)
-    .state(config)
-    .map(({ name, of = 'coordinates' }) => ({ name, length: lengths[of] }));
+  const parts = architectureOf(config).state(config);
+  return parts.map((part) => ({ name: part.name, length: paddedEntries(part, shape) }));
 }
 
 /** Length of one problem's state in the kernel's memory. */

@@ -2,6 +2,7 @@
 import type { MlpConfig } from '../../../shared/architectures/mlp.js';
 import type { UpdateRule } from '../architecture.js';
 import { mlpStep } from './definition.js';
+import { MlpStepper } from './stepper.js';
 import { mlpTensorStep } from './tensors.js';
 
 export const mlpRule: UpdateRule<MlpConfig> = {
@@ -20,4 +21,5 @@ export const mlpRule: UpdateRule<MlpConfig> = {
       return new MlpKernel(createNativePasses, config, options);
     },
   },
+  stepper: (config, phi, options) => new MlpStepper(config, phi, options),
 };

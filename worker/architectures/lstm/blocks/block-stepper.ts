@@ -1,6 +1,7 @@
 /** The LSTM's steps in a user's program, by the SIMD kernel. */
 import type { LstmConfig } from '../../../../shared/architectures/lstm.js';
 import type { HostStepper, HostVariable } from '../../host-kernel.js';
+import { elementsOf } from '../../layout.js';
 import { createWasmKernel, hasRelaxedSimd } from '../wasm/wasm-kernel.js';
 import type { BlockKernel } from './kernel.js';
 import { advanceBlock, BLOCK, type Block, blocksOf, paddedLength, type StepPointers } from './layout.js';
@@ -18,8 +19,8 @@ export class BlockStepper implements HostStepper {
     this.#kernel.passes.loadPhi(at);
   }
 
-  begin(coordinates: number): HostVariable {
-    return new BlockVariable(this.#kernel, this.#record, coordinates);
+  begin(shape: readonly number[]): HostVariable {
+    return new BlockVariable(this.#kernel, this.#record, elementsOf(shape));
   }
 }
 
@@ -43,10 +44,11 @@ class BlockVariable implements HostVariable {
     };
   }
 
-  step(gradient: Float32Array): Float32Array {
+  step(gradient: Float32Array, theta: Float32Array): void {
     this.#kernel.memory.floats(this.#at.gradient, this.#coordinates).set(gradient);
     for (const block of this.#blocks) advanceBlock(this.#kernel, block, this.#at);
-    return this.#kernel.memory.floats(this.#at.updates, this.#coordinates);
+    const updates = this.#kernel.memory.floats(this.#at.updates, this.#coordinates);
+    for (let i = 0; i < theta.length; i++) theta[i]! += updates[i]!;
   }
 
   read(): Float32Array {

@@ -2,18 +2,11 @@
 
 import type { LstmConfig } from '../../../shared/architectures/lstm.js';
 import { VERSION } from '../../../shared/config.js';
+import { phiLiteral } from '../torch/phi-literal.js';
 import { RNNPROP_DECAY, RNNPROP_EPSILON } from './definition.js';
-
-/** Characters of φ on a line of the file. */
-const WIDTH = 112;
 
 /** The Python source, which depends only on φ and its network. */
 export function encodeTorch({ layers, preprocessing, outputScale }: LstmConfig, phi: Float32Array): string {
-  const base64 = Buffer.from(phi.buffer, phi.byteOffset, phi.byteLength).toString('base64');
-  const lines = Array.from(
-    { length: Math.ceil(base64.length / WIDTH) },
-    (_, line) => `    "${base64.slice(line * WIDTH, (line + 1) * WIDTH)}"`,
-  );
   return `${head}
 LAYERS = [${layers.join(', ')}]
 PREPROCESSING = "${preprocessing}"
@@ -21,7 +14,7 @@ OUTPUT_SCALE = ${outputScale}
 
 # float32, little-endian; per layer the weights and the biases, then those of the output
 PHI = (
-${lines.join('\n')}
+${phiLiteral(phi)}
 )
 ${body}`;
 }

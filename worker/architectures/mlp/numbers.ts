@@ -75,7 +75,7 @@ export function initialScale(size: number, isMatrix: boolean): number {
 }
 
 /** Times of the embedding of t that `small-fc` reads. */
-const TIMESCALES = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000] as const;
+export const TIMESCALES = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000] as const;
 
 /** tanh(t/τ − 1) for eleven τ (Metz et al. 2022). */
 export function timeEmbedding(t: number): number[] {

@@ -22,4 +22,8 @@ export const mlpRule: UpdateRule<MlpConfig> = {
     },
   },
   stepper: (config, phi, options) => new MlpStepper(config, phi, options),
+  async torch(config, phi) {
+    const { encodeTorch } = await import('./torch.js');
+    return encodeTorch(config, phi);
+  },
 };

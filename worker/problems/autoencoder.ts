@@ -5,9 +5,8 @@ import { createDenseGradient } from './dense-gradient.js';
 import { createDenseHessian } from './dense-hessian.js';
 import type { DenseOptions } from './dense-network.js';
 import { type ImageKind, valuesOf } from './images/image-set.js';
-import { loadImages, readImageKind } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { folderOf, IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
+import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
 import { checkCoordinates, coordinatesOf, drawScaled, tensorsOf } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
@@ -45,7 +44,7 @@ export const autoencoder: ProblemFamily = {
   },
   training: IMAGE_TRAINING,
   async configure(options: OptionValues): Promise<Problems> {
-    const images = loadImages(folderOf(options));
+    const images = imagesOf(options);
     const values = valuesOf(images.shape);
     const sizes = sizesOf(images, options);
     const layers = denseLayers(sizes);
@@ -72,7 +71,7 @@ export const autoencoder: ProblemFamily = {
       dataHashes: images.hashes,
     };
   },
-  parametersFor: async (options) => tensorsOf(denseLayers(sizesOf(readImageKind(folderOf(options)), options))),
+  parametersFor: async (options) => tensorsOf(denseLayers(sizesOf(imageKindOf(options), options))),
 };
 
 /** Widths from the input to the output. */

@@ -5,9 +5,8 @@ import { createConvHessian } from './conv-hessian.js';
 import { featureMaps } from './conv-layout.js';
 import { meanCrossEntropy } from './cross-entropy.js';
 import { type ImageKind, valuesOf } from './images/image-set.js';
-import { loadImages, readImageKind } from './images/load.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { folderOf, IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
+import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
 import { checkCoordinates, coordinatesOf, drawScaled, type LayerShape, tensorsOf } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
@@ -35,7 +34,7 @@ export const conv: ProblemFamily = {
   },
   training: { ...IMAGE_TRAINING, evaluateFunctions: 8 },
   async configure(options: OptionValues): Promise<Problems> {
-    const images = loadImages(folderOf(options));
+    const images = imagesOf(options);
     const layers = layersOf(images, options);
     const coordinates = coordinatesOf(layers);
     checkCoordinates('conv', 'filters', coordinates);
@@ -68,7 +67,7 @@ export const conv: ProblemFamily = {
       dataHashes: images.hashes,
     };
   },
-  parametersFor: async (options) => tensorsOf(layersOf(readImageKind(folderOf(options)), options)),
+  parametersFor: async (options) => tensorsOf(layersOf(imageKindOf(options), options)),
 };
 
 function layersOf({ shape: image, classes }: ImageKind, options: OptionValues): Layer[] {

@@ -50,6 +50,8 @@ test('optionValues() fills in the defaults', () => {
     hidden: [20],
     activation: 'sigmoid',
     batch: 128,
+    size: 0,
+    initialisation: 'normal',
     'initial-scale': 0.01,
   });
 });
@@ -120,7 +122,7 @@ test('separateFolders() tells where data lie, as absolute paths, from what numbe
   const family = familyNamed('conv');
   const values = optionValues(family, { folder: 'data/fashion', kernel: 5 });
   assert.deepEqual(separateFolders(family, values), {
-    options: { filters: [4, 8], kernel: 5, 'initial-scale': 1, batch: 32 },
+    options: { filters: [4, 8], kernel: 5, initialisation: 'scaled', size: 0, 'initial-scale': 1, batch: 32 },
     folders: { folder: resolve('data/fashion') },
   });
   assert.deepEqual(separateFolders(family, optionValues(family, {})).folders, {});

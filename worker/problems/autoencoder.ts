@@ -7,7 +7,8 @@ import type { DenseOptions } from './dense-network.js';
 import { type ImageKind, valuesOf } from './images/image-set.js';
 import { gatherMinibatches } from './images/minibatch.js';
 import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
-import { checkCoordinates, coordinatesOf, drawScaled, tensorsOf } from './parameters.js';
+import { drawInitial, initialisationOptions, initialised } from './initialisation.js';
+import { checkCoordinates, coordinatesOf, tensorsOf } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
 /**
@@ -22,7 +23,7 @@ const LOSSES = {
 } as const;
 
 /** The family `autoencoder`: the output layer is a sigmoid; θ_0 and the minibatches are random. */
-export const autoencoder: ProblemFamily = {
+export const autoencoder: ProblemFamily = initialised({
   name: 'autoencoder',
   summary: 'a dense autoencoder on MNIST or other images, mean error per pixel over random minibatches',
   options: {
@@ -34,12 +35,7 @@ export const autoencoder: ProblemFamily = {
       describe: 'activation of the hidden layers',
     },
     loss: { type: 'choice', default: 'squared-error', choices: Object.keys(LOSSES), describe: 'error of a pixel' },
-    'initial-scale': {
-      type: 'number',
-      default: 1,
-      minimum: 0,
-      describe: 'standard deviation of the parameters of a layer at θ_0, times the square root of its inputs',
-    },
+    ...initialisationOptions('scaled'),
     ...IMAGE_OPTIONS,
   },
   training: IMAGE_TRAINING,
@@ -53,12 +49,11 @@ export const autoencoder: ProblemFamily = {
     const activation = options['activation'] as Activation;
     const objective = options['loss'] as keyof typeof LOSSES;
     const size = options['batch'] as number;
-    const scale = options['initial-scale'] as number;
     const network: DenseOptions = { sizes, activation, batch: size, images, objective };
     return {
       coordinates,
       parameters: tensorsOf(layers),
-      draw: (key, count) => ({ theta: drawScaled(key, count, layers, scale), data: new Float32Array(0) }),
+      draw: (key, count) => ({ theta: drawInitial(key, count, layers, options), data: new Float32Array(0) }),
       loss: (tf, theta, batch, step) =>
         tf.tidy(() => {
           const { pixels } = gatherMinibatches(images, batch, step, size);
@@ -72,7 +67,7 @@ export const autoencoder: ProblemFamily = {
     };
   },
   parametersFor: async (options) => tensorsOf(denseLayers(sizesOf(imageKindOf(options), options))),
-};
+});
 
 /** Widths from the input to the output. */
 function sizesOf({ shape }: ImageKind, options: OptionValues): number[] {

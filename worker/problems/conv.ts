@@ -7,7 +7,8 @@ import { meanCrossEntropy } from './cross-entropy.js';
 import { type ImageKind, valuesOf } from './images/image-set.js';
 import { gatherMinibatches } from './images/minibatch.js';
 import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
-import { checkCoordinates, coordinatesOf, drawScaled, type LayerShape, tensorsOf } from './parameters.js';
+import { drawInitial, initialisationOptions, initialised } from './initialisation.js';
+import { checkCoordinates, coordinatesOf, type LayerShape, tensorsOf } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
 /** A convolutional layer, which halves height and width, or the dense layer at the end. */
@@ -17,18 +18,13 @@ interface Layer extends LayerShape {
 }
 
 /** The family `conv`: convolutional layers of stride 2, each with relu, then a dense layer. */
-export const conv: ProblemFamily = {
+export const conv: ProblemFamily = initialised({
   name: 'conv',
   summary: 'a convolutional network on MNIST or other images, mean cross-entropy over random minibatches',
   options: {
     filters: { type: 'integers', default: [4, 8], minimum: 1, describe: 'filters of each layer, at stride 2' },
     kernel: { type: 'integer', default: 3, minimum: 1, describe: 'height and width of a filter' },
-    'initial-scale': {
-      type: 'number',
-      default: 1,
-      minimum: 0,
-      describe: 'standard deviation of the parameters of a layer at θ_0, times the square root of its inputs',
-    },
+    ...initialisationOptions('scaled'),
     ...IMAGE_OPTIONS,
     batch: { ...IMAGE_OPTIONS.batch, default: 32 },
   },
@@ -39,7 +35,6 @@ export const conv: ProblemFamily = {
     const coordinates = coordinatesOf(layers);
     checkCoordinates('conv', 'filters', coordinates);
     const size = options['batch'] as number;
-    const scale = options['initial-scale'] as number;
     const { height, width, channels } = images.shape;
     const network = {
       filters: options['filters'] as readonly number[],
@@ -50,7 +45,7 @@ export const conv: ProblemFamily = {
     return {
       coordinates,
       parameters: tensorsOf(layers),
-      draw: (key, count) => ({ theta: drawScaled(key, count, layers, scale), data: new Float32Array(0) }),
+      draw: (key, count) => ({ theta: drawInitial(key, count, layers, options), data: new Float32Array(0) }),
       loss: (tf, theta, batch, step) =>
         tf.tidy(() => {
           const { pixels, labels } = gatherMinibatches(images, batch, step, size);
@@ -68,7 +63,7 @@ export const conv: ProblemFamily = {
     };
   },
   parametersFor: async (options) => tensorsOf(layersOf(imageKindOf(options), options)),
-};
+});
 
 function layersOf({ shape: image, classes }: ImageKind, options: OptionValues): Layer[] {
   const kernel = options['kernel'] as number;

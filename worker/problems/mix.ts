@@ -36,10 +36,12 @@ interface Component {
 }
 
 /**
- * The family `mix` over the families that `familyNamed` finds. Its options beside `families`, and its defaults, depend
- * on the families named. Throws UsageError if one is unknown or is `mix` itself.
+ * The family `mix` over the families that `familyFor` finds, by name and options. Its options beside `families`, and its
+ * defaults, depend on the families named and on their options. Throws UsageError if one is unknown or is `mix` itself.
  */
-export function createMix(familyNamed: (name: string) => ProblemFamily): ProblemFamily {
+export function createMix(
+  familyFor: (name: string, given: Readonly<Record<string, unknown>>) => ProblemFamily,
+): ProblemFamily {
   const general: ProblemFamily = {
     name: NAME,
     summary: 'several families, of which every episode draws one by its weight',
@@ -49,7 +51,7 @@ export function createMix(familyNamed: (name: string) => ProblemFamily): Problem
       const weights = checkWeights(TASK, 'families', given['families'] ?? FAMILIES_OPTION.default);
       const components = weights.map(([name, weight]): Component => {
         if (name === NAME) throw new UsageError(`${TASK}: "families" must not name ${NAME} itself`);
-        return { family: familyNamed(name), weight };
+        return { family: familyFor(name, ownOf(name, given)), weight };
       });
       return mixOf(general, components);
     },
@@ -81,11 +83,16 @@ function mixOf(general: ProblemFamily, components: readonly Component[]): Proble
 
 /** The options of one family of the mix, without its name. */
 function optionsOf({ name, options: specs }: ProblemFamily, options: OptionValues): OptionValues {
-  const prefix = `${name}.`;
-  const own = Object.entries(options).filter(([option]) => option.startsWith(prefix));
   // a worker is told where its data lie before it knows the families
   const everywhere = Object.entries(options).filter(([option]) => specs[option]?.type === 'folder');
-  return Object.fromEntries([...own.map(([option, value]) => [option.slice(prefix.length), value]), ...everywhere]);
+  return { ...ownOf(name, options), ...Object.fromEntries(everywhere) };
+}
+
+/** What begins with the name of a family, without it. */
+function ownOf<Value>(name: string, options: Readonly<Record<string, Value>>): Record<string, Value> {
+  const prefix = `${name}.`;
+  const own = Object.entries(options).filter(([option]) => option.startsWith(prefix));
+  return Object.fromEntries(own.map(([option, value]) => [option.slice(prefix.length), value]));
 }
 
 /** The hashes of all data files, by family: two may have files of the same name. */

@@ -7,11 +7,12 @@ import type { DenseOptions } from './dense-network.js';
 import { type ImageKind, valuesOf } from './images/image-set.js';
 import { gatherMinibatches } from './images/minibatch.js';
 import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
-import { checkCoordinates, coordinatesOf, drawNormal, tensorsOf } from './parameters.js';
+import { drawInitial, initialisationOptions, initialised } from './initialisation.js';
+import { checkCoordinates, coordinatesOf, tensorsOf } from './parameters.js';
 import type { OptionValues, ProblemFamily, Problems } from './problem.js';
 
 /** The family `mlp`: the images of a split are the same for all problems; θ_0 and the minibatches are random. */
-export const mlp: ProblemFamily = {
+export const mlp: ProblemFamily = initialised({
   name: 'mlp',
   summary: 'a multilayer perceptron on MNIST or other images, mean cross-entropy over random minibatches',
   options: {
@@ -22,12 +23,7 @@ export const mlp: ProblemFamily = {
       choices: Object.keys(ACTIVATIONS),
       describe: 'activation of the hidden layers',
     },
-    'initial-scale': {
-      type: 'number',
-      default: 0.01,
-      minimum: 0,
-      describe: 'standard deviation of θ_0, both weights and biases, which is normal around 0',
-    },
+    ...initialisationOptions('normal'),
     ...IMAGE_OPTIONS,
   },
   training: IMAGE_TRAINING,
@@ -39,12 +35,11 @@ export const mlp: ProblemFamily = {
     checkCoordinates('mlp', 'hidden', coordinates);
     const activation = options['activation'] as Activation;
     const size = options['batch'] as number;
-    const scale = options['initial-scale'] as number;
     const network: DenseOptions = { sizes, activation, batch: size, images, objective: 'labels' };
     return {
       coordinates,
       parameters: tensorsOf(layers),
-      draw: (key, count) => ({ theta: drawNormal(key, count, coordinates, scale), data: new Float32Array(0) }),
+      draw: (key, count) => ({ theta: drawInitial(key, count, layers, options), data: new Float32Array(0) }),
       loss: (tf, theta, batch, step) =>
         tf.tidy(() => {
           const { pixels, labels } = gatherMinibatches(images, batch, step, size);
@@ -57,7 +52,7 @@ export const mlp: ProblemFamily = {
     };
   },
   parametersFor: async (options) => tensorsOf(denseLayers(sizesOf(imageKindOf(options), options))),
-};
+});
 
 /** Widths from the input to the output. */
 function sizesOf({ shape, classes }: ImageKind, options: OptionValues): number[] {

@@ -24,7 +24,7 @@ import { rosenbrock } from './rosenbrock.js';
 import { simple } from './simple.js';
 
 const families = new Map<string, ProblemFamily>(
-  [simple, quadratic, lasso, rastrigin, rosenbrock, logistic, mlp, autoencoder, conv, createMix(familyNamed)].map(
+  [simple, quadratic, lasso, rastrigin, rosenbrock, logistic, mlp, autoencoder, conv, createMix(familyFor)].map(
     (family) => [family.name, family],
   ),
 );

@@ -13,6 +13,7 @@ import type { Estimator } from './estimators/estimator.js';
 import { createEstimator } from './estimators/registry.js';
 import { closedFormsOf, gradientOf, hessianOf } from './problems/derivatives/derivatives.js';
 import type { Gradient, Mixture, Problems } from './problems/problem.js';
+import { MOST_READY } from './problems/recent.js';
 import { familyNamed } from './problems/registry.js';
 import { ResidentShards } from './resident-shards.js';
 import { scaleGradient, scaleHessian, scaleProblems } from './training/scaled-problems.js';
@@ -133,21 +134,27 @@ function openEngine(
   });
 }
 
-/** An engine for each family of a mix. */
-async function openMix(entry: EngineEntry, config: RunConfig, { components, pick }: Mixture): Promise<Engine> {
+/** An engine for each component of a mixture that is met. */
+function openMix(entry: EngineEntry, config: RunConfig, { components, pick, probes }: Mixture): Promise<MixEngine> {
   const forms = closedFormsOf(config);
-  const engines = components.map((problems) =>
-    openEngine(entry, config, problems, {
-      gradient: () => gradientOf(problems, forms),
-      hessian: () => hessianOf(problems, forms),
-    }),
-  );
-  return new MixEngine(await Promise.all(engines), pick);
+  return MixEngine.open({
+    pick,
+    probes,
+    // shards stay on the device of the engine that has them
+    most: entry.single ? Number.POSITIVE_INFINITY : MOST_READY,
+    create(index) {
+      const problems = components[index]!;
+      return openEngine(entry, config, problems, {
+        gradient: () => gradientOf(problems, forms),
+        hessian: () => hessianOf(problems, forms),
+      });
+    },
+  });
 }
 
 /**
- * Describes this machine's arithmetic, with a hash of a small window (one for each family of a mix): two machines with
- * the same fingerprint compute the same bits.
+ * Describes this machine's arithmetic, with a hash of a small window (for a mixture, of several components): two machines
+ * with the same fingerprint compute the same bits.
  */
 export async function fingerprintOf({ config, estimator, engine: open }: Session): Promise<string> {
   const engine = await open();
@@ -157,7 +164,8 @@ export async function fingerprintOf({ config, estimator, engine: open }: Session
   const problems = Math.min(2, config.problems);
   const place = { ...draws, problems, horizon, window: 0, steps: Math.min(3, unroll) };
   const hash = createHash('sha256');
-  for (const part of engine instanceof MixEngine ? engine.engines : [engine]) {
+  for (const probe of engine instanceof MixEngine ? engine.probes : [0]) {
+    const part = engine instanceof MixEngine ? await engine.engineAt(probe) : engine;
     const state = await estimator.begin(part, phi, place);
     const { metaGradient, loss, finalLoss } = await estimator.window(part, phi, state, place);
     for (const array of [metaGradient, Float64Array.of(loss, finalLoss)]) {

@@ -16,13 +16,13 @@ export function initialisationOptions(standard: Initialisation) {
       default: standard,
       choices: Object.keys(SCALES),
       describe:
-        'θ_0 is N(0, s²); scaled: N(0, s²/inputs) in each layer; fan-in: weights N(0, s²/inputs), biases 0; s is initial-scale',
+        'θ_0 by s, the initial-scale: normal, all of it N(0, s²); scaled, N(0, s²/inputs) by layer; fan-in, the same with biases 0',
     },
     'initial-scale': {
       type: 'number',
       default: SCALES[standard],
       minimum: 0,
-      describe: `s of the initialisation; by default ${textOf(SCALES)}`,
+      describe: `s, by which θ_0 is drawn; unless it is given, ${textOf(SCALES)}`,
     },
   } as const satisfies Record<string, OptionSpec>;
 }

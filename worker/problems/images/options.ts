@@ -4,7 +4,7 @@ import type { ImageKind, ImageSet } from './image-set.js';
 import { loadImages, readImageKind } from './load.js';
 
 export const IMAGE_OPTIONS = {
-  batch: { type: 'integer', default: 128, minimum: 1, describe: 'images per minibatch' },
+  batch: { type: 'integer', default: 128, minimum: 1, alternatives: true, describe: 'images per minibatch' },
   size: {
     type: 'integer',
     default: 0,

@@ -7,6 +7,7 @@ import { estimatorOf } from '../shared/estimators/registry.js';
 import { initialPhi } from '../shared/phi.js';
 import { deriveKey } from '../shared/random.js';
 import type { Engine } from './engines/engine.js';
+import type { SharedKernels } from './engines/host/kernel-engine.js';
 import { MixEngine } from './engines/mix-engine.js';
 import { type Derivatives, ENGINES, type EngineEntry } from './engines/select.js';
 import type { Estimator } from './estimators/estimator.js';
@@ -119,10 +120,11 @@ function openEngine(
   { architecture, estimator, augmentation, strict }: RunConfig,
   problems: Problems,
   derivatives: Derivatives,
+  kernels?: SharedKernels,
 ): Promise<Engine> {
   const { coordinateScale } = augmentation;
   const { secondDerivatives } = estimatorOf(estimator).needs(estimator);
-  const request = { architecture, problems, derivatives, strict, secondDerivatives };
+  const request = { architecture, problems, derivatives, strict, secondDerivatives, ...(kernels && { kernels }) };
   if (coordinateScale === 0) return entry.create(request);
   return entry.create({
     ...request,
@@ -137,6 +139,7 @@ function openEngine(
 /** An engine for each component of a mixture that is met. */
 function openMix(entry: EngineEntry, config: RunConfig, { components, pick, probes }: Mixture): Promise<MixEngine> {
   const forms = closedFormsOf(config);
+  const kernels: SharedKernels = new Map();
   return MixEngine.open({
     pick,
     probes,
@@ -144,10 +147,8 @@ function openMix(entry: EngineEntry, config: RunConfig, { components, pick, prob
     most: entry.single ? Number.POSITIVE_INFINITY : MOST_READY,
     create(index) {
       const problems = components[index]!;
-      return openEngine(entry, config, problems, {
-        gradient: () => gradientOf(problems, forms),
-        hessian: () => hessianOf(problems, forms),
-      });
+      const derivatives = { gradient: () => gradientOf(problems, forms), hessian: () => hessianOf(problems, forms) };
+      return openEngine(entry, config, problems, derivatives, kernels);
     },
   });
 }

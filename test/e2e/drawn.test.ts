@@ -19,6 +19,8 @@ const FLAGS = {
   'problem.mlp.hidden': '3..6|4,2',
   'problem.mlp.activation': 'relu|tanh|sigmoid',
   'problem.mlp.batch': '2|5',
+  'problem.mlp.permute-labels': true,
+  'problem.mlp.invert-share': 0.5,
 };
 
 const GOAL = { rounds: 14 };

@@ -8,6 +8,7 @@ import { drawnProblems } from './drawn.js';
 import { type ImageKind, type ImageSet, valuesOf } from './images/image-set.js';
 import { gatherMinibatches } from './images/minibatch.js';
 import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
+import { INVERSION_OPTION, viewsOf } from './images/view.js';
 import { drawInitial, initialisationOptions, initialised } from './initialisation.js';
 import { checkCoordinates, coordinatesOf, tensorsOf } from './parameters.js';
 import type { OptionSpec, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
@@ -47,6 +48,7 @@ const OPTIONS = {
   },
   ...initialisationOptions('scaled'),
   ...IMAGE_OPTIONS,
+  ...INVERSION_OPTION,
 } as const satisfies Record<string, OptionSpec>;
 
 /** The family `autoencoder`: the output layer is a sigmoid; θ_0 and the minibatches are random. */
@@ -77,14 +79,15 @@ function problemsOf(images: ImageSet, options: OptionValues): Problems {
   const activation = options['activation'] as Activation;
   const objective = options['loss'] as keyof typeof LOSSES;
   const size = options['batch'] as number;
-  const network: DenseOptions = { sizes, activation, batch: size, images, objective };
+  const viewOf = viewsOf(images, options);
+  const network: DenseOptions = { sizes, activation, batch: size, images, viewOf, objective };
   return {
     coordinates,
     parameters: tensorsOf(layers),
     draw: (key, count) => ({ theta: drawInitial(key, count, layers, options), data: new Float32Array(0) }),
     loss: (tf, theta, batch, step) =>
       tf.tidy(() => {
-        const { pixels } = gatherMinibatches(images, batch, step, size);
+        const { pixels } = gatherMinibatches(images, batch, step, size, viewOf);
         const x = tf.tensor3d(pixels, [batch.count, size, values]);
         const z = denseOutputs(tf, theta, sizes, activation, x);
         return tf.mean<tfjs.Tensor1D>(LOSSES[objective](tf, z, x), [1, 2]);

@@ -15,7 +15,8 @@ import type { OptionSpec, OptionValues } from './problem.js';
 export function checkSingle(task: string, name: string, spec: OptionSpec, value: unknown): OptionValues[string] {
   switch (spec.type) {
     case 'choice':
-      return checkChoice(task, name, value, spec.choices);
+      // a file says true or false without quotes
+      return checkChoice(task, name, typeof value === 'boolean' ? String(value) : value, spec.choices);
     case 'number':
       return checkNumber(task, name, value, ruleOf(spec));
     case 'integer':
@@ -29,6 +30,6 @@ export function checkSingle(task: string, name: string, spec: OptionSpec, value:
   }
 }
 
-function ruleOf({ minimum }: { minimum?: number }): NumberRule {
-  return minimum === undefined ? {} : { minimum };
+function ruleOf({ minimum, maximum }: { minimum?: number; maximum?: number }): NumberRule {
+  return { ...(minimum !== undefined && { minimum }), ...(maximum !== undefined && { maximum }) };
 }

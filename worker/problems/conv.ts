@@ -8,6 +8,7 @@ import { drawnProblems } from './drawn.js';
 import { type ImageKind, type ImageSet, valuesOf } from './images/image-set.js';
 import { gatherMinibatches } from './images/minibatch.js';
 import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
+import { VIEW_OPTIONS, viewsOf } from './images/view.js';
 import { drawInitial, initialisationOptions, initialised } from './initialisation.js';
 import { checkCoordinates, coordinatesOf, type LayerShape, tensorsOf } from './parameters.js';
 import type { OptionSpec, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
@@ -29,6 +30,7 @@ const OPTIONS = {
   kernel: { type: 'integer', default: 3, minimum: 1, alternatives: true, describe: 'height and width of a filter' },
   ...initialisationOptions('scaled'),
   ...IMAGE_OPTIONS,
+  ...VIEW_OPTIONS,
   batch: { ...IMAGE_OPTIONS.batch, default: 32 },
 } as const satisfies Record<string, OptionSpec>;
 
@@ -51,12 +53,14 @@ function problemsOf(images: ImageSet, options: OptionValues): Problems {
   const coordinates = coordinatesOf(layers);
   checkCoordinates('conv', 'filters', coordinates);
   const size = options['batch'] as number;
+  const viewOf = viewsOf(images, options);
   const { height, width, channels } = images.shape;
   const network = {
     filters: options['filters'] as readonly number[],
     kernel: options['kernel'] as number,
     batch: size,
     images,
+    viewOf,
   };
   return {
     coordinates,
@@ -64,7 +68,7 @@ function problemsOf(images: ImageSet, options: OptionValues): Problems {
     draw: (key, count) => ({ theta: drawInitial(key, count, layers, options), data: new Float32Array(0) }),
     loss: (tf, theta, batch, step) =>
       tf.tidy(() => {
-        const { pixels, labels } = gatherMinibatches(images, batch, step, size);
+        const { pixels, labels } = gatherMinibatches(images, batch, step, size, viewOf);
         const x = tf.tensor(pixels, [batch.count, size, height, width, channels]);
         // each problem has its own filters, and tfjs has no convolution with a batch of filters
         const logits = Array.from({ length: batch.count }, (_, p) =>

@@ -8,6 +8,7 @@ import { drawnProblems } from './drawn.js';
 import { type ImageKind, type ImageSet, valuesOf } from './images/image-set.js';
 import { gatherMinibatches } from './images/minibatch.js';
 import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
+import { VIEW_OPTIONS, viewsOf } from './images/view.js';
 import { drawInitial, initialisationOptions, initialised } from './initialisation.js';
 import { checkCoordinates, coordinatesOf, tensorsOf } from './parameters.js';
 import type { OptionSpec, OptionValues, ProblemFamily, Problems } from './problem.js';
@@ -29,6 +30,7 @@ const OPTIONS = {
   },
   ...initialisationOptions('normal'),
   ...IMAGE_OPTIONS,
+  ...VIEW_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;
 
 /** The family `mlp`: the images of a split are the same for all problems; θ_0 and the minibatches are random. */
@@ -57,14 +59,15 @@ function problemsOf(images: ImageSet, options: OptionValues): Problems {
   checkCoordinates('mlp', 'hidden', coordinates);
   const activation = options['activation'] as Activation;
   const size = options['batch'] as number;
-  const network: DenseOptions = { sizes, activation, batch: size, images, objective: 'labels' };
+  const viewOf = viewsOf(images, options);
+  const network: DenseOptions = { sizes, activation, batch: size, images, viewOf, objective: 'labels' };
   return {
     coordinates,
     parameters: tensorsOf(layers),
     draw: (key, count) => ({ theta: drawInitial(key, count, layers, options), data: new Float32Array(0) }),
     loss: (tf, theta, batch, step) =>
       tf.tidy(() => {
-        const { pixels, labels } = gatherMinibatches(images, batch, step, size);
+        const { pixels, labels } = gatherMinibatches(images, batch, step, size, viewOf);
         const x = tf.tensor3d(pixels, [batch.count, size, sizes[0]!]);
         return meanCrossEntropy(tf, denseOutputs(tf, theta, sizes, activation, x), labels);
       }),

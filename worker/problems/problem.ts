@@ -116,7 +116,7 @@ export type DrawnOptionSpec = { alternatives?: boolean; describe: string } & (
 
 /** One option of a family, as the command line shows and checks it. */
 export type OptionSpec =
-  | { type: 'number'; default: number; minimum?: number; describe: string }
+  | { type: 'number'; default: number; minimum?: number; maximum?: number; describe: string }
   | DrawnOptionSpec
   /** Where data lie. Not part of the configuration digest, which has the hashes of the data instead. No default. */
   | { type: 'folder'; describe: string }

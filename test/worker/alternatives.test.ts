@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { before, describe, it, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { UsageError } from '../../shared/errors.js';
-import { deriveKey, type Key } from '../../shared/random.js';
+import { phiLength } from '../../shared/phi.js';
+import { deriveKey, fillNormal, type Key, seedKey } from '../../shared/random.js';
 import { MixEngine } from '../../worker/engines/mix-engine.js';
 import { alternativesOf } from '../../worker/problems/alternatives.js';
 import { createTensorGradient } from '../../worker/problems/derivatives/tensor-gradient.js';
@@ -198,6 +199,38 @@ test('fingerprintOf() drawn problems tells a difference in their values', async 
     changes.map(async (change) => fingerprintOf(await sessionFor({ ...DRAWN, ...change }))),
   );
   assert.equal(new Set(all).size, changes.length);
+});
+
+test('the windows of an episode have the bits that an engine for its problems alone gives them', async () => {
+  const drawn = await configure('mlp', DRAWN);
+  const engine = await (await sessionFor(DRAWN)).engine();
+  const alone = await Promise.all(SINGLE.map(async (options) => (await sessionFor(options)).engine()));
+  const phi = new Float32Array(phiLength(configOf(DRAWN).architecture));
+  fillNormal(seedKey(4), phi, 0, 0.3);
+  const states = await Promise.all(
+    episodeKeys(20).map(async (key) => {
+      const own = alone[drawn.mixture!.pick(key)]!;
+      const request = { key, count: 2, split: 'train' } as const;
+      return { own, mixed: await engine.begin(request), single: await own.begin(request) };
+    }),
+  );
+  // episodes take turns, as the shards of a thread do
+  for (let window = 0; window < 2; window++) {
+    for (const { own, mixed, single } of states) {
+      const [actual, expected] = [
+        await engine.window({ phi, state: mixed, steps: 3 }),
+        await own.window({ phi, state: single, steps: 3 }),
+      ];
+      const pairs = [
+        [actual.metaGradient, expected.metaGradient],
+        [actual.losses, expected.losses],
+        [mixed.theta, single.theta],
+        [mixed.hidden, single.hidden],
+      ] as const;
+      for (const [a, b] of pairs) assert.ok(Buffer.from(bitsOf(a).buffer).equals(Buffer.from(bitsOf(b).buffer)));
+      assert.ok(actual.metaGradient.some((slope) => slope !== 0));
+    }
+  }
 });
 
 test('MixEngine opens what is met, and closes what was used least recently beyond the most', async () => {

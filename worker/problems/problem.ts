@@ -158,7 +158,8 @@ export interface ProblemFamily {
   /** Fixes the options (already checked against `options`) and loads the data that the problems need. */
   configure(options: OptionValues): Promise<Problems>;
   /**
-   * The tensors of θ that `configure` would give, for families whose `configure` loads large files.
+   * The tensors of θ that `configure` would give with options of one value each, for families whose `configure` loads
+   * large files.
    * @default those of `configure`
    */
   parametersFor?(options: OptionValues): Promise<readonly ParameterTensor[]>;

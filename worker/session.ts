@@ -7,12 +7,14 @@ import { estimatorOf } from '../shared/estimators/registry.js';
 import { initialPhi } from '../shared/phi.js';
 import { deriveKey } from '../shared/random.js';
 import type { Engine } from './engines/engine.js';
+import type { SharedKernels } from './engines/host/kernel-engine.js';
 import { MixEngine } from './engines/mix-engine.js';
 import { type Derivatives, ENGINES, type EngineEntry } from './engines/select.js';
 import type { Estimator } from './estimators/estimator.js';
 import { createEstimator } from './estimators/registry.js';
 import { closedFormsOf, gradientOf, hessianOf } from './problems/derivatives/derivatives.js';
 import type { Gradient, Mixture, Problems } from './problems/problem.js';
+import { MOST_READY } from './problems/recent.js';
 import { familyNamed } from './problems/registry.js';
 import { ResidentShards } from './resident-shards.js';
 import { scaleGradient, scaleHessian, scaleProblems } from './training/scaled-problems.js';
@@ -118,10 +120,11 @@ function openEngine(
   { architecture, estimator, augmentation, strict }: RunConfig,
   problems: Problems,
   derivatives: Derivatives,
+  kernels?: SharedKernels,
 ): Promise<Engine> {
   const { coordinateScale } = augmentation;
   const { secondDerivatives } = estimatorOf(estimator).needs(estimator);
-  const request = { architecture, problems, derivatives, strict, secondDerivatives };
+  const request = { architecture, problems, derivatives, strict, secondDerivatives, ...(kernels && { kernels }) };
   if (coordinateScale === 0) return entry.create(request);
   return entry.create({
     ...request,
@@ -133,21 +136,26 @@ function openEngine(
   });
 }
 
-/** An engine for each family of a mix. */
-async function openMix(entry: EngineEntry, config: RunConfig, { components, pick }: Mixture): Promise<Engine> {
+/** An engine for each component of a mixture that is met. */
+function openMix(entry: EngineEntry, config: RunConfig, { components, pick, probes }: Mixture): Promise<MixEngine> {
   const forms = closedFormsOf(config);
-  const engines = components.map((problems) =>
-    openEngine(entry, config, problems, {
-      gradient: () => gradientOf(problems, forms),
-      hessian: () => hessianOf(problems, forms),
-    }),
-  );
-  return new MixEngine(await Promise.all(engines), pick);
+  const kernels: SharedKernels = new Map();
+  return MixEngine.open({
+    pick,
+    probes,
+    // shards stay on the device of the engine that has them
+    most: entry.single ? Number.POSITIVE_INFINITY : MOST_READY,
+    create(index) {
+      const problems = components[index]!;
+      const derivatives = { gradient: () => gradientOf(problems, forms), hessian: () => hessianOf(problems, forms) };
+      return openEngine(entry, config, problems, derivatives, kernels);
+    },
+  });
 }
 
 /**
- * Describes this machine's arithmetic, with a hash of a small window (one for each family of a mix): two machines with
- * the same fingerprint compute the same bits.
+ * Describes this machine's arithmetic, with a hash of a small window (for a mixture, of several components): two machines
+ * with the same fingerprint compute the same bits.
  */
 export async function fingerprintOf({ config, estimator, engine: open }: Session): Promise<string> {
   const engine = await open();
@@ -157,7 +165,8 @@ export async function fingerprintOf({ config, estimator, engine: open }: Session
   const problems = Math.min(2, config.problems);
   const place = { ...draws, problems, horizon, window: 0, steps: Math.min(3, unroll) };
   const hash = createHash('sha256');
-  for (const part of engine instanceof MixEngine ? engine.engines : [engine]) {
+  for (const probe of engine instanceof MixEngine ? engine.probes : [0]) {
+    const part = engine instanceof MixEngine ? await engine.engineAt(probe) : engine;
     const state = await estimator.begin(part, phi, place);
     const { metaGradient, loss, finalLoss } = await estimator.window(part, phi, state, place);
     for (const array of [metaGradient, Float64Array.of(loss, finalLoss)]) {

@@ -3,6 +3,7 @@
 import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { writeFileWhole } from '../../shared/files.js';
+import { isSeveral } from '../../worker/problems/alternatives.js';
 import { measureBench, WINDOW } from '../run/bench.js';
 import { EXIT } from '../run/exit.js';
 import { MODULE_FLAG, problemOf } from '../run/problem-module.js';
@@ -45,8 +46,14 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
   const threads = threadsOf(TASK, flags, configured.config.engine);
   const { config, problems } = configured;
   if (problems.mixture) {
+    const { problemOptions } = config;
+    const several = Object.entries(problemOptions).find(([name, value]) =>
+      isSeveral(configured.family.options[name], value),
+    );
     throw new UsageError(
-      `${TASK}: "problem" must be one family, since the families of a mix differ in what they compute, got "${problem}"`,
+      problem === 'mix' || !several
+        ? `${TASK}: "problem" must be one family, since the families of a mix differ in what they compute, got "${problem}"`
+        : `${TASK}: "problem.${several[0]}" must be one value, since networks differ in what they compute, got "${several[1]}"`,
     );
   }
   const { rows, roundsPerSecond, coordinatorShare, peak } = await measureBench({ config, problems, threads, seconds });

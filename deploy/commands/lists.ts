@@ -4,7 +4,7 @@ import { LoptError } from '../../shared/errors.js';
 import { ENGINES } from '../../worker/engines/select.js';
 import { loadProblemModule } from '../../worker/problems/modules.js';
 import { parametersOf, tensorsText } from '../../worker/problems/parameter-tensors.js';
-import type { OptionSpec } from '../../worker/problems/problem.js';
+import type { DrawnOptionSpec, OptionSpec } from '../../worker/problems/problem.js';
 import { FAMILIES, familyFor, optionValues } from '../../worker/problems/registry.js';
 import { type EngineReport, probeEngine } from '../run/engine-probe.js';
 import { EXIT } from '../run/exit.js';
@@ -52,7 +52,14 @@ async function defaultTensors(name: string): Promise<string> {
 function valuesOf(spec: OptionSpec): string {
   if (spec.type === 'folder') return '';
   const choices = spec.type === 'choice' ? `${spec.choices.join(' or ')}; ` : '';
-  return ` (${choices}default ${String(spec.default)})`;
+  const drawn = 'alternatives' in spec && spec.alternatives ? `; of ${severalOf(spec)} every episode draws one` : '';
+  return ` (${choices}default ${String(spec.default)}${drawn})`;
+}
+
+/** Several values of an option, as an example. */
+function severalOf(spec: DrawnOptionSpec): string {
+  if (spec.type === 'choice') return spec.choices.slice(0, 2).join('|');
+  return spec.type === 'integers' ? '16|32|32,32 or 16..64' : '3|5 or 32..128';
 }
 
 export const engines: Command = {

@@ -115,6 +115,16 @@ const CASES: readonly Case[] = [
     2,
     'Cannot measure: "problem" must be one family, since the families of a mix differ in what they compute, got "mix"',
   ],
+  [
+    'bench mlp --problem.hidden 3|5',
+    2,
+    'Cannot measure: "problem.hidden" must be one value, since networks differ in what they compute, got "3|5"',
+  ],
+  [
+    'train mlp --problem.size 29',
+    2,
+    'Cannot average images: "size" must be at most 28, since the images have 28 × 28 pixels, got 29',
+  ],
   ['train --resume', 2, 'Cannot train: --resume needs --out, the folder of the run to go on with'],
   ['train --resume --out nowhere', 2, 'Cannot resume nowhere: it must hold a run, but has no config.json'],
   ['train --init nowhere', 1, 'Cannot read φ from nowhere: there is no such file'],

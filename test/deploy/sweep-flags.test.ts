@@ -27,6 +27,8 @@ describe('sweepFlags()', () => {
     const { check: ofLayers } = flags(null).get('layers')!;
     ofLayers!('20,20');
     ofLayers!(8);
+    flags('mlp').get('problem.hidden')!.check!('16|32,32');
+    assert.throws(() => flags('mlp').get('problem.hidden')!.check!('16|x'), { message: /^"hidden" must be a list/ });
     for (const [name, value, sentence] of [
       ['layers', '0', 'be a list such as 20,20 of integers from 1 to 512, got "0"'],
       ['strict', 'yes', 'be true or false, got "yes"'],

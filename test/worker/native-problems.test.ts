@@ -25,6 +25,8 @@ const CASES: readonly [family: string, options: Options][] = [
   ['autoencoder', { hidden: [13, 3, 9], activation: 'tanh', batch: 66, loss: 'cross-entropy' }],
   ['autoencoder', { hidden: [6], activation: 'sigmoid', batch: 5, loss: 'cross-entropy', 'initial-scale': 5 }],
   ['autoencoder', { hidden: [21], activation: 'relu', batch: 5, 'initial-scale': 3 }],
+  ['mlp', { size: 8, hidden: [9], activation: 'tanh', batch: 5, 'permute-labels': 'true', 'invert-share': 1 }],
+  ['conv', { size: 7, filters: [3], batch: 5, 'permute-labels': 'true', 'invert-share': 1 }],
   ['conv', {}],
   ['conv', { filters: [3, 9, 20], kernel: 5, batch: 7 }],
   ['conv', { filters: [70], kernel: 2, batch: 5, 'initial-scale': 2 }],

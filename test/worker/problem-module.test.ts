@@ -173,6 +173,10 @@ testCases('a family with a wrong field is told so', 'field', {
     'options: { size: 3 }',
     'option "size" must be an object with "type", "default" and "describe", got 3',
   ],
+  'an option that is drawn': [
+    'options: { size: { type: "integer", default: 1, describe: "", alternatives: true } }',
+    'option "size" must have no "alternatives", which only the families of lopt itself draw, got true',
+  ],
   'an option’s type': [
     'options: { size: { type: "int", default: 1, describe: "" } }',
     'option "size" must have a "type" among number, integer, integers, choice, got "int"',

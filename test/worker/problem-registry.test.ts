@@ -50,7 +50,11 @@ test('optionValues() fills in the defaults', () => {
     hidden: [20],
     activation: 'sigmoid',
     batch: 128,
+    size: 0,
+    initialisation: 'normal',
     'initial-scale': 0.01,
+    'permute-labels': 'false',
+    'invert-share': 0,
   });
 });
 
@@ -61,6 +65,9 @@ test('optionValues() reads text as the option’s type', () => {
     assert.deepEqual(optionValues(familyNamed('mlp'), { hidden })['hidden'], [20, 30]);
   }
   assert.deepEqual(optionValues(familyNamed('mlp'), { hidden: 20 })['hidden'], [20]);
+  for (const permuted of [true, 'true']) {
+    assert.equal(optionValues(familyNamed('mlp'), { 'permute-labels': permuted })['permute-labels'], 'true');
+  }
 });
 
 test('optionValues() says what is wrong and what would be right', () => {
@@ -78,6 +85,8 @@ test('optionValues() says what is wrong and what would be right', () => {
     ],
     ['mlp', { hidden: '20,,3' }, '"hidden" must be a list such as 20,20 of integers of at least 1, got "20,,3"'],
     ['mlp', { folder: '' }, '"folder" must be a path, got ""'],
+    ['mlp', { 'invert-share': 2 }, '"invert-share" must be a number from 0 to 1, got 2'],
+    ['mlp', { 'permute-labels': 1 }, '"permute-labels" must be one of true, false, got 1'],
     ['conv', { folder: 7 }, '"folder" must be a path, got 7'],
     ['simple', { dimension: 3 }, 'it has no options, got "dimension"'],
     ['lasso', { dimension: 0 }, '"dimension" must be an integer of at least 1, got 0'],
@@ -120,7 +129,16 @@ test('separateFolders() tells where data lie, as absolute paths, from what numbe
   const family = familyNamed('conv');
   const values = optionValues(family, { folder: 'data/fashion', kernel: 5 });
   assert.deepEqual(separateFolders(family, values), {
-    options: { filters: [4, 8], kernel: 5, 'initial-scale': 1, batch: 32 },
+    options: {
+      filters: [4, 8],
+      kernel: 5,
+      initialisation: 'scaled',
+      size: 0,
+      'initial-scale': 1,
+      batch: 32,
+      'permute-labels': 'false',
+      'invert-share': 0,
+    },
     folders: { folder: resolve('data/fashion') },
   });
   assert.deepEqual(separateFolders(family, optionValues(family, {})).folders, {});

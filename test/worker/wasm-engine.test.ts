@@ -186,11 +186,11 @@ testEngine({
   async create(problems, gradient, architecture) {
     // the other family is never drawn from
     const other = targetProblems(2);
-    const engines = [
-      await create(other.problems, other.gradient, architecture),
-      await create(problems, gradient, architecture),
+    const makers = [
+      () => create(other.problems, other.gradient, architecture),
+      () => create(problems, gradient, architecture),
     ];
-    return new MixEngine(engines, () => 1);
+    return MixEngine.open({ create: (index) => makers[index]!(), pick: () => 1, probes: [0, 1], most: 2 });
   },
   encode,
   decode,

@@ -7,7 +7,12 @@ import { RULES } from '../architectures/registry.js';
 import { loadNative, nativeFault } from '../devices/native/load.js';
 import type { Gradient, HessianProduct, Problems } from '../problems/problem.js';
 import type { Engine } from './engine.js';
-import { createNativeEngine, createWasmEngine, type KernelEngineOptions } from './host/kernel-engine.js';
+import {
+  createNativeEngine,
+  createWasmEngine,
+  type KernelEngineOptions,
+  type SharedKernels,
+} from './host/kernel-engine.js';
 
 /** The device that an engine computes on. */
 export interface EngineDevice {
@@ -36,6 +41,8 @@ export interface EngineRequest {
   strict: boolean;
   /** Whether second derivatives are kept. */
   secondDerivatives: boolean;
+  /** What engines of the same architecture in one thread share. @default nothing */
+  kernels?: SharedKernels;
 }
 
 /** The problems' derivatives on typed arrays, made only for engines that use them. */
@@ -45,9 +52,9 @@ export interface Derivatives {
 }
 
 async function hostOptions(request: EngineRequest): Promise<KernelEngineOptions> {
-  const { architecture, problems, derivatives, strict, secondDerivatives } = request;
+  const { architecture, problems, derivatives, strict, secondDerivatives, kernels } = request;
   const hessian = secondDerivatives ? await derivatives.hessian() : undefined;
-  return { architecture, problems, strict, gradient: await derivatives.gradient(), hessian };
+  return { architecture, problems, strict, gradient: await derivatives.gradient(), hessian, kernels };
 }
 
 /** The types of the architectures whose kernels are such. */

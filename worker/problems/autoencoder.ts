@@ -4,12 +4,14 @@ import { ACTIVATIONS, type Activation, denseLayers, denseOutputs } from './dense
 import { createDenseGradient } from './dense-gradient.js';
 import { createDenseHessian } from './dense-hessian.js';
 import type { DenseOptions } from './dense-network.js';
-import { type ImageKind, valuesOf } from './images/image-set.js';
-import { loadImages, readImageKind } from './images/load.js';
+import { drawnProblems } from './drawn.js';
+import { type ImageKind, type ImageSet, valuesOf } from './images/image-set.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { folderOf, IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
-import { checkCoordinates, coordinatesOf, drawScaled, tensorsOf } from './parameters.js';
-import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
+import { INVERSION_OPTION, viewsOf } from './images/view.js';
+import { drawInitial, initialisationOptions, initialised } from './initialisation.js';
+import { checkCoordinates, coordinatesOf, tensorsOf } from './parameters.js';
+import type { OptionSpec, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
 /**
  * The losses of the network's output z on an image x, with y = σ(z), as means over the n pixels:
@@ -22,60 +24,76 @@ const LOSSES = {
   'cross-entropy': (tf: Tf, z: tfjs.Tensor3D, x: tfjs.Tensor3D) => tf.sub(tf.softplus(z), tf.mul(x, z)),
 } as const;
 
+const OPTIONS = {
+  hidden: {
+    type: 'integers',
+    default: [8],
+    minimum: 1,
+    alternatives: true,
+    describe: 'widths of the hidden layers',
+  },
+  activation: {
+    type: 'choice',
+    default: 'relu',
+    choices: Object.keys(ACTIVATIONS),
+    alternatives: true,
+    describe: 'activation of the hidden layers',
+  },
+  loss: {
+    type: 'choice',
+    default: 'squared-error',
+    choices: Object.keys(LOSSES),
+    alternatives: true,
+    describe: 'error of a pixel',
+  },
+  ...initialisationOptions('scaled'),
+  ...IMAGE_OPTIONS,
+  ...INVERSION_OPTION,
+} as const satisfies Record<string, OptionSpec>;
+
 /** The family `autoencoder`: the output layer is a sigmoid; θ_0 and the minibatches are random. */
-export const autoencoder: ProblemFamily = {
+export const autoencoder: ProblemFamily = initialised({
   name: 'autoencoder',
   summary: 'a dense autoencoder on MNIST or other images, mean error per pixel over random minibatches',
-  options: {
-    hidden: { type: 'integers', default: [8], minimum: 1, describe: 'widths of the hidden layers' },
-    activation: {
-      type: 'choice',
-      default: 'relu',
-      choices: Object.keys(ACTIVATIONS),
-      describe: 'activation of the hidden layers',
-    },
-    loss: { type: 'choice', default: 'squared-error', choices: Object.keys(LOSSES), describe: 'error of a pixel' },
-    'initial-scale': {
-      type: 'number',
-      default: 1,
-      minimum: 0,
-      describe: 'standard deviation of the parameters of a layer at θ_0, times the square root of its inputs',
-    },
-    ...IMAGE_OPTIONS,
-  },
+  options: OPTIONS,
   training: IMAGE_TRAINING,
   async configure(options: OptionValues): Promise<Problems> {
-    const images = loadImages(folderOf(options));
-    const values = valuesOf(images.shape);
-    const sizes = sizesOf(images, options);
-    const layers = denseLayers(sizes);
-    const coordinates = coordinatesOf(layers);
-    checkCoordinates('autoencoder', 'hidden', coordinates);
-    const activation = options['activation'] as Activation;
-    const objective = options['loss'] as keyof typeof LOSSES;
-    const size = options['batch'] as number;
-    const scale = options['initial-scale'] as number;
-    const network: DenseOptions = { sizes, activation, batch: size, images, objective };
-    return {
-      coordinates,
-      parameters: tensorsOf(layers),
-      draw: (key, count) => ({ theta: drawScaled(key, count, layers, scale), data: new Float32Array(0) }),
-      loss: (tf, theta, batch, step) =>
-        tf.tidy(() => {
-          const { pixels } = gatherMinibatches(images, batch, step, size);
-          const x = tf.tensor3d(pixels, [batch.count, size, values]);
-          const z = denseOutputs(tf, theta, sizes, activation, x);
-          return tf.mean<tfjs.Tensor1D>(LOSSES[objective](tf, z, x), [1, 2]);
-        }),
-      createGradient: (forms) => createDenseGradient(network, forms),
-      createHessian: (forms) => createDenseHessian(network, forms),
-      dataHashes: images.hashes,
-    };
+    const images = imagesOf(options);
+    return drawnProblems('autoencoder', OPTIONS, options, (values) => problemsOf(images, values));
   },
-  parametersFor: async (options) => tensorsOf(denseLayers(sizesOf(readImageKind(folderOf(options)), options))),
-};
+  parametersFor: async (options) => tensorsOf(denseLayers(sizesOf(imageKindOf(options), options))),
+});
 
 /** Widths from the input to the output. */
 function sizesOf({ shape }: ImageKind, options: OptionValues): number[] {
   return [valuesOf(shape), ...(options['hidden'] as readonly number[]), valuesOf(shape)];
+}
+
+/** The problems of one network. */
+function problemsOf(images: ImageSet, options: OptionValues): Problems {
+  const values = valuesOf(images.shape);
+  const sizes = sizesOf(images, options);
+  const layers = denseLayers(sizes);
+  const coordinates = coordinatesOf(layers);
+  checkCoordinates('autoencoder', 'hidden', coordinates);
+  const activation = options['activation'] as Activation;
+  const objective = options['loss'] as keyof typeof LOSSES;
+  const size = options['batch'] as number;
+  const viewOf = viewsOf(images, options);
+  const network: DenseOptions = { sizes, activation, batch: size, images, viewOf, objective };
+  return {
+    coordinates,
+    parameters: tensorsOf(layers),
+    draw: (key, count) => ({ theta: drawInitial(key, count, layers, options), data: new Float32Array(0) }),
+    loss: (tf, theta, batch, step) =>
+      tf.tidy(() => {
+        const { pixels } = gatherMinibatches(images, batch, step, size, viewOf);
+        const x = tf.tensor3d(pixels, [batch.count, size, values]);
+        const z = denseOutputs(tf, theta, sizes, activation, x);
+        return tf.mean<tfjs.Tensor1D>(LOSSES[objective](tf, z, x), [1, 2]);
+      }),
+    createGradient: (forms) => createDenseGradient(network, forms),
+    createHessian: (forms) => createDenseHessian(network, forms),
+    dataHashes: images.hashes,
+  };
 }

@@ -13,6 +13,7 @@ import {
 import { ACTIVATIONS } from './dense.js';
 import { type ImageSet, valuesOf } from './images/image-set.js';
 import { fillMinibatch } from './images/minibatch.js';
+import { copyPixels, type ImageView, type ViewOf } from './images/view.js';
 import { coordinatesOf } from './parameters.js';
 import { passesOf } from './passes.js';
 import type { Batch, ClosedForms } from './problem.js';
@@ -26,6 +27,8 @@ export interface ConvOptions {
   /** Images of a minibatch. */
   batch: number;
   images: ImageSet;
+  /** How episodes see the images. */
+  viewOf: ViewOf;
 }
 
 /** Addresses of the weights of each layer, [(inputs + 1) × stride], and of their transpose if the layer has one. */
@@ -86,7 +89,7 @@ const PAGE = 65_536;
 
 /** Places a network in the memory of a kernel of its own. */
 export function createConvNetwork(
-  { filters, kernel: side, batch: size, images }: ConvOptions,
+  { filters, kernel: side, batch: size, images, viewOf }: ConvOptions,
   forms: ClosedForms,
 ): ConvNetwork {
   const kernel = passesOf<ConvKernel>('conv', forms);
@@ -136,9 +139,9 @@ export function createConvNetwork(
     [x, patches, count * positions, offsets, inputs] as const;
 
   /** Copies an image into a map with its pixels' bytes as numbers. */
-  function placeImage(pixels: Uint8Array, target: number): void {
+  function placeImage(pixels: Uint8Array, view: ImageView, target: number): void {
     const map = maps[0]!;
-    bytesAt(pixelsFrom, values).set(pixels);
+    copyPixels(pixels, view, bytesAt(pixelsFrom, values), 0);
     const [height, width] = [map.height, map.width * map.channels];
     kernel.spreadPixels(pixelsFrom, height, width, target + pixelOffset(map, 0, 0), map.rowBytes);
   }
@@ -177,13 +180,14 @@ export function createConvNetwork(
     },
     meanLoss({ key, split }, problem, step, [target], run) {
       const { pixels, labels: classes, count: available } = images.splits[split];
+      const view = viewOf(key);
       fillMinibatch(key, problem, step, available, minibatch);
       losses = 0;
       for (let from = 0; from < size; from += chunk) {
         const part = minibatch.subarray(from, from + chunk);
         part.forEach((image, i) => {
-          placeImage(pixels.subarray(image * values, (image + 1) * values), target! + i * maps[0]!.imageBytes);
-          bytesAt(labels, chunk)[i] = classes[image]!;
+          placeImage(pixels.subarray(image * values, (image + 1) * values), view, target! + i * maps[0]!.imageBytes);
+          bytesAt(labels, chunk)[i] = view.labels[classes[image]!]!;
         });
         run(part.length);
       }

@@ -4,12 +4,14 @@ import { createConvGradient } from './conv-gradient.js';
 import { createConvHessian } from './conv-hessian.js';
 import { featureMaps } from './conv-layout.js';
 import { meanCrossEntropy } from './cross-entropy.js';
-import { type ImageKind, valuesOf } from './images/image-set.js';
-import { loadImages, readImageKind } from './images/load.js';
+import { drawnProblems } from './drawn.js';
+import { type ImageKind, type ImageSet, valuesOf } from './images/image-set.js';
 import { gatherMinibatches } from './images/minibatch.js';
-import { folderOf, IMAGE_OPTIONS, IMAGE_TRAINING } from './images/options.js';
-import { checkCoordinates, coordinatesOf, drawScaled, type LayerShape, tensorsOf } from './parameters.js';
-import type { OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
+import { IMAGE_OPTIONS, IMAGE_TRAINING, imageKindOf, imagesOf } from './images/options.js';
+import { VIEW_OPTIONS, viewsOf } from './images/view.js';
+import { drawInitial, initialisationOptions, initialised } from './initialisation.js';
+import { checkCoordinates, coordinatesOf, type LayerShape, tensorsOf } from './parameters.js';
+import type { OptionSpec, OptionValues, ProblemFamily, Problems, Tf } from './problem.js';
 
 /** A convolutional layer, which halves height and width, or the dense layer at the end. */
 interface Layer extends LayerShape {
@@ -17,59 +19,69 @@ interface Layer extends LayerShape {
   shape: number[];
 }
 
+const OPTIONS = {
+  filters: {
+    type: 'integers',
+    default: [4, 8],
+    minimum: 1,
+    alternatives: true,
+    describe: 'filters of each layer, at stride 2',
+  },
+  kernel: { type: 'integer', default: 3, minimum: 1, alternatives: true, describe: 'height and width of a filter' },
+  ...initialisationOptions('scaled'),
+  ...IMAGE_OPTIONS,
+  ...VIEW_OPTIONS,
+  batch: { ...IMAGE_OPTIONS.batch, default: 32 },
+} as const satisfies Record<string, OptionSpec>;
+
 /** The family `conv`: convolutional layers of stride 2, each with relu, then a dense layer. */
-export const conv: ProblemFamily = {
+export const conv: ProblemFamily = initialised({
   name: 'conv',
   summary: 'a convolutional network on MNIST or other images, mean cross-entropy over random minibatches',
-  options: {
-    filters: { type: 'integers', default: [4, 8], minimum: 1, describe: 'filters of each layer, at stride 2' },
-    kernel: { type: 'integer', default: 3, minimum: 1, describe: 'height and width of a filter' },
-    'initial-scale': {
-      type: 'number',
-      default: 1,
-      minimum: 0,
-      describe: 'standard deviation of the parameters of a layer at θ_0, times the square root of its inputs',
-    },
-    ...IMAGE_OPTIONS,
-    batch: { ...IMAGE_OPTIONS.batch, default: 32 },
-  },
+  options: OPTIONS,
   training: { ...IMAGE_TRAINING, evaluateFunctions: 8 },
   async configure(options: OptionValues): Promise<Problems> {
-    const images = loadImages(folderOf(options));
-    const layers = layersOf(images, options);
-    const coordinates = coordinatesOf(layers);
-    checkCoordinates('conv', 'filters', coordinates);
-    const size = options['batch'] as number;
-    const scale = options['initial-scale'] as number;
-    const { height, width, channels } = images.shape;
-    const network = {
-      filters: options['filters'] as readonly number[],
-      kernel: options['kernel'] as number,
-      batch: size,
-      images,
-    };
-    return {
-      coordinates,
-      parameters: tensorsOf(layers),
-      draw: (key, count) => ({ theta: drawScaled(key, count, layers, scale), data: new Float32Array(0) }),
-      loss: (tf, theta, batch, step) =>
-        tf.tidy(() => {
-          const { pixels, labels } = gatherMinibatches(images, batch, step, size);
-          const x = tf.tensor(pixels, [batch.count, size, height, width, channels]);
-          // each problem has its own filters, and tfjs has no convolution with a batch of filters
-          const logits = Array.from({ length: batch.count }, (_, p) =>
-            logitsOf(tf, tf.squeeze(tf.slice(theta, p, 1), [0]), layers, tf.squeeze(tf.slice(x, p, 1), [0])),
-          );
-          const shape: [number, number, number] = [batch.count, size, images.classes];
-          return meanCrossEntropy(tf, tf.reshape(tf.concat(logits), shape), labels);
-        }),
-      createGradient: (forms) => createConvGradient(network, forms),
-      createHessian: (forms) => createConvHessian(network, forms),
-      dataHashes: images.hashes,
-    };
+    const images = imagesOf(options);
+    return drawnProblems('conv', OPTIONS, options, (values) => problemsOf(images, values));
   },
-  parametersFor: async (options) => tensorsOf(layersOf(readImageKind(folderOf(options)), options)),
-};
+  parametersFor: async (options) => tensorsOf(layersOf(imageKindOf(options), options)),
+});
+
+/** The problems of one network. */
+function problemsOf(images: ImageSet, options: OptionValues): Problems {
+  const layers = layersOf(images, options);
+  const coordinates = coordinatesOf(layers);
+  checkCoordinates('conv', 'filters', coordinates);
+  const size = options['batch'] as number;
+  const viewOf = viewsOf(images, options);
+  const { height, width, channels } = images.shape;
+  const network = {
+    filters: options['filters'] as readonly number[],
+    kernel: options['kernel'] as number,
+    batch: size,
+    images,
+    viewOf,
+  };
+  return {
+    coordinates,
+    parameters: tensorsOf(layers),
+    draw: (key, count) => ({ theta: drawInitial(key, count, layers, options), data: new Float32Array(0) }),
+    loss: (tf, theta, batch, step) =>
+      tf.tidy(() => {
+        const { pixels, labels } = gatherMinibatches(images, batch, step, size, viewOf);
+        const x = tf.tensor(pixels, [batch.count, size, height, width, channels]);
+        // each problem has its own filters, and tfjs has no convolution with a batch of filters
+        const logits = Array.from({ length: batch.count }, (_, p) =>
+          logitsOf(tf, tf.squeeze(tf.slice(theta, p, 1), [0]), layers, tf.squeeze(tf.slice(x, p, 1), [0])),
+        );
+        const shape: [number, number, number] = [batch.count, size, images.classes];
+        return meanCrossEntropy(tf, tf.reshape(tf.concat(logits), shape), labels);
+      }),
+    createGradient: (forms) => createConvGradient(network, forms),
+    createHessian: (forms) => createConvHessian(network, forms),
+    dataHashes: images.hashes,
+  };
+}
 
 function layersOf({ shape: image, classes }: ImageKind, options: OptionValues): Layer[] {
   const kernel = options['kernel'] as number;

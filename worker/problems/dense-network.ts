@@ -3,6 +3,7 @@ import { ACTIVATIONS, type Activation, denseLayers } from './dense.js';
 import type { DenseKernel } from './dense-kernel.js';
 import type { ImageSet } from './images/image-set.js';
 import { fillMinibatch } from './images/minibatch.js';
+import { copyPixels, type ViewOf } from './images/view.js';
 import { coordinatesOf } from './parameters.js';
 import { passesOf } from './passes.js';
 import type { Batch, ClosedForms } from './problem.js';
@@ -15,6 +16,8 @@ export interface DenseOptions {
   /** Images of a minibatch. */
   batch: number;
   images: ImageSet;
+  /** How episodes see the images. */
+  viewOf: ViewOf;
   /**
    * What the outputs z are compared with: the image's label, by softmax cross-entropy, or its pixels, by an error of
    * each σ(z). The loss is the mean over the images or over all their pixels.
@@ -76,7 +79,7 @@ const PAGE = 65_536;
 
 /** Places a network in the memory of a kernel of its own. */
 export function createDenseNetwork(
-  { sizes, activation, batch, images, objective }: DenseOptions,
+  { sizes, activation, batch, images, viewOf, objective }: DenseOptions,
   forms: ClosedForms,
 ): DenseNetwork {
   const kernel = passesOf<DenseKernel>('dense', forms);
@@ -145,13 +148,15 @@ export function createDenseNetwork(
     },
     eachChunk({ key, split }, problem, step, run) {
       const { pixels, labels: classes, count: available } = images.splits[split];
+      const view = viewOf(key);
       fillMinibatch(key, problem, step, available, minibatch);
       for (let from = 0; from < batch; from += CHUNK) {
         const size = Math.min(CHUNK, batch - from);
         for (let i = 0; i < size; i++) {
           const image = minibatch[from + i]!;
-          bytes.set(pixels.subarray(image * values, (image + 1) * values), imagesFrom + i * imageStride);
-          bytes[labels + i] = classes[image]!;
+          const own = pixels.subarray(image * values, (image + 1) * values);
+          copyPixels(own, view, bytes, imagesFrom + i * imageStride);
+          bytes[labels + i] = view.labels[classes[image]!]!;
         }
         run(size);
       }

@@ -6,10 +6,8 @@ import { checkWeights } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import type { OptionRow } from '../../shared/options/option.js';
 import { rowsByAdvice } from '../../shared/options/table.js';
-import type { Key } from '../../shared/random.js';
+import { mixtureOf, weighted } from './mixture.js';
 import type {
-  ClosedForms,
-  Gradient,
   OptionSpec,
   OptionValues,
   ProblemFamily,
@@ -17,7 +15,6 @@ import type {
   TrainingDefaults,
   TrainingNumbers,
 } from './problem.js';
-import { streamKey } from './streams.js';
 
 const NAME = 'mix';
 const TASK = `Cannot configure ${NAME}`;
@@ -36,10 +33,12 @@ interface Component {
 }
 
 /**
- * The family `mix` over the families that `familyNamed` finds. Its options beside `families`, and its defaults, depend
- * on the families named. Throws UsageError if one is unknown or is `mix` itself.
+ * The family `mix` over the families that `familyFor` finds, by name and options. Its options beside `families`, and its
+ * defaults, depend on the families named and on their options. Throws UsageError if one is unknown or is `mix` itself.
  */
-export function createMix(familyNamed: (name: string) => ProblemFamily): ProblemFamily {
+export function createMix(
+  familyFor: (name: string, given: Readonly<Record<string, unknown>>) => ProblemFamily,
+): ProblemFamily {
   const general: ProblemFamily = {
     name: NAME,
     summary: 'several families, of which every episode draws one by its weight',
@@ -49,7 +48,7 @@ export function createMix(familyNamed: (name: string) => ProblemFamily): Problem
       const weights = checkWeights(TASK, 'families', given['families'] ?? FAMILIES_OPTION.default);
       const components = weights.map(([name, weight]): Component => {
         if (name === NAME) throw new UsageError(`${TASK}: "families" must not name ${NAME} itself`);
-        return { family: familyNamed(name), weight };
+        return { family: familyFor(name, ownOf(name, given)), weight };
       });
       return mixOf(general, components);
     },
@@ -70,22 +69,27 @@ function mixOf(general: ProblemFamily, components: readonly Component[]): Proble
     training: trainingOf(components.map(({ family }) => family.training)),
     async configure(options) {
       const problems = await Promise.all(components.map(({ family }) => family.configure(optionsOf(family, options))));
-      const mixed = mixedProblems(
+      const mixture = weighted(
         problems,
         components.map(({ weight }) => weight),
       );
-      return { ...mixed, dataHashes: hashesOf(components, problems) };
+      return { ...mixtureOf(mixture), dataHashes: hashesOf(components, problems) };
     },
   };
 }
 
 /** The options of one family of the mix, without its name. */
 function optionsOf({ name, options: specs }: ProblemFamily, options: OptionValues): OptionValues {
-  const prefix = `${name}.`;
-  const own = Object.entries(options).filter(([option]) => option.startsWith(prefix));
   // a worker is told where its data lie before it knows the families
   const everywhere = Object.entries(options).filter(([option]) => specs[option]?.type === 'folder');
-  return Object.fromEntries([...own.map(([option, value]) => [option.slice(prefix.length), value]), ...everywhere]);
+  return { ...ownOf(name, options), ...Object.fromEntries(everywhere) };
+}
+
+/** What begins with the name of a family, without it. */
+function ownOf<Value>(name: string, options: Readonly<Record<string, Value>>): Record<string, Value> {
+  const prefix = `${name}.`;
+  const own = Object.entries(options).filter(([option]) => option.startsWith(prefix));
+  return Object.fromEntries(own.map(([option, value]) => [option.slice(prefix.length), value]));
 }
 
 /** The hashes of all data files, by family: two may have files of the same name. */
@@ -121,36 +125,4 @@ function combined(all: readonly TrainingNumbers[]): TrainingNumbers {
     return values.length === 0 ? [] : [[name, MIXED[mixed](values)] as const];
   });
   return Object.fromEntries(numbers);
-}
-
-/** Problems that draw from one component, with its number of coordinates; the key decides which. */
-function mixedProblems(components: readonly Problems[], weights: readonly number[]): Problems {
-  const pick = (key: Key) => pickByWeight(key, weights);
-  const componentOf = (key: Key) => components[pick(key)]!;
-  return {
-    coordinates: Math.max(...components.map(({ coordinates }) => coordinates)),
-    draw: (key, count, split) => componentOf(key).draw(key, count, split),
-    loss: (tf, theta, batch, step) => componentOf(batch.key).loss(tf, theta, batch, step),
-    ...(components.every(({ createGradient }) => createGradient) && {
-      createGradient: (forms) => mixedGradient(components, pick, forms),
-    }),
-    mixture: { components, pick },
-  };
-}
-
-function mixedGradient(components: readonly Problems[], pick: (key: Key) => number, forms?: ClosedForms): Gradient {
-  const gradients = components.map((problems) => problems.createGradient!(forms));
-  return (theta, batch, step, gradient, losses) => gradients[pick(batch.key)]!(theta, batch, step, gradient, losses);
-}
-
-/** An index, with probability proportional to its weight. */
-function pickByWeight(key: Key, weights: readonly number[]): number {
-  const total = weights.reduce((sum, weight) => sum + weight);
-  let left = (streamKey(key, 'family', 0)[0] / 2 ** 32) * total;
-  const index = weights.findIndex((weight) => {
-    left -= weight;
-    return left < 0;
-  });
-  // rounding may leave a remainder after the last weight
-  return index === -1 ? weights.length - 1 : index;
 }

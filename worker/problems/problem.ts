@@ -64,9 +64,12 @@ export interface ParameterTensor {
 
 /** Several problem distributions; every episode draws from one of them. */
 export interface Mixture {
+  /** None of them is a mixture. They take little memory before anything is made of them. */
   readonly components: readonly Problems[];
   /** The index of the component that an episode draws from: a function of its key alone. */
   readonly pick: (key: Key) => number;
+  /** The indices of components that together stand for the mixture in a fingerprint; at least one. */
+  readonly probes: readonly number[];
 }
 
 /** What closed forms are computed by; the bits are the same. Families that have no native one ignore it. */
@@ -101,12 +104,20 @@ export interface Problems {
   readonly mixture?: Mixture;
 }
 
+/**
+ * An option that may have several values if it says so: then the value is text such as 16|32, and the family draws one
+ * for every episode (drawn.ts). Not for families from modules.
+ */
+export type DrawnOptionSpec = { alternatives?: boolean; describe: string } & (
+  | { type: 'integer'; default: number; minimum?: number }
+  | { type: 'integers'; default: readonly number[]; minimum?: number }
+  | { type: 'choice'; default: string; choices: readonly string[] }
+);
+
 /** One option of a family, as the command line shows and checks it. */
 export type OptionSpec =
-  | { type: 'number'; default: number; minimum?: number; describe: string }
-  | { type: 'integer'; default: number; minimum?: number; describe: string }
-  | { type: 'integers'; default: readonly number[]; minimum?: number; describe: string }
-  | { type: 'choice'; default: string; choices: readonly string[]; describe: string }
+  | { type: 'number'; default: number; minimum?: number; maximum?: number; describe: string }
+  | DrawnOptionSpec
   /** Where data lie. Not part of the configuration digest, which has the hashes of the data instead. No default. */
   | { type: 'folder'; describe: string }
   /** Names with weights, as text such as quadratic=2,rastrigin=1, sorted by name. */
@@ -147,7 +158,8 @@ export interface ProblemFamily {
   /** Fixes the options (already checked against `options`) and loads the data that the problems need. */
   configure(options: OptionValues): Promise<Problems>;
   /**
-   * The tensors of θ that `configure` would give, for families whose `configure` loads large files.
+   * The tensors of θ that `configure` would give with options of one value each, for families whose `configure` loads
+   * large files.
    * @default those of `configure`
    */
   parametersFor?(options: OptionValues): Promise<readonly ParameterTensor[]>;

@@ -1,17 +1,9 @@
 /** The problem families that lopt knows, and the checks of their options. */
-import { resolve } from 'node:path';
-import {
-  checkChoice,
-  checkNumber,
-  checkNumbers,
-  checkPath,
-  checkWeights,
-  type NumberRule,
-  suggestion,
-  weightsText,
-} from '../../shared/check.js';
+import { suggestion } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
+import { checkAlternatives, isSeveral } from './alternatives.js';
 import { autoencoder } from './autoencoder.js';
+import { checkSingle } from './check-option.js';
 import { conv } from './conv.js';
 import { lasso } from './lasso.js';
 import { logistic } from './logistic.js';
@@ -24,7 +16,7 @@ import { rosenbrock } from './rosenbrock.js';
 import { simple } from './simple.js';
 
 const families = new Map<string, ProblemFamily>(
-  [simple, quadratic, lasso, rastrigin, rosenbrock, logistic, mlp, autoencoder, conv, createMix(familyNamed)].map(
+  [simple, quadratic, lasso, rastrigin, rosenbrock, logistic, mlp, autoencoder, conv, createMix(familyFor)].map(
     (family) => [family.name, family],
   ),
 );
@@ -89,24 +81,8 @@ export function separateFolders(
   };
 }
 
-/** The value as the option's type; throws UsageError that begins with the task. */
+/** The value as the option's type, or several as text; throws UsageError that begins with the task. */
 export function checkOption(task: string, name: string, spec: OptionSpec, value: unknown): OptionValues[string] {
-  switch (spec.type) {
-    case 'choice':
-      return checkChoice(task, name, value, spec.choices);
-    case 'number':
-      return checkNumber(task, name, value, ruleOf(spec));
-    case 'integer':
-      return checkNumber(task, name, value, { integer: true, ...ruleOf(spec) });
-    case 'integers':
-      return checkNumbers(task, name, value, { integer: true, ...ruleOf(spec) });
-    case 'folder':
-      return resolve(checkPath(task, name, value));
-    case 'weights':
-      return weightsText(checkWeights(task, name, value));
-  }
-}
-
-function ruleOf({ minimum }: { minimum?: number }): NumberRule {
-  return minimum === undefined ? {} : { minimum };
+  if (isSeveral(spec, value)) return checkAlternatives(task, name, spec, value);
+  return checkSingle(task, name, spec, value);
 }

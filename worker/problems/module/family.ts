@@ -41,10 +41,11 @@ function checkSpec(path: string, name: string, spec: unknown): void {
   };
   must(NAME.test(name), 'have a name such as "initial-scale"', name);
   must(isRecord(spec), 'be an object with "type", "default" and "describe"', spec);
-  const { type, describe, choices, default: value } = spec as Fields;
+  const { type, describe, choices, alternatives, default: value } = spec as Fields;
   must(OPTION_TYPES.includes(type as OptionSpec['type']), `have a "type" among ${OPTION_TYPES.join(', ')}`, type);
   must(typeof describe === 'string', 'have a string "describe"', describe);
   if (type === 'choice') must(Array.isArray(choices), 'have a list "choices"', choices);
+  must(alternatives === undefined, 'have no "alternatives", which only the families of lopt itself draw', alternatives);
   checkAs(path, value, (task) => checkOption(task, `default of ${name}`, spec as unknown as OptionSpec, value));
 }
 

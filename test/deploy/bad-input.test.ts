@@ -81,7 +81,7 @@ const CASES: readonly Case[] = [
     'Cannot train: "engine" must be one of auto, native, wasm, tensorflow, webgpu, reference, got "gpu"',
   ],
   ['train --architecture gru', 2, 'Cannot train: "architecture" must be one of lstm, got "gru"'],
-  ['train --estimator guess', 2, 'Cannot train: "estimator" must be one of bptt, got "guess"'],
+  ['train --estimator guess', 2, 'Cannot train: "estimator" must be one of bptt, es, pes, nres, got "guess"'],
   ['train --slope-limit -1', 2, 'Cannot train: "slope-limit" must be a number of at least 0, got -1'],
   ['train --longest-unroll 1.5', 2, 'Cannot train: "longest-unroll" must be an integer of at least 0, got 1.5'],
   ['train --seconds 3 --rounds 4', 2, 'Cannot train: give --seconds or --rounds, not both'],
@@ -219,7 +219,11 @@ describe('lopt train --config answers a wrong file with one sentence', () => {
     ['strict: "no"\n', 2, /^Cannot train: "strict" must be true or false, got "no"\n$/],
     ['resume: 1\n', 2, /^Cannot train: "resume" must be true or false, got 1\n$/],
     ['episodes: true\n', 2, /^Cannot train: "episodes" must be one of staggered, together, got true\n$/],
-    ['estimator: {type: bptt}\n', 2, /^Cannot train: "estimator" must be one of bptt, got \{"type":"bptt"\}\n$/],
+    [
+      'estimator: {type: bptt}\n',
+      2,
+      /^Cannot train: "estimator" must be one of bptt, es, pes, nres, got \{"type":"bptt"\}\n$/,
+    ],
     ['shards: many\n', 2, /^Cannot train: "shards" must be an integer of at least 1, got "many"\n$/],
     [
       'problem: mlp\nproblem.batch: 0\n',

@@ -48,6 +48,18 @@ const CASES: readonly Case[] = [
     2,
     'Cannot train: "longest-unroll" must be 0, or at least the unroll of 20, got 10',
   ],
+  ['train --horizon 100..50', 2, 'Cannot train: "longest-horizon" must be 0, or at least the horizon of 100, got 50'],
+  [
+    'train --horizon 50..100 --horizons 200',
+    2,
+    'Cannot train: "longest-horizon" must be 0 with a curriculum of horizons, got 100',
+  ],
+  ['train --estimator pes --sigma 0', 2, 'Cannot train: "sigma" must be a number greater than 0, got 0'],
+  [
+    'train --meta-loss last',
+    2,
+    'Cannot train: "meta-loss" must be left out with estimator bptt, since it is an option of es',
+  ],
   [
     'train --horizon 50 --horizons 100,80',
     2,

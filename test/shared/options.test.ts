@@ -184,6 +184,7 @@ describe('shapeOf()', () => {
 describe('configShape()', () => {
   it('refuses values that do not go with each other', () => {
     const wrong: [Partial<RunConfig>, string][] = [
+      [{ longestHorizon: 5 }, '"it.longestHorizon" must be 0, or at least the horizon of 6, got 5'],
       [{ longestUnroll: 2 }, '"it.longestUnroll" must be 0, or at least the unroll of 3, got 2'],
       [
         { curriculum: { horizons: [9, 8], patience: 1 } },

@@ -92,7 +92,7 @@ const CASES: readonly Case[] = [
     2,
     'Cannot train: "engine" must be one of auto, native, wasm, tensorflow, webgpu, reference, got "gpu"',
   ],
-  ['train --architecture gru', 2, 'Cannot train: "architecture" must be one of lstm, got "gru"'],
+  ['train --architecture gru', 2, 'Cannot train: "architecture" must be one of lstm, mlp, got "gru"'],
   ['train --estimator guess', 2, 'Cannot train: "estimator" must be one of bptt, es, pes, nres, got "guess"'],
   ['train --slope-limit -1', 2, 'Cannot train: "slope-limit" must be a number of at least 0, got -1'],
   ['train --longest-unroll 1.5', 2, 'Cannot train: "longest-unroll" must be an integer of at least 0, got 1.5'],

@@ -37,7 +37,7 @@ describe('sweepFlags()', () => {
       ['layers', '0', 'be a list such as 20,20 of integers from 1 to 512, got "0"'],
       ['strict', 'yes', 'be true or false, got "yes"'],
       ['episodes', true, 'be one of staggered, together, got true'],
-      ['architecture', 'gru', 'be one of lstm, got "gru"'],
+      ['architecture', 'gru', 'be one of lstm, mlp, got "gru"'],
       ['problem.dimension', 0, 'be an integer of at least 1, got 0'],
     ] as const) {
       const said = `"${name.replace('problem.', '')}" must ${sentence}`;

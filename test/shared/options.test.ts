@@ -35,6 +35,9 @@ const TYPES = [...ARCHITECTURES.keys()].flatMap((architecture) =>
   [...ESTIMATORS.keys()].map((estimator): ChosenTypes => ({ architecture, estimator })),
 );
 
+/** What an option's other values go with, by its name. */
+const ALONG: Readonly<Record<string, Record<string, string>>> = { orthogonalise: { rule: 'celo2' } };
+
 /** The options by which types are chosen. */
 const CHOOSERS = ['architecture', 'estimator'] as const;
 
@@ -54,7 +57,10 @@ function otherValue(kind: OptionKind): OptionValue | undefined {
     case 'number':
       return [1000, 0.5, 0].find((number) => allowsNumber(kind.rule, number) && number !== kind.default);
     case 'numbers':
-      return [300, 400];
+      return [
+        [300, 400],
+        [3, 4],
+      ].find((numbers) => numbers.every((number) => allowsNumber(kind.rule, number)));
     case 'choice':
       return kind.choices.find((choice) => choice !== kind.default);
     case 'switch':
@@ -113,7 +119,7 @@ describe('the table of options', () => {
     const other = otherValue(row.kind);
     if (other === undefined || CHOOSERS.some((chooser) => chooser === row.name)) continue;
     it(`${titleOf(row)}: its value arrives at ${row.path}, and nowhere else`, () => {
-      const types = typesWith(row);
+      const types = { ...typesWith(row), ...ALONG[row.name] };
       const [plain, changed] = [configOf({ ...types }), configOf({ ...types, [row.name]: given(row.kind, other) })];
       assert.deepEqual(valueIn(changed, row), other);
       const rows = rowsFor(types);
@@ -274,7 +280,10 @@ describe('resolveOptions()', () => {
   });
 
   it('refuses types that there are not', () => {
-    assertUsage(() => resolve({ architecture: 'gru' }), 'Cannot test: "architecture" must be one of lstm, got "gru"');
+    assertUsage(
+      () => resolve({ architecture: 'gru' }),
+      'Cannot test: "architecture" must be one of lstm, mlp, got "gru"',
+    );
     assertUsage(() => resolve({ estimator: 3 }), 'Cannot test: "estimator" must be one of bptt, es, pes, nres, got 3');
     assertUsage(
       () => resolve({ estimator: null }),

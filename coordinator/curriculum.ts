@@ -5,13 +5,20 @@
  */
 import type { RunConfig } from '../shared/config.js';
 import type { Decision } from '../shared/journal/journal.js';
-import { horizonAfter } from '../shared/timeline.js';
+import { horizonAfter, typicalHorizon } from '../shared/timeline.js';
 import { better, type LearnerState } from './learner.js';
 
 type Evaluated = Extract<Decision, { type: 'evaluation' }>;
 
-/** T of held-out evaluations after the horizon has grown so many times: the horizon after that of training. */
-export function validationHorizon(config: Pick<RunConfig, 'horizon' | 'curriculum'>, grown: number): number {
+/**
+ * T of held-out evaluations after the horizon has grown so many times: the horizon after that of training. If episodes
+ * draw their horizons, it is a typical one.
+ */
+export function validationHorizon(
+  config: Pick<RunConfig, 'horizon' | 'longestHorizon' | 'curriculum'>,
+  grown: number,
+): number {
+  if (config.longestHorizon > 0) return typicalHorizon(config);
   return horizonAfter(config, Math.min(grown + 1, config.curriculum.horizons.length));
 }
 

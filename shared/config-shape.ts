@@ -57,6 +57,7 @@ const fields = object<RunConfig>(
     shards: integer(kindOf('shards').rule.minimum, MOST_SHARDS),
     problems: shapeOf(kindOf('problems')),
     horizon: shapeOf(kindOf('horizon')),
+    longestHorizon: shapeOf(kindOf('longest-horizon')),
     unroll: shapeOf(kindOf('unroll')),
     longestUnroll: shapeOf(kindOf('longest-unroll')),
     stagger: shapeOf(kindOf('episodes')),

@@ -69,6 +69,8 @@ export interface RunConfig {
   problems: number;
   /** T. */
   horizon: number;
+  /** Largest T: every episode draws its own, log-uniformly from `horizon` to this; 0 if all have `horizon`. */
+  longestHorizon: number;
   /** K. */
   unroll: number;
   /** Largest K: every episode draws its own, log-uniformly from `unroll` to this; 0 if all have `unroll`. */

@@ -72,10 +72,12 @@ const ANY_SIZES: Sizes = {
   problems: undefined,
 };
 
-function sizesOf({ architecture, shards, problems, horizon, curriculum: { horizons } }: RunConfig): Sizes {
+function sizesOf(config: RunConfig): Sizes {
+  const { architecture, shards, problems, horizon, longestHorizon, curriculum } = config;
+  const { horizons } = curriculum;
   const length = phiLength(architecture);
   return {
-    horizon: Math.max(horizon, ...horizons),
+    horizon: Math.max(horizon, longestHorizon, ...horizons),
     growths: horizons.length,
     phi: { shortest: length, longest: length },
     shards,

@@ -20,6 +20,8 @@ export const PURPOSE = {
   doubleComputation: 8,
   unroll: 20,
   imitation: 21,
+  perturbation: 22,
+  horizon: 23,
 } as const;
 
 export type Purpose = keyof typeof PURPOSE;

@@ -7,7 +7,7 @@ import { deriveKey, uniform } from './random.js';
 /** The part of a configuration that decides it. */
 export type TimelineConfig = Pick<
   RunConfig,
-  'seed' | 'member' | 'shards' | 'horizon' | 'unroll' | 'longestUnroll' | 'stagger' | 'curriculum'
+  'seed' | 'member' | 'shards' | 'horizon' | 'longestHorizon' | 'unroll' | 'longestUnroll' | 'stagger' | 'curriculum'
 > &
   Pick<EpisodeShape, 'start'>;
 
@@ -31,11 +31,21 @@ export function horizonAfter(
 }
 
 /** What can make episodes differ. */
-export type EpisodeVariety = Pick<RunConfig, 'longestUnroll' | 'curriculum'>;
+export type EpisodeVariety = Pick<RunConfig, 'longestHorizon' | 'longestUnroll' | 'curriculum'>;
 
 /** Whether all episodes have the same windows, except for first ones that are cut short. */
-export function hasEqualEpisodes({ longestUnroll = 0, curriculum }: Partial<EpisodeVariety>): boolean {
-  return longestUnroll === 0 && (curriculum?.horizons.length ?? 0) === 0;
+export function hasEqualEpisodes(variety: Partial<EpisodeVariety>): boolean {
+  const { longestHorizon = 0, longestUnroll = 0, curriculum } = variety;
+  return longestHorizon === 0 && longestUnroll === 0 && (curriculum?.horizons.length ?? 0) === 0;
+}
+
+/**
+ * T of rollouts that score φ outside a curriculum. If horizons are drawn it is the middle of the distribution: half of
+ * the episodes are shorter than the geometric mean of its ends. The shortest would not see what long episodes are for, and
+ * the longest would choose φ by what few episodes train.
+ */
+export function typicalHorizon({ horizon, longestHorizon }: Pick<RunConfig, 'horizon' | 'longestHorizon'>): number {
+  return longestHorizon === 0 ? horizon : Math.round(Math.sqrt(horizon * longestHorizon));
 }
 
 /** Which window each shard computes in which round, for a configuration and the rounds after which its horizon grew. */
@@ -53,7 +63,7 @@ const timelines = new WeakMap<TimelineConfig, Map<string, Timeline>>();
  * The timeline of a run. By default all shards go through their episodes together. If staggered (Metz et al. 2022,
  * arXiv 2203.11860; Vicol et al. 2021, arXiv 2112.13835), the first episode of shard s of S is shorter by s/S of its
  * windows, so that every later round sees all parts of an episode. With drawn unrolls (Metz et al. 2019, arXiv
- * 1810.10180) every episode has its own K. When a curriculum grows, open episodes keep their horizon.
+ * 1810.10180) every episode has its own K, with drawn horizons (Metz et al. 2022) its own T. When a curriculum grows, open episodes keep their horizon.
  *
  * A place is found from the last one that was asked for, so asking in the order of the rounds is cheapest.
  *
@@ -101,8 +111,8 @@ class CachedTimeline implements Timeline {
 
   /** Whether all shards are always at the same place. */
   get #together(): boolean {
-    const { stagger, longestUnroll } = this.#config;
-    return !stagger && longestUnroll === 0;
+    const { stagger, longestHorizon, longestUnroll } = this.#config;
+    return !stagger && longestHorizon === 0 && longestUnroll === 0;
   }
 
   /** The episode of a round, or an earlier one if all since are like it. */
@@ -121,18 +131,30 @@ class CachedTimeline implements Timeline {
   #begin(shard: number, index: number, start: number): Episode {
     const { shards, stagger } = this.#config;
     const unroll = this.#unrollOf(shard, index);
-    const full = horizonAfter(this.#config, this.#grown.filter((round) => round < start).length);
+    const full = this.#horizonOf(shard, index, start);
     const windows = windowsPerEpisode({ horizon: full, unroll });
     const cut = stagger && index === 0 ? Math.floor((shard * windows) / shards) : 0;
     const horizon = full - cut * unroll;
     return { index, start, windows: windows - cut, horizon, unroll };
   }
 
-  /** K of an episode: unroll·(longest/unroll)^U(0, 1), rounded. */
+  /** T of an episode that begins in this round. */
+  #horizonOf(shard: number, episode: number, start: number): number {
+    const { horizon, longestHorizon } = this.#config;
+    if (longestHorizon > 0) return this.#draw('horizon', shard, episode, horizon, longestHorizon);
+    return horizonAfter(this.#config, this.#grown.filter((round) => round < start).length);
+  }
+
+  /** K of an episode. */
   #unrollOf(shard: number, episode: number): number {
-    const { seed, member, unroll, longestUnroll } = this.#config;
-    if (longestUnroll === 0) return unroll;
-    const key = deriveKey({ seed, member, shard, episode, purpose: 'unroll' });
-    return Math.round(unroll * exp(uniform(key) * log(longestUnroll / unroll)));
+    const { unroll, longestUnroll } = this.#config;
+    return longestUnroll > 0 ? this.#draw('unroll', shard, episode, unroll, longestUnroll) : unroll;
+  }
+
+  /** A number of an episode, log-uniform from `least` to `most`: least·(most/least)^U(0, 1), rounded. */
+  #draw(purpose: 'horizon' | 'unroll', shard: number, episode: number, least: number, most: number): number {
+    const { seed, member } = this.#config;
+    const key = deriveKey({ seed, member, shard, episode, purpose });
+    return Math.round(least * exp(uniform(key) * log(most / least)));
   }
 }

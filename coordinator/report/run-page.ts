@@ -72,7 +72,10 @@ function factsOf({ config, history, state: { plannedRounds } }: RunReport): Mark
   const planned = plannedRounds === null ? 'not planned yet' : `${grouped(plannedRounds)} planned`;
   const facts: [string, string][] = [
     ['Rounds', `${grouped(round)} (${planned})`],
-    ['A round', `${config.shards} shards of ${config.problems} problems, ${config.unroll} of ${config.horizon} steps`],
+    [
+      'A round',
+      `${config.shards} shards of ${config.problems} problems, ${config.unroll} of ${horizonText(config)} steps`,
+    ],
     ['Best held-out sum', bestOf(history)],
     [
       'Unhealthy problems',
@@ -86,6 +89,10 @@ function factsOf({ config, history, state: { plannedRounds } }: RunReport): Mark
   ];
   if (badLines > 0) facts.push(['Left out', `${counted(badLines, 'line')} of the metrics that cannot be read`]);
   return html`<dl>${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>\n`)}</dl>`;
+}
+
+function horizonText({ horizon, longestHorizon }: RunConfig): string {
+  return longestHorizon === 0 ? String(horizon) : `${horizon} to ${longestHorizon}`;
 }
 
 function bestOf({ evaluations }: RunHistory): string {

@@ -7,6 +7,7 @@ import { checkNumber } from '../../shared/check.js';
 import type { RunConfig } from '../../shared/config.js';
 import { writeFileWhole } from '../../shared/files.js';
 import { readPhi } from '../../shared/phi-file.js';
+import { typicalHorizon } from '../../shared/timeline.js';
 import { Pool } from '../../worker/pool.js';
 import { familyFor } from '../../worker/problems/registry.js';
 import { compareAndPrint } from '../run/compare-run.js';
@@ -50,6 +51,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
     flags[name] === undefined ? undefined : checkNumber(TASK, name, flags[name], { integer: true, minimum: 1 });
   const functions = count('functions');
   const tuneFunctions = count('tune-functions');
+  const steps = count('horizon');
   threadsOf(TASK, flags);
   const named = positionals['phi'] ?? DEFAULT_PHI;
   const ready = pretrained(named);
@@ -62,7 +64,7 @@ async function runEval(positionals: Readonly<Record<string, string | undefined>>
     (ready?.problem === problem && ready.options) || (trained?.problem === problem && inheritedOptions(trained, flags));
   const options = own || {};
   const { json, report: page, svg, functions: _functions, 'tune-functions': _tune, threads: _threads, ...rest } = flags;
-  const horizon = rest['horizon'] ?? trained?.horizon;
+  const horizon = steps ?? (trained && typicalHorizon(trained));
   const configured = await configure(
     TASK,
     problem,

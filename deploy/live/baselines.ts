@@ -3,6 +3,7 @@ import { tuneLearningRate } from '../../coordinator/comparison.js';
 import { chunksOf, heldOutChunks, type Scores, scoresOf } from '../../coordinator/evaluation.js';
 import { digestOf, type RunConfig } from '../../shared/config.js';
 import type { EvaluationChunk } from '../../shared/messages.js';
+import { typicalHorizon } from '../../shared/timeline.js';
 import { BASELINES, type BaselineName } from '../../worker/baselines/registry.js';
 import type { EvaluationRequest } from '../../worker/evaluate.js';
 import { Pool } from '../../worker/pool.js';
@@ -35,7 +36,8 @@ type Measure = (name: BaselineName, learningRate: number, functions: Functions) 
 
 function measureOn(pool: Pool, config: RunConfig): Measure {
   const session = { digest: digestOf(config), config };
-  const { seed, horizon } = config;
+  const { seed } = config;
+  const horizon = typicalHorizon(config);
   return async (name, learningRate, { chunks, ...functions }) => {
     const measured = chunks.map((chunk) =>
       pool.evaluate({ session, optimizer: { name, learningRate }, request: { seed, horizon, ...functions, ...chunk } }),

@@ -1,6 +1,7 @@
 /** Messages about a run from the coordinator's thread to the live page's thread. */
 import type { ComparedOptimizer } from '../../coordinator/comparison.js';
 import type { EpisodeShape } from '../../shared/episodes.js';
+import type { EpisodeVariety } from '../../shared/timeline.js';
 
 /** A worker of the run. */
 export interface LiveWorker {
@@ -80,6 +81,6 @@ export interface PageData {
   token: string | null;
   /** metrics.jsonl of the run. */
   metrics: string;
-  shape: EpisodeShape;
+  shape: EpisodeShape & EpisodeVariety;
   status: LiveStatus;
 }

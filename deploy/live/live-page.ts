@@ -79,9 +79,10 @@ export class LivePage implements RunObserver {
   static async start(options: LivePageOptions): Promise<LivePage> {
     const { host, port, run, config, metrics } = options;
     const token = tokenOf(options);
-    const { horizon, unroll } = config;
+    const { horizon, longestHorizon, unroll, longestUnroll, curriculum } = config;
     const status = initialStatus(run, config);
-    const data: PageData = { host, port, token, metrics, shape: { horizon, unroll }, status };
+    const shape = { horizon, longestHorizon, unroll, longestUnroll, curriculum };
+    const data: PageData = { host, port, token, metrics, shape, status };
     const { thread, url } = await startPageThread(new URL('./page-thread.js', import.meta.url), data);
     return new LivePage(thread, url, status, options);
   }

@@ -4,6 +4,7 @@ import { tableOf, verdictOf } from '../../coordinator/report/comparison-table.js
 import { type EvaluationReport, writeEvaluation } from '../../coordinator/report/evaluation-report.js';
 import type { RunConfig } from '../../shared/config.js';
 import { type PhiFile, readPhi } from '../../shared/phi-file.js';
+import { typicalHorizon } from '../../shared/timeline.js';
 import { Pool } from '../../worker/pool.js';
 import type { Problems } from '../../worker/problems/problem.js';
 import { compareOnPool } from './compare.js';
@@ -34,7 +35,8 @@ interface ComparisonRequest {
 /** Makes the comparison and prints the table with its verdict. */
 export async function compareAndPrint(request: ComparisonRequest): Promise<EvaluationReport> {
   const { config, problems, phiFile, pool } = request;
-  const { version, problem, problemOptions, dataHashes, seed, horizon, engine, strict } = config;
+  const { version, problem, problemOptions, dataHashes, seed, engine, strict } = config;
+  const horizon = typicalHorizon(config);
   // enough functions for about a minute, whether they have 10 parameters or 16 000
   const small = problems.coordinates <= 1000;
   const { functions = small ? 10_000 : 200, tuneFunctions = small ? 1000 : 32 } = request;

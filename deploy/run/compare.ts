@@ -5,6 +5,7 @@ import { chunksOf, type Scores, scoresOf } from '../../coordinator/evaluation.js
 import { digestOf, type RunConfig } from '../../shared/config.js';
 import type { ChunkScores } from '../../shared/messages.js';
 import type { Purpose } from '../../shared/random.js';
+import { typicalHorizon } from '../../shared/timeline.js';
 import { BASELINES, type BaselineName } from '../../worker/baselines/registry.js';
 import type { Pool } from '../../worker/pool.js';
 import type { Split } from '../../worker/problems/problem.js';
@@ -32,7 +33,7 @@ export interface CompareOptions {
 export function compareOnPool(options: CompareOptions): Promise<ComparedOptimizer[]> {
   const { config, phi, pool, functions, tuneFunctions, chunk, seed, onRow } = options;
   const session = { digest: digestOf(config), config };
-  const { horizon } = config;
+  const horizon = typicalHorizon(config);
   const steps = curveSteps(horizon);
   function measure(
     optimizer: EvaluateTask['optimizer'],

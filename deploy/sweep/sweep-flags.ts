@@ -3,7 +3,8 @@ import type { ParameterValue } from '../../coordinator/population/domain.js';
 import type { SweepFlag, SweepFlags } from '../../coordinator/population/file/sweep-file.js';
 import { messageOf, UsageError } from '../../shared/errors.js';
 import { checkValue } from '../../shared/options/kinds.js';
-import { type Rows, rowsByName } from '../../shared/options/table.js';
+import { withRanges } from '../../shared/options/ranges.js';
+import { type Rows, rowsByName, type TableRow } from '../../shared/options/table.js';
 import { checkOption, familyNamed } from '../../worker/problems/registry.js';
 
 /** Flags that the sweep sets itself: the trial's number. */
@@ -35,13 +36,20 @@ export function sweepFlags(defaultProblem: string): SweepFlags {
 function checkForSome(rows: Rows, value: ParameterValue): void {
   const failures = rows.flatMap((row) => {
     try {
-      withoutTask(() => checkValue(TASK, row, value));
+      withoutTask(() => checkGiven(row, value));
       return [];
     } catch (error) {
       return [error];
     }
   });
   if (failures.length === rows.length) throw failures[0];
+}
+
+/** Checks a value by its option, and the ends of a range by the options of both. */
+function checkGiven(row: TableRow, value: ParameterValue): void {
+  for (const [name, end] of Object.entries(withRanges(TASK, [row], { [row.name]: value }))) {
+    checkValue(TASK, name === row.name ? row : rowsByName().get(name)![0], end);
+  }
 }
 
 /** Rethrows errors without their beginning, since the position in the file is put before them. */

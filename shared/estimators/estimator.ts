@@ -2,10 +2,16 @@
 import type { OptionRow } from '../options/option.js';
 import type { Shape } from '../shape.js';
 import type { BpttConfig } from './bptt.js';
+import type { EsConfig } from './es.js';
+import type { NresConfig } from './nres.js';
+import type { PesConfig } from './pes.js';
 
 /** The configuration of each estimator by its type; a new one adds a line. */
 export interface EstimatorConfigs {
   bptt: BpttConfig;
+  es: EsConfig;
+  pes: PesConfig;
+  nres: NresConfig;
 }
 
 /** The configuration of an estimator, told apart by `type`. */

@@ -2,10 +2,16 @@
 import type { Shape } from '../shape.js';
 import { TypeRegistry } from '../type-registry.js';
 import { bptt } from './bptt.js';
+import { es } from './es.js';
 import type { EstimatorConfig, EstimatorSpec } from './estimator.js';
+import { nres } from './nres.js';
+import { pes } from './pes.js';
 
 const registry = new TypeRegistry<EstimatorSpec>({ add: 'Cannot add estimator', find: 'Cannot find estimator' }, [
   bptt,
+  es,
+  pes,
+  nres,
 ]);
 
 /** Every estimator by its type; a new one is added above. */

@@ -54,12 +54,26 @@ export const GENERAL_OPTIONS = {
     changeable: true,
   },
   horizon: {
-    describe: 'inner steps of an episode',
+    describe: 'inner steps of an episode; 100..2000 draws them for every episode, as --longest-horizon does',
     group: 'episodes',
     kind: { type: 'number', rule: COUNT, default: 100 },
     path: 'horizon',
     advice: 'horizon',
     mixed: 'most',
+    range: 'longest-horizon',
+  },
+  'longest-horizon': {
+    describe: 'draw the horizon of every episode, log-uniformly from --horizon to this; 0 does not',
+    group: 'episodes',
+    kind: { type: 'number', rule: INDEX, default: 0 },
+    path: 'longestHorizon',
+    misfit(values) {
+      const [longest, horizon] = [numberAt(values, 'longest-horizon'), numberAt(values, 'horizon')];
+      if (longest === 0) return undefined;
+      if (numbersAt(values, 'horizons').length > 0) return 'must be 0 with a curriculum of horizons';
+      return longest >= horizon ? undefined : `must be 0, or at least the horizon of ${horizon}`;
+    },
+    sources: [METZ_2022],
   },
   unroll: {
     describe: 'inner steps of a window',

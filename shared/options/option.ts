@@ -73,6 +73,8 @@ export interface OptionDeclaration<Kind extends OptionKind = OptionKind> {
   readonly advice?: string;
   /** What a mix of families makes of the numbers that they advise. @default 'least' */
   readonly mixed?: 'least' | 'most' | 'sum';
+  /** The option of the largest number, if `A..B` sets this one to A and that one to B. */
+  readonly range?: string;
   /** Whether it may change while φ is trained: a fork may have another value than the run that it copies. @default false */
   readonly changeable?: boolean;
   /** Why its value does not go with those of other options, as in "must be …"; undefined if it does. */

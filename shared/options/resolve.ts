@@ -12,6 +12,7 @@ import type { EstimatorConfig } from '../estimators/estimator.js';
 import { DEFAULT_ESTIMATOR, estimatorOf, estimatorShape } from '../estimators/registry.js';
 import { build, valueIn } from './build.js';
 import type { RunValues } from './option.js';
+import { withRanges } from './ranges.js';
 import { type ChosenTypes, optionTable, rowsFor, type TableRow } from './table.js';
 import { type Advice, checkTogether, type Given, valuesOf } from './values.js';
 
@@ -42,7 +43,8 @@ export interface ResolvedOptions {
 }
 
 /** Checks what is given and fills in the rest. Throws UsageError, one sentence that says what must be otherwise. */
-export function resolveOptions({ task, given, training, start }: Request): ResolvedOptions {
+export function resolveOptions({ task, given: said, training, start }: Request): ResolvedOptions {
+  const given = withRanges(task, optionTable(), said);
   const types: ChosenTypes = {
     architecture: String(given['architecture'] ?? start?.type ?? DEFAULT_ARCHITECTURE),
     estimator: String(given['estimator'] ?? DEFAULT_ESTIMATOR),

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { hasMoments, type LstmConfig } from '../../shared/architectures/lstm.js';
 import { phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
+import { cloneShard } from '../../worker/engines/clone-shard.js';
 import type { Engine, ShardState } from '../../worker/engines/engine.js';
 import type { Gradient, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
@@ -108,20 +109,6 @@ export function testEngine(under: EngineUnderTest): void {
   });
 }
 
-/** A copy of a shard: structuredClone would share its memory with the original. */
-export function cloneState(state: ShardState): ShardState {
-  const arrays = Object.entries(state).map(([name, value]) => [
-    name,
-    ArrayBuffer.isView(value) ? copyOf(value) : value,
-  ]);
-  return Object.fromEntries(arrays) as ShardState;
-}
-
-function copyOf(values: ArrayBufferView): ArrayBufferView {
-  assert.ok(values instanceof Float32Array || values instanceof Float64Array || values instanceof Uint8Array);
-  return values.slice();
-}
-
 /** φ with weights large enough for updates that matter. */
 export function somePhi(architecture: LstmConfig): Float32Array {
   const phi = new Float32Array(phiLength(architecture));
@@ -217,7 +204,7 @@ function testWindows(under: EngineUnderTest): void {
     const { engine, state } = await beginTargets(under);
     const updateGradient = someRows(3, state.theta.length);
     const request = () => ({
-      state: cloneState(state),
+      state: cloneShard(state),
       steps: 3,
       lossWeights: Float32Array.of(1, 2, 3),
       updateGradient,
@@ -243,7 +230,7 @@ function testWindows(under: EngineUnderTest): void {
 
   it('window() over 3 and 2 steps leaves the state of one over 5', async () => {
     const { engine, state } = await beginTargets(under);
-    const whole = await engine.window({ state: cloneState(state), steps: 5 });
+    const whole = await engine.window({ state: cloneShard(state), steps: 5 });
     const first = await engine.window({ state, steps: 3 });
     const firstLoss = first.loss;
     const second = await engine.window({ state: first.state, steps: 2 });
@@ -255,7 +242,7 @@ function testWindows(under: EngineUnderTest): void {
 
   it('window() leaves the same state where it only goes forward', async () => {
     const { engine, state } = await beginTargets(under);
-    const forward = await engine.window({ state: cloneState(state), steps: 3, forwardOnly: true });
+    const forward = await engine.window({ state: cloneShard(state), steps: 3, forwardOnly: true });
     const both = await engine.window({ state, steps: 3 });
     assert.deepEqual(forward.state, both.state);
     assert.deepEqual([forward.loss, forward.finalLoss, forward.healthy], [both.loss, both.finalLoss, both.healthy]);
@@ -270,7 +257,7 @@ function testWindows(under: EngineUnderTest): void {
     await engine.window({ state, steps: 2 });
     const updateGradient = someRows(3, state.theta.length);
     const without = updateGradient.map((value, i) => (Math.floor((i % 20) / 5) === 1 ? 0 : value));
-    const result = await engine.window({ state: cloneState(state), steps: 3, updateGradient });
+    const result = await engine.window({ state: cloneShard(state), steps: 3, updateGradient });
     const expected = await engine.window({ state, steps: 3, updateGradient: without });
     assert.deepEqual(result.metaGradient, expected.metaGradient);
     engine.close();
@@ -329,7 +316,7 @@ function assertOnlyOneBad(
 
 /** The shard with one problem bad already, as it is at the start of a window. */
 function withBad(under: EngineUnderTest, state: ShardState, bad: number): ShardState {
-  const result = cloneState(state);
+  const result = cloneShard(state);
   const coordinates = state.theta.length / state.count;
   const parts = under.decode(state.hidden, NETWORK, state.theta.length);
   const clear = (values: Float32Array, width = 1) =>
@@ -344,8 +331,8 @@ function withBad(under: EngineUnderTest, state: ShardState, bad: number): ShardS
 
 /** Two windows of 3 and 2 steps after `state`, which stays as it is. */
 async function twoWindows(engine: LoadedEngine, state: ShardState): Promise<[SummedWindow, SummedWindow]> {
-  const first = await engine.window({ state: cloneState(state), steps: 3 });
-  return [{ ...first, state: cloneState(first.state) }, await engine.window({ state: first.state, steps: 2 })];
+  const first = await engine.window({ state: cloneShard(state), steps: 3 });
+  return [{ ...first, state: cloneShard(first.state) }, await engine.window({ state: first.state, steps: 2 })];
 }
 
 /** The float32 next to a positive one, above or below. */
@@ -462,7 +449,7 @@ function testBadProblems(under: EngineUnderTest): void {
     const updateGradient = someRows(3, state.theta.length);
     const without = updateGradient.map((value, i) => (Math.floor((i % 20) / 5) === 1 ? 0 : value));
     watched.spoilings = [{ problem: 1, step: 3, spoil: SPOILS['a NaN loss']! }];
-    const result = await engine.window({ state: cloneState(state), steps: 3, updateGradient });
+    const result = await engine.window({ state: cloneShard(state), steps: 3, updateGradient });
     const expected = await engine.window({ state, steps: 3, updateGradient: without });
     assert.deepEqual(result.metaGradient, expected.metaGradient);
     engine.close();

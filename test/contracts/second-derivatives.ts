@@ -1,15 +1,17 @@
 /** What every engine must do that keeps second derivatives; run on each implementation. */
+
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import { lstmStep, zeroLstmState } from '../../worker/architectures/lstm/definition.js';
+import { cloneShard } from '../../worker/engines/clone-shard.js';
 import type { Engine, ShardState } from '../../worker/engines/engine.js';
 import type { Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { LoadedEngine } from '../fixtures/loaded-engine.js';
-import { cloneState, relativeError } from './engine.js';
+import { relativeError } from './engine.js';
 
 const KEY: Key = seedKey(1606);
 
@@ -74,7 +76,7 @@ export function testTrueGradient(makeEngine: MakeEngine): void {
       for (const secondDerivatives of [true, false]) {
         const engine = new LoadedEngine(await makeEngine({ problems, architecture, secondDerivatives }), phi);
         const state = await engine.begin(KEY, 2, 'train');
-        start = cloneState(state);
+        start = cloneShard(state);
         const result = await engine.window({ state, steps, lossWeights, updateGradient });
         gradients.set(secondDerivatives, result.metaGradient);
         engine.close();

@@ -1,10 +1,12 @@
 /** What every tensor engine must do beside the contract of engines; run on each backend and kernel. */
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import { phiLength } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import type { TensorKernel } from '../../worker/architectures/tensor-kernel.js';
+import { cloneShard } from '../../worker/engines/clone-shard.js';
 import { TensorEngine, type TensorEngineOptions } from '../../worker/engines/tensor/tensor-engine.js';
 import { gradientOf } from '../../worker/problems/derivatives/derivatives.js';
 import { hessianVectorProduct } from '../../worker/problems/derivatives/hessian.js';
@@ -13,7 +15,7 @@ import type { Batch, Problems, Tf } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { LoadedEngine, type SummedWindow } from '../fixtures/loaded-engine.js';
 import { COLUMNS, hostGradient } from '../fixtures/tensor-engines.js';
-import { cloneState, type EngineUnderTest, relativeError, testEngine } from './engine.js';
+import { type EngineUnderTest, relativeError, testEngine } from './engine.js';
 import { testTrueGradient } from './second-derivatives.js';
 
 const KEY: Key = seedKey(1606);
@@ -146,7 +148,8 @@ function testDevice(under: TensorEngineUnderTest): void {
         for (const steps of [3, 2, 2]) {
           // the last one hands the state over
           const result = await engine.window({ state, steps, resident: resident && own.length < 2 });
-          own.push({ ...result, state: cloneState({ ...result.state, step: result.state.step }) });
+          const copy = result.state.device ? { ...result.state } : cloneShard(result.state);
+          own.push({ ...result, state: copy });
           state = result.state;
         }
         assert.equal(state.device, undefined);
@@ -172,9 +175,9 @@ function testDevice(under: TensorEngineUnderTest): void {
     start.theta.fill(3e18, 0, 3);
     start.gradient.fill(1, 0, 3);
     start.initialLosses[0] = 1;
-    const state = cloneState(start);
+    const state = cloneShard(start);
     const result = await engine.window({ state, steps: 3 });
-    const bad = cloneState(start);
+    const bad = cloneShard(start);
     bad.theta.fill(0, 0, 3);
     bad.gradient.fill(0, 0, 3);
     bad.healthy[0] = 0;

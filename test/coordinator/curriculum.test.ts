@@ -30,6 +30,10 @@ describe('validationHorizon()', () => {
     );
     assert.equal(validationHorizon(runConfig({ horizon: 10 }), 0), 10);
   });
+
+  it('is the geometric mean of the ends if episodes draw their horizons', () => {
+    assert.equal(validationHorizon(runConfig({ horizon: 100, longestHorizon: 1600 }), 0), 400);
+  });
 });
 
 describe('growthAt()', () => {

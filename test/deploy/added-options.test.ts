@@ -124,7 +124,7 @@ describe('an architecture and an estimator that are added', () => {
   it('are choices, and are shown with their options', () => {
     const shown = new Map(everyOption().map((option) => [option.name, option]));
     const { kind, describe: described } = shown.get('architecture')!.rows[0];
-    assert.deepEqual(kind, { type: 'choice', choices: ['lstm', 'scale'], default: 'lstm' });
+    assert.deepEqual(kind, { type: 'choice', choices: ['lstm', 'mlp', 'scale'], default: 'lstm' });
     assert.match(described, /; scale, gradient descent$/);
     assert.equal(shown.get('width')!.heading, 'Architecture scale');
     assert.equal(shown.get('deviation')!.heading, 'Estimator guess');

@@ -48,6 +48,18 @@ const CASES: readonly Case[] = [
     2,
     'Cannot train: "longest-unroll" must be 0, or at least the unroll of 20, got 10',
   ],
+  ['train --horizon 100..50', 2, 'Cannot train: "longest-horizon" must be 0, or at least the horizon of 100, got 50'],
+  [
+    'train --horizon 50..100 --horizons 200',
+    2,
+    'Cannot train: "longest-horizon" must be 0 with a curriculum of horizons, got 100',
+  ],
+  ['train --estimator pes --sigma 0', 2, 'Cannot train: "sigma" must be a number greater than 0, got 0'],
+  [
+    'train --meta-loss last',
+    2,
+    'Cannot train: "meta-loss" must be left out with estimator bptt, since it is an option of es',
+  ],
   [
     'train --horizon 50 --horizons 100,80',
     2,
@@ -80,8 +92,8 @@ const CASES: readonly Case[] = [
     2,
     'Cannot train: "engine" must be one of auto, native, wasm, tensorflow, webgpu, reference, got "gpu"',
   ],
-  ['train --architecture gru', 2, 'Cannot train: "architecture" must be one of lstm, got "gru"'],
-  ['train --estimator guess', 2, 'Cannot train: "estimator" must be one of bptt, got "guess"'],
+  ['train --architecture gru', 2, 'Cannot train: "architecture" must be one of lstm, mlp, got "gru"'],
+  ['train --estimator guess', 2, 'Cannot train: "estimator" must be one of bptt, es, pes, nres, got "guess"'],
   ['train --slope-limit -1', 2, 'Cannot train: "slope-limit" must be a number of at least 0, got -1'],
   ['train --longest-unroll 1.5', 2, 'Cannot train: "longest-unroll" must be an integer of at least 0, got 1.5'],
   ['train --seconds 3 --rounds 4', 2, 'Cannot train: give --seconds or --rounds, not both'],
@@ -219,7 +231,11 @@ describe('lopt train --config answers a wrong file with one sentence', () => {
     ['strict: "no"\n', 2, /^Cannot train: "strict" must be true or false, got "no"\n$/],
     ['resume: 1\n', 2, /^Cannot train: "resume" must be true or false, got 1\n$/],
     ['episodes: true\n', 2, /^Cannot train: "episodes" must be one of staggered, together, got true\n$/],
-    ['estimator: {type: bptt}\n', 2, /^Cannot train: "estimator" must be one of bptt, got \{"type":"bptt"\}\n$/],
+    [
+      'estimator: {type: bptt}\n',
+      2,
+      /^Cannot train: "estimator" must be one of bptt, es, pes, nres, got \{"type":"bptt"\}\n$/,
+    ],
     ['shards: many\n', 2, /^Cannot train: "shards" must be an integer of at least 1, got "many"\n$/],
     [
       'problem: mlp\nproblem.batch: 0\n',

@@ -19,7 +19,7 @@ describe('sweepFlags()', () => {
 
   it('lets a fork change what does not decide what φ is, or what it was trained on', () => {
     const mutable = [...flags(null)].flatMap(([name, flag]) => (flag.mutable ? [name] : []));
-    const expected = ['shards', 'problems', 'unroll', 'learning-rate', 'final-rate', 'flat', 'clip'];
+    const expected = ['shards', 'problems', 'unroll', 'sigma', 'learning-rate', 'final-rate', 'flat', 'clip'];
     assert.deepEqual(mutable, expected);
   });
 
@@ -29,11 +29,15 @@ describe('sweepFlags()', () => {
     ofLayers!(8);
     flags('mlp').get('problem.hidden')!.check!('16|32,32');
     assert.throws(() => flags('mlp').get('problem.hidden')!.check!('16|x'), { message: /^"hidden" must be a list/ });
+    const { check: ofHorizon } = flags(null).get('horizon')!;
+    ofHorizon!('100..2000');
+    const longest = '"longest-horizon" must be an integer of at least 0, got "x"';
+    assert.throws(() => ofHorizon!('100..x'), new UsageError(longest));
     for (const [name, value, sentence] of [
       ['layers', '0', 'be a list such as 20,20 of integers from 1 to 512, got "0"'],
       ['strict', 'yes', 'be true or false, got "yes"'],
       ['episodes', true, 'be one of staggered, together, got true'],
-      ['architecture', 'gru', 'be one of lstm, got "gru"'],
+      ['architecture', 'gru', 'be one of lstm, mlp, got "gru"'],
       ['problem.dimension', 0, 'be an integer of at least 1, got 0'],
     ] as const) {
       const said = `"${name.replace('problem.', '')}" must ${sentence}`;

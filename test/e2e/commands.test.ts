@@ -234,7 +234,7 @@ test('lopt train --help shows every option under its heading, with its type or c
   }
   for (const shown of [
     '--layers units of the LSTM layers, as in 20,20 [array] [default: 20,20]',
-    '[choices: "lstm"] [default: lstm]',
+    '[choices: "lstm", "mlp"] [default: lstm]',
     '[choices: "staggered", "together"] [default: staggered]',
     '[number] [default: 0.1; 1 for rastrigin, logistic; 0.01 for mlp, autoencoder, conv]',
     '10 for quadratic (3 without second derivatives)',

@@ -213,6 +213,7 @@ describe('MessageChecker', () => {
       { outer: {} },
       { strict: 1 },
       { longestUnroll: 2 },
+      { longestHorizon: 2 },
       { stagger: 1 },
       { estimator: { ...CONFIG.estimator, lossWeights: 'first' } },
       { estimator: { ...CONFIG.estimator, type: 'other' } },

@@ -1,22 +1,50 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ARCHITECTURES } from '../../shared/architectures/registry.js';
 import { allowsNumber } from '../../shared/check.js';
 import type { RunConfig } from '../../shared/config.js';
 import { configShape } from '../../shared/config-shape.js';
 import { UsageError } from '../../shared/errors.js';
+import { ESTIMATORS } from '../../shared/estimators/registry.js';
 import { build, valueIn, valuesIn } from '../../shared/options/build.js';
 import { ENGINE_NAMES } from '../../shared/options/general.js';
 import { checkValue, shapeOf, textOf } from '../../shared/options/kinds.js';
 import type { NumberKind, OptionKind, OptionValue } from '../../shared/options/option.js';
 import { resolveOptions } from '../../shared/options/resolve.js';
-import { optionNames, optionTable, rowsByAdvice, rowsFor } from '../../shared/options/table.js';
+import {
+  type ChosenTypes,
+  optionNames,
+  optionTable,
+  rowsByAdvice,
+  rowsFor,
+  type TableRow,
+} from '../../shared/options/table.js';
 import { ShapeError } from '../../shared/shape.js';
 import { ENGINES } from '../../worker/engines/select.js';
 import type { TrainingNumbers } from '../../worker/problems/problem.js';
 import { runConfig } from '../fixtures/run-config.js';
 
 const TASK = 'Cannot test';
-const TYPES = { architecture: 'lstm', estimator: 'bptt' };
+/** The types that a run with an option has. */
+function typesWith({ owner }: Pick<TableRow, 'owner'>): ChosenTypes {
+  return { architecture: 'lstm', estimator: 'bptt', ...(owner && { [owner.chooser]: owner.type }) };
+}
+
+/** The types that runs choose, each at least once. */
+const TYPES = [...ARCHITECTURES.keys()].flatMap((architecture) =>
+  [...ESTIMATORS.keys()].map((estimator): ChosenTypes => ({ architecture, estimator })),
+);
+
+/** What an option's other values go with, by its name. */
+const ALONG: Readonly<Record<string, Record<string, string>>> = { orthogonalise: { rule: 'celo2' } };
+
+/** The options by which types are chosen. */
+const CHOOSERS = ['architecture', 'estimator'] as const;
+
+/** An option's flag, and the type that has it. */
+function titleOf({ name, owner }: TableRow): string {
+  return owner ? `--${name} of ${owner.type}` : `--${name}`;
+}
 
 /** A value as a person gives it. */
 function given(kind: OptionKind, value: OptionValue): unknown {
@@ -29,7 +57,10 @@ function otherValue(kind: OptionKind): OptionValue | undefined {
     case 'number':
       return [1000, 0.5, 0].find((number) => allowsNumber(kind.rule, number) && number !== kind.default);
     case 'numbers':
-      return [300, 400];
+      return [
+        [300, 400],
+        [3, 4],
+      ].find((numbers) => numbers.every((number) => allowsNumber(kind.rule, number)));
     case 'choice':
       return kind.choices.find((choice) => choice !== kind.default);
     case 'switch':
@@ -60,20 +91,24 @@ function assertUsage(call: () => unknown, message: string): void {
 
 describe('the table of options', () => {
   it('has every name once for a run, and its groups one after the other', () => {
-    const names = rowsFor(TYPES).map(({ name }) => name);
-    assert.deepEqual([...new Set(names)], names);
-    assert.deepEqual(optionNames(), names);
+    for (const types of TYPES) {
+      const names = rowsFor(types).map(({ name }) => name);
+      assert.deepEqual([...new Set(names)], names);
+    }
+    assert.deepEqual(optionNames(), [...new Set(optionTable().map(({ name }) => name))]);
     const groups = optionTable().map(({ group }) => group);
     assert.equal(groups.filter((group, index) => group !== groups[index - 1]).length, new Set(groups).size);
   });
 
   it('has two options at no path', () => {
-    const paths = rowsFor(TYPES).map(({ path }) => path);
-    assert.deepEqual([...new Set(paths)], paths);
+    for (const types of TYPES) {
+      const paths = rowsFor(types).map(({ path }) => path);
+      assert.deepEqual([...new Set(paths)], paths);
+    }
   });
 
   for (const row of optionTable()) {
-    it(`--${row.name}: its default passes its own check and its own shape`, () => {
+    it(`${titleOf(row)}: its default passes its own check and its own shape`, () => {
       const { kind } = row;
       assert.deepEqual(checkValue(TASK, row, given(kind, kind.default)), kind.default);
       assert.deepEqual(shapeOf(kind as NumberKind)(kind.default, 'config'), kind.default);
@@ -82,13 +117,25 @@ describe('the table of options', () => {
 
   for (const row of optionTable()) {
     const other = otherValue(row.kind);
-    if (other === undefined) continue;
-    it(`--${row.name}: its value arrives at ${row.path}, and nowhere else`, () => {
-      const [plain, changed] = [configOf({}), configOf({ [row.name]: given(row.kind, other) })];
+    if (other === undefined || CHOOSERS.some((chooser) => chooser === row.name)) continue;
+    it(`${titleOf(row)}: its value arrives at ${row.path}, and nowhere else`, () => {
+      const types = { ...typesWith(row), ...ALONG[row.name] };
+      const [plain, changed] = [configOf({ ...types }), configOf({ ...types, [row.name]: given(row.kind, other) })];
       assert.deepEqual(valueIn(changed, row), other);
-      const rows = rowsFor(TYPES);
+      const rows = rowsFor(types);
       const values = new Map(valuesIn(changed, rows)).set(row.name, row.kind.default);
       assert.deepEqual(build(rows, values, { ...changed }), { ...plain });
+    });
+  }
+
+  for (const chooser of CHOOSERS) {
+    it(`--${chooser}: a type brings its own part of the configuration, and changes no other`, () => {
+      for (const types of TYPES) {
+        const { [chooser]: own, ...others } = configOf({ ...types });
+        assert.equal(own.type, types[chooser]);
+        const { [chooser]: _standard, ...standard } = configOf({ ...types, [chooser]: undefined });
+        assert.deepEqual(others, standard);
+      }
     });
   }
 
@@ -143,6 +190,7 @@ describe('shapeOf()', () => {
 describe('configShape()', () => {
   it('refuses values that do not go with each other', () => {
     const wrong: [Partial<RunConfig>, string][] = [
+      [{ longestHorizon: 5 }, '"it.longestHorizon" must be 0, or at least the horizon of 6, got 5'],
       [{ longestUnroll: 2 }, '"it.longestUnroll" must be 0, or at least the unroll of 3, got 2'],
       [
         { curriculum: { horizons: [9, 8], patience: 1 } },
@@ -202,13 +250,44 @@ describe('resolveOptions()', () => {
       () => resolve({ 'longest-unroll': 5 }),
       'Cannot test: "longest-unroll" must be 0, or at least the unroll of 10, got 5',
     );
+    assertUsage(
+      () => resolve({ horizon: '50..20' }),
+      'Cannot test: "longest-horizon" must be 0, or at least the horizon of 50, got 20',
+    );
+    assertUsage(
+      () => resolve({ horizon: '50..200', horizons: '300' }),
+      'Cannot test: "longest-horizon" must be 0 with a curriculum of horizons, got 200',
+    );
     // held against the unroll that the run has in the end
     assert.equal(resolve({ 'longest-unroll': 5, 'second-derivatives': false }).values.get('longest-unroll'), 5);
   });
 
+  it('takes a range for two options', () => {
+    const ranged = resolve({ horizon: '100..2000' });
+    assert.deepEqual(ranged, resolve({ horizon: 100, 'longest-horizon': 2000 }));
+    assert.deepEqual([ranged.values.get('horizon'), ranged.values.get('longest-horizon')], [100, 2000]);
+    const wrong: [Record<string, unknown>, string][] = [
+      [{ horizon: '..20' }, '"horizon" must be an integer of at least 1, got ""'],
+      [{ horizon: '20..' }, '"longest-horizon" must be an integer of at least 0, got ""'],
+      [{ horizon: '1..2..3' }, '"horizon" must be an integer of at least 1, got "1..2..3"'],
+      [{ unroll: '1..2' }, '"unroll" must be an integer of at least 1, got "1..2"'],
+      [
+        { horizon: '10..20', 'longest-horizon': 20 },
+        '"longest-horizon" must be left out if "horizon" is a range, got 10..20',
+      ],
+    ];
+    for (const [given, sentence] of wrong) assertUsage(() => resolve(given), `Cannot test: ${sentence}`);
+  });
+
   it('refuses types that there are not', () => {
-    assertUsage(() => resolve({ architecture: 'gru' }), 'Cannot test: "architecture" must be one of lstm, got "gru"');
-    assertUsage(() => resolve({ estimator: 3 }), 'Cannot test: "estimator" must be one of bptt, got 3');
-    assertUsage(() => resolve({ estimator: null }), 'Cannot test: "estimator" must be one of bptt, got null');
+    assertUsage(
+      () => resolve({ architecture: 'gru' }),
+      'Cannot test: "architecture" must be one of lstm, mlp, got "gru"',
+    );
+    assertUsage(() => resolve({ estimator: 3 }), 'Cannot test: "estimator" must be one of bptt, es, pes, nres, got 3');
+    assertUsage(
+      () => resolve({ estimator: null }),
+      'Cannot test: "estimator" must be one of bptt, es, pes, nres, got null',
+    );
   });
 });

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunConfig } from '../../shared/config.js';
 import { windowOf } from '../../shared/episodes.js';
-import { type ShardPlace, type Timeline, timelineAt } from '../../shared/timeline.js';
+import { type ShardPlace, type Timeline, timelineAt, typicalHorizon } from '../../shared/timeline.js';
 import { shuffled } from '../fixtures/draws.js';
 import { runConfig } from '../fixtures/run-config.js';
 
-type Training = Partial<Pick<RunConfig, 'stagger' | 'longestUnroll'>> & { horizons?: readonly number[] };
+type Training = Partial<Pick<RunConfig, 'stagger' | 'longestHorizon' | 'longestUnroll'>> & {
+  horizons?: readonly number[];
+};
 
 function configOf({ horizons = [], ...training }: Training, changes: Partial<RunConfig> = {}): RunConfig {
   const curriculum = { horizons, patience: 3 };
@@ -43,6 +45,8 @@ const OPTIONS: [name: string, training: Training, grown: number[]][] = [
   ['no options', {}, []],
   ['staggered episodes', { stagger: true }, []],
   ['drawn unrolls', { longestUnroll: 17 }, []],
+  ['drawn horizons', { longestHorizon: 90 }, []],
+  ['staggered episodes of drawn horizons and unrolls', { stagger: true, longestHorizon: 90, longestUnroll: 17 }, []],
   ['a curriculum', { horizons: [31, 60] }, [7, 40]],
   ['all options', { stagger: true, longestUnroll: 17, horizons: [31, 60] }, [7, 40]],
 ];
@@ -105,6 +109,44 @@ describe('timelineAt()', () => {
     assert.ok(Math.abs(below(3.5) - Math.log(3.5 / 2) / Math.log(16)) < 0.03, `${below(3.5)}`);
     for (const other of [unrollsOf({ seed: 2 }), unrollsOf({ member: 1 }), unrollsOf({}, 1)]) {
       assert.notDeepEqual(other.slice(0, 50), unrolls.slice(0, 50));
+    }
+  });
+
+  it('draws horizons log-uniformly, another for every seed, member, shard and episode', () => {
+    const config = configOf({ longestHorizon: 160 }, { unroll: 160, horizon: 10 });
+    const horizonsOf = (changes: Partial<RunConfig>, shard = 0) =>
+      walk(timelineAt({ ...config, ...changes }, []), shard, 20_000).map(({ horizon }) => horizon);
+    const horizons = horizonsOf({});
+    assert.deepEqual([Math.min(...horizons), Math.max(...horizons)], [10, 160]);
+    // half of the draws lie below the geometric mean of the ends, which scores are taken over
+    const below = (limit: number) => horizons.filter((horizon) => horizon < limit).length / horizons.length;
+    assert.equal(typicalHorizon(config), 40);
+    assert.ok(Math.abs(below(39.5) - Math.log(39.5 / 10) / Math.log(16)) < 0.02, `${below(39.5)}`);
+    assert.ok(Math.abs(below(19.5) - Math.log(19.5 / 10) / Math.log(16)) < 0.02, `${below(19.5)}`);
+    for (const other of [horizonsOf({ seed: 2 }), horizonsOf({ member: 1 }), horizonsOf({}, 1)]) {
+      assert.notDeepEqual(other.slice(0, 50), horizons.slice(0, 50));
+    }
+    // and independent of the unroll's
+    const unrolls = walk(timelineAt(configOf({ longestUnroll: 160 }, { unroll: 10, horizon: 160 }), []), 0, 50);
+    assert.notDeepEqual(
+      unrolls.map(({ unroll }) => unroll),
+      horizons.slice(0, 50),
+    );
+  });
+
+  it('cuts the first episode of a staggered shard by its share of the windows that it drew', () => {
+    const config = configOf({ stagger: true, longestHorizon: 400 }, { horizon: 100, unroll: 10, shards: 8 });
+    const together = timelineAt({ ...config, stagger: false }, []);
+    const staggered = timelineAt(config, []);
+    for (let shard = 0; shard < 8; shard++) {
+      const drawn = together.placeOf(1, shard).horizon;
+      const cut = Math.floor((shard * Math.ceil(drawn / 10)) / 8);
+      assert.equal(staggered.placeOf(1, shard).horizon, drawn - 10 * cut);
+      // later episodes are whole
+      const second = Math.ceil(drawn / 10) - cut + 1;
+      const { episode, window, horizon } = staggered.placeOf(second, shard);
+      assert.deepEqual([episode, window], [1, 0]);
+      assert.equal(horizon, together.placeOf(Math.ceil(drawn / 10) + 1, shard).horizon);
     }
   });
 

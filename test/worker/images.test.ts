@@ -6,6 +6,7 @@ import { describe, it, type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
 import { seedKey } from '../../shared/random.js';
+import { imagesOf } from '../../worker/problems/images/image-set.js';
 import { loadImages, readImageKind } from '../../worker/problems/images/load.js';
 import { fillMinibatch, gatherMinibatches } from '../../worker/problems/images/minibatch.js';
 import { assertFileError } from '../fixtures/damaged-files.js';
@@ -34,6 +35,13 @@ describe('loadImages() without a folder', () => {
     assert.equal(splits['held-out'].pixels.buffer, pixels.buffer);
     assert.equal(splits['held-out'].pixels.byteOffset, pixels.byteOffset + pixels.length);
     assert.notEqual(splits.test.pixels.buffer, pixels.buffer);
+    // both parts of train, one after the other, are all of it
+    const partOf = (part: 'inner' | 'outer') => imagesOf(loadImages(), { split: 'train', part });
+    const [inner, outer] = [partOf('inner'), partOf('outer')];
+    assert.deepEqual([inner.count, outer.count], [45_000, 5000]);
+    assert.equal(inner.pixels.byteOffset, pixels.byteOffset);
+    assert.equal(outer.pixels.byteOffset, inner.pixels.byteOffset + inner.pixels.length);
+    assert.deepEqual([outer.labels.length, outer.labels[4999]], [5000, splits.train.labels[49_999]]);
     // the mean pixel of the training images is known to be 0.1307
     assert.ok(Math.abs(pixels.reduce((sum, byte) => sum + byte, 0) / pixels.length / 255 - 0.1307) < 0.001);
     assert.equal(Object.keys(hashes).length, 4);

@@ -7,10 +7,11 @@ import { initialPhi } from '../../shared/phi.js';
 import { fillNormal, foldIn, seedKey } from '../../shared/random.js';
 import { stateLengths } from '../../worker/architectures/layout.js';
 import { mlpStep } from '../../worker/architectures/mlp/definition.js';
+import { cloneShard } from '../../worker/engines/clone-shard.js';
 import type { ShardState } from '../../worker/engines/engine.js';
 import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
 import type { Problems } from '../../worker/problems/problem.js';
-import { cloneState, relativeError } from '../contracts/engine.js';
+import { relativeError } from '../contracts/engine.js';
 import { LoadedEngine } from '../fixtures/loaded-engine.js';
 import { Draws } from '../fixtures/random-draws.js';
 
@@ -109,7 +110,7 @@ describe('the meta-gradient of the perceptron on the reference engine', () => {
       const made = await createReferenceEngine({ problems: regression, architecture: config, secondDerivatives });
       const engine = new LoadedEngine(made, phi);
       const state = await engine.begin(seedKey(1), 1, 'train');
-      const start = cloneState(state);
+      const start = cloneShard(state);
       const { metaGradient } = await engine.window({ state, steps: STEPS, horizon: HORIZON });
       const { gradients } = windowLoss(config, start, Float64Array.from(phi));
       const frozen = secondDerivatives ? undefined : gradients;

@@ -6,6 +6,7 @@ import type { BpttConfig } from '../../shared/estimators/bptt.js';
 import { initialPhi } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
 import { zeroLstmState } from '../../worker/architectures/lstm/definition.js';
+import { cloneShard } from '../../worker/engines/clone-shard.js';
 import type { ShardState } from '../../worker/engines/engine.js';
 import { createWasmEngine } from '../../worker/engines/host/kernel-engine.js';
 import { createReferenceEngine } from '../../worker/engines/tensor/reference-engine.js';
@@ -16,7 +17,7 @@ import { createEstimator } from '../../worker/estimators/registry.js';
 import { hessianVectorProduct } from '../../worker/problems/derivatives/hessian.js';
 import type { Problems, Split } from '../../worker/problems/problem.js';
 import { scaleGradient, scaleHessian, scaleProblems } from '../../worker/training/scaled-problems.js';
-import { cloneState, relativeError } from '../contracts/engine.js';
+import { relativeError } from '../contracts/engine.js';
 import { drawCase, gradientAt, KEY, row } from '../fixtures/drawn-problems.js';
 import { type FrozenWindow, unrollFrozen } from '../fixtures/frozen-loss.js';
 import { PLAIN_BPTT } from '../fixtures/run-config.js';
@@ -60,7 +61,7 @@ async function trainTwo(engineName: 'wasm' | 'reference', options: Options): Pro
       : await createReferenceEngine({ problems, architecture: NETWORK });
   let state = await estimator.begin(engine, PHI, episode);
   // a window of one step after the other: what they leave is what a long window meets
-  let walk = cloneState(shardOf(state).shard);
+  let walk = cloneShard(shardOf(state).shard);
   const rows = [walk.gradient.slice()];
   while (rows.length <= HORIZON) {
     walk = (await engine.window({ phi: PHI, state: walk, steps: 1, forwardOnly: true })).state;
@@ -71,7 +72,7 @@ async function trainTwo(engineName: 'wasm' | 'reference', options: Options): Pro
     const result = await estimator.window(engine, PHI, state, { ...episode, window, steps: STEPS });
     state = result.state;
     const { shard, teacher } = shardOf(state);
-    windows.push({ ...result, state: { shard: cloneState(shard), teacher } });
+    windows.push({ ...result, state: { shard: cloneShard(shard), teacher } });
   }
   engine.close();
   return { gradients: rows, windows };
@@ -199,7 +200,7 @@ describe('imitating()', () => {
       const place = { ...episode, window: 0, steps: STEPS };
       const result = await estimator.window(engine, PHI, state, place, { metaGradient });
       const { shard, teacher } = result.state as ImitatingState;
-      after.push({ shard: cloneState(shard), teacher });
+      after.push({ shard: cloneShard(shard), teacher });
     }
     engine.close();
     assert.ok(after[0]!.teacher);

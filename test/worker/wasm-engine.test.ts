@@ -6,6 +6,7 @@ import { stateSizes } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 import { blocksOf } from '../../worker/architectures/lstm/blocks/layout.js';
 import { createWasmKernel } from '../../worker/architectures/lstm/wasm/wasm-kernel.js';
+import { cloneShard } from '../../worker/engines/clone-shard.js';
 import type { Engine } from '../../worker/engines/engine.js';
 import { createWasmEngine, type KernelEngineOptions } from '../../worker/engines/host/kernel-engine.js';
 import { MixEngine } from '../../worker/engines/mix-engine.js';
@@ -14,7 +15,6 @@ import { gradientOf, hessianOf } from '../../worker/problems/derivatives/derivat
 import type { HessianProduct, Problems } from '../../worker/problems/problem.js';
 import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import {
-  cloneState,
   type EngineUnderTest,
   networkOf,
   recordedProblems,
@@ -211,7 +211,7 @@ async function threeWindows(options: Partial<KernelEngineOptions>): Promise<Summ
   for (const window of [1, 2, 3]) {
     const request = { state, steps: 3, lossWeights: Float32Array.of(1, 0.5, 2) };
     const result = await engine.window(window === 1 ? { ...request, updateGradient } : request);
-    results.push({ ...result, state: cloneState(result.state) });
+    results.push({ ...result, state: cloneShard(result.state) });
   }
   engine.close();
   return results;

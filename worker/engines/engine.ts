@@ -1,6 +1,6 @@
 /** The interface of engines, which compute windows. */
 import type { Key } from '../../shared/random.js';
-import type { Split } from '../problems/problem.js';
+import type { Split, TrainingPart } from '../problems/problem.js';
 import type { RolloutRequest } from './rollout.js';
 
 /** A shard's arrays on the device of its engine; only that engine knows what they are. */
@@ -19,6 +19,8 @@ export interface ShardState {
   /** The episode's key. */
   key: Key;
   split: Split;
+  /** The part of the training split that the gradients read. @default all of it */
+  part?: TrainingPart | undefined;
   /** P. */
   count: number;
   /** θ_t, [N]. */
@@ -44,6 +46,8 @@ export interface BeginRequest {
   /** P. */
   count: number;
   split: Split;
+  /** The part of the training split that the gradients of the episode read. @default all of it */
+  part?: TrainingPart | undefined;
   /** Leave the state on the engine's device, if it has one: then only this engine can continue it. @default false */
   resident?: boolean;
 }
@@ -63,6 +67,11 @@ export interface WindowRequest {
   updateGradient?: Float32Array | undefined;
   /** Only advance the state: `metaGradient` stays zero. @default false */
   forwardOnly?: boolean | undefined;
+  /**
+   * Also evaluate every θ_t on this part of the training split, at the cost of a loss a step: `scores` of the result.
+   * Only with `forwardOnly`.
+   */
+  scorePart?: TrainingPart | undefined;
   /** Limits the slopes of the architecture's input in second derivatives; 0 for no limit. @default 0 */
   slopeLimit?: number | undefined;
   /** Leave the state on the engine's device, if it has one. @default false */
@@ -77,6 +86,8 @@ export interface WindowResult {
   metaGradient: Float32Array;
   /** f_t(θ_t) of every problem, healthy or not, for t = 1…K, [K × P]. */
   losses: Float64Array;
+  /** The same on the part to score on, [K × P]; absent if there was none. */
+  scores?: Float64Array;
 }
 
 /**

@@ -1,21 +1,22 @@
 /** A shard's state, the same for every engine, and the health of its problems. */
 import type { Key } from '../../shared/random.js';
 import type { Batch, Draw, Gradient, Problems, Split } from '../problems/problem.js';
-import type { ShardState } from './engine.js';
+import type { BeginRequest, ShardState } from './engine.js';
 
 /** A problem whose loss exceeds this many times max(1, f(θ_0)) is bad. */
 export const BLOW_UP = 1e6;
+
+/** Which problems a shard is of. */
+type DrawRequest = Pick<BeginRequest, 'key' | 'count' | 'split' | 'part'>;
 
 /** Makes the state of a shard at the start of an episode: fresh problems, f_0 and ∇_0 at θ_0, zero hidden state. */
 export function beginShard(
   problems: Problems,
   gradient: Gradient,
-  key: Key,
-  count: number,
-  split: Split,
+  request: DrawRequest,
   hiddenLength: number,
 ): ShardState {
-  const state = drawShard(problems, key, count, split, hiddenLength);
+  const state = drawShard(problems, request, hiddenLength);
   gradient(state.theta, batchOf(state), 0, state.gradient, state.initialLosses);
   if (markBad(state, state.initialLosses, state.gradient)) {
     zeroBad(state, state.theta);
@@ -25,8 +26,10 @@ export function beginShard(
 }
 
 /** The state of a shard of fresh problems, without f_0 and ∇_0. */
-export function drawShard(problems: Problems, key: Key, count: number, split: Split, hiddenLength: number): ShardState {
-  return allocateState(key, split, count, problems.draw(key, count, split), hiddenLength);
+export function drawShard(problems: Problems, request: DrawRequest, hiddenLength: number): ShardState {
+  const { key, count, split, part } = request;
+  const state = allocateState(key, split, count, problems.draw(key, count, split), hiddenLength);
+  return part ? { ...state, part } : state;
 }
 
 /** A shard's arrays, as views of one shared buffer, so that any thread can continue without copying them. */
@@ -59,7 +62,7 @@ function allocateState(key: Key, split: Split, count: number, draw: Draw, hidden
 
 /** The problems of a shard, as a loss takes them. */
 export function batchOf(state: ShardState): Batch {
-  return { count: state.count, data: state.data, key: state.key, split: state.split };
+  return { count: state.count, data: state.data, key: state.key, split: state.split, part: state.part };
 }
 
 /**

@@ -1,10 +1,16 @@
 /** The registry of estimators. */
 import type { BpttConfig } from '../../shared/estimators/bptt.js';
+import type { EsConfig } from '../../shared/estimators/es.js';
 import type { EstimatorConfig } from '../../shared/estimators/estimator.js';
+import type { NresConfig } from '../../shared/estimators/nres.js';
+import type { PesConfig } from '../../shared/estimators/pes.js';
 import { TypeRegistry } from '../../shared/type-registry.js';
 import { bptt } from './bptt.js';
+import { es } from './es.js';
 import type { Estimator } from './estimator.js';
 import { imitating } from './imitating.js';
+import { nres } from './nres.js';
+import { pes } from './pes.js';
 
 /** Makes an estimator of one type. */
 export interface EstimatorMaker<Config extends { readonly type: string } = EstimatorConfig> {
@@ -21,8 +27,15 @@ const bpttMaker: EstimatorMaker<BpttConfig> = {
   },
 };
 
+const esMaker: EstimatorMaker<EsConfig> = { type: 'es', create: es };
+const pesMaker: EstimatorMaker<PesConfig> = { type: 'pes', create: pes };
+const nresMaker: EstimatorMaker<NresConfig> = { type: 'nres', create: nres };
+
 const registry = new TypeRegistry<EstimatorMaker>({ add: 'Cannot add estimator', find: 'Cannot compute estimator' }, [
   bpttMaker,
+  esMaker,
+  pesMaker,
+  nresMaker,
 ]);
 
 /** Registers an estimator in this thread; a new one of lopt's own is added above. Throws LoptError if its type is taken. */

@@ -11,7 +11,7 @@ import {
   tapOffsets,
 } from './conv-layout.js';
 import { ACTIVATIONS } from './dense.js';
-import { type ImageSet, valuesOf } from './images/image-set.js';
+import { type ImageSet, imagesOf, valuesOf } from './images/image-set.js';
 import { fillMinibatch } from './images/minibatch.js';
 import { copyPixels, type ImageView, type ViewOf } from './images/view.js';
 import { coordinatesOf } from './parameters.js';
@@ -178,10 +178,10 @@ export function createConvNetwork(
       }
       target.set(floatsAt(flat, coordinates));
     },
-    meanLoss({ key, split }, problem, step, [target], run) {
-      const { pixels, labels: classes, count: available } = images.splits[split];
-      const view = viewOf(key);
-      fillMinibatch(key, problem, step, available, minibatch);
+    meanLoss(data, problem, step, [target], run) {
+      const { pixels, labels: classes, count: available } = imagesOf(images, data);
+      const view = viewOf(data.key);
+      fillMinibatch(data.key, problem, step, available, minibatch);
       losses = 0;
       for (let from = 0; from < size; from += chunk) {
         const part = minibatch.subarray(from, from + chunk);

@@ -1,7 +1,7 @@
 /** A dense network in the memory of assembly/dense.ts, and the passes that its gradient and its H·v share. */
 import { ACTIVATIONS, type Activation, denseLayers } from './dense.js';
 import type { DenseKernel } from './dense-kernel.js';
-import type { ImageSet } from './images/image-set.js';
+import { type ImageSet, imagesOf } from './images/image-set.js';
 import { fillMinibatch } from './images/minibatch.js';
 import { copyPixels, type ViewOf } from './images/view.js';
 import { coordinatesOf } from './parameters.js';
@@ -146,10 +146,10 @@ export function createDenseNetwork(
       }
       target.set(floats());
     },
-    eachChunk({ key, split }, problem, step, run) {
-      const { pixels, labels: classes, count: available } = images.splits[split];
-      const view = viewOf(key);
-      fillMinibatch(key, problem, step, available, minibatch);
+    eachChunk(data, problem, step, run) {
+      const { pixels, labels: classes, count: available } = imagesOf(images, data);
+      const view = viewOf(data.key);
+      fillMinibatch(data.key, problem, step, available, minibatch);
       for (let from = 0; from < batch; from += CHUNK) {
         const size = Math.min(CHUNK, batch - from);
         for (let i = 0; i < size; i++) {

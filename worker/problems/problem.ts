@@ -8,6 +8,12 @@ export type Tf = typeof tfjs;
 /** Which data a problem reads: training, held out from training for evaluation, or the test set. */
 export type Split = 'train' | 'held-out' | 'test';
 
+/**
+ * A part of the training split, for a meta-loss on other data than the inner gradients are taken on. Families without
+ * data ignore it.
+ */
+export type TrainingPart = 'inner' | 'outer';
+
 /** P problems drawn together. `data` is up to the family: whatever its losses need besides the parameters. */
 export interface Draw {
   /** θ_0, [P × coordinates], row by row. */
@@ -25,6 +31,8 @@ export interface Batch {
   /** The episode's key: minibatch t is drawn from `foldIn(key, …)`, so that it is a function of (key, t) alone. */
   key: Key;
   split: Split;
+  /** Which part of the training split the losses read. @default all of it */
+  part?: TrainingPart | undefined;
   /** `data` [P × numbers per problem] if an engine keeps it on its device; read it by `dataTensor`. */
   tensor?: tfjs.Tensor2D;
 }

@@ -98,6 +98,7 @@ function ownBatch(batch: Batch, length: number, tensor: tfjs.Tensor2D | undefine
   return {
     count: batch.count,
     split: batch.split,
+    part: batch.part,
     ...(tensor && { tensor }),
     get key() {
       return batch.key;

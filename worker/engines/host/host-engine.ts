@@ -6,7 +6,7 @@ import { parametersOf } from '../../problems/parameter-tensors.js';
 import type { Gradient, HessianProduct, Problems } from '../../problems/problem.js';
 import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
 import { type RolloutRequest, rollout } from '../rollout.js';
-import { batchOf, beginShard, markBad, zeroBad } from '../shard.js';
+import { batchOf, beginShard, markBad, markWhere, zeroBad } from '../shard.js';
 
 /** Options of a CPU engine. */
 export interface HostEngineOptions {
@@ -39,9 +39,9 @@ export class HostEngine implements Engine {
     this.#kernel = kernel;
   }
 
-  async begin({ key, count, split }: BeginRequest): Promise<ShardState> {
-    const hiddenLength = this.#open().stateLength(this.#layoutOf(count));
-    return beginShard(this.#problems, this.#gradient, key, count, split, hiddenLength);
+  async begin(request: BeginRequest): Promise<ShardState> {
+    const hiddenLength = this.#open().stateLength(this.#layoutOf(request.count));
+    return beginShard(this.#problems, this.#gradient, request, hiddenLength);
   }
 
   async window(request: WindowRequest): Promise<WindowResult> {
@@ -63,20 +63,28 @@ export class HostEngine implements Engine {
   #walkThrough(
     kernel: HostKernel,
     layout: CoordinateLayout,
-    { phi, state, steps, horizon = 0 }: WindowRequest,
+    { phi, state, steps, horizon = 0, scorePart }: WindowRequest,
   ): WindowResult {
     const { theta, gradient, count } = state;
     const batch = batchOf(state);
     const losses = new Float64Array(steps * count);
+    const scoring = scorePart && { ...batch, part: scorePart };
+    const scores = new Float64Array(scoring ? losses.length : 0);
+    const unread = new Float32Array(scoring ? gradient.length : 0);
     const walk = kernel.walk(layout, { step: state.step, horizon }, state.hidden);
     for (let s = 0; s < steps; s++) {
       walk.step(gradient, theta);
       const row = losses.subarray(s * count, (s + 1) * count);
       this.#gradient(theta, batch, state.step + s + 1, gradient, row);
+      if (scoring) {
+        const scored = scores.subarray(s * count, (s + 1) * count);
+        this.#gradient(theta, scoring, state.step + s + 1, unread, scored);
+        markWhere(state, scored, () => true);
+      }
       this.#clearBad(state, row, gradient);
     }
     walk.end(state.hidden);
-    return { state, metaGradient: new Float32Array(phi.length), losses };
+    return { state, metaGradient: new Float32Array(phi.length), losses, ...(scoring && { scores }) };
   }
 
   /** A window with its backward pass. */

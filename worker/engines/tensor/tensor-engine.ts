@@ -12,7 +12,7 @@ import { Arena } from '../../devices/arena.js';
 import { useBackend } from '../../devices/backend.js';
 import { type DeviceWatch, watched } from '../../devices/device-watch.js';
 import { checkHessian, hessianVectorProduct } from '../../problems/derivatives/hessian.js';
-import { differentiate, type TensorGradient } from '../../problems/derivatives/tensor-gradient.js';
+import { differentiate, lossOf, type TensorGradient } from '../../problems/derivatives/tensor-gradient.js';
 import { parametersOf } from '../../problems/parameter-tensors.js';
 import type { Problems, Tf } from '../../problems/problem.js';
 import type { BeginRequest, Engine, ShardState, WindowRequest, WindowResult } from '../engine.js';
@@ -53,6 +53,8 @@ interface WindowRecord {
   thetas: tfjs.Tensor1D[];
   /** f_t(θ_t), K times [P]. */
   losses: tfjs.Tensor1D[];
+  /** The same on the part to score on; none if there is no such part. */
+  scores: tfjs.Tensor1D[];
 }
 
 /** Computes windows in one thread. */
@@ -109,9 +111,10 @@ export class TensorEngine implements Engine {
     return watched(this.name, this.#watch, compute);
   }
 
-  async #begin({ key, count, split, resident = false }: BeginRequest): Promise<ShardState> {
+  async #begin(request: BeginRequest): Promise<ShardState> {
+    const { count, resident = false } = request;
     const hiddenLength = this.#kernel.stateLength(this.#layoutOf(count));
-    const state = drawShard(this.#problems, key, count, split, hiddenLength);
+    const state = drawShard(this.#problems, request, hiddenLength);
     if (this.#secondDerivatives && !this.#checked) {
       await checkHessian(this.#tf, this.#problems, state.theta, batchOf(state), 0);
       this.#checked = true;
@@ -149,7 +152,7 @@ export class TensorEngine implements Engine {
       const start = takeShard(this.#tf, this.#kernel, { state, layout, arena });
       const backward = !forwardOnly && !this.#stepwise;
       const passage = arena.holdPassage(this.#kernel.begin(start.hidden, { layout, clock, steps, backward }));
-      const record = await this.#forward(passage, start, state, steps, arena);
+      const record = await this.#forward(passage, start, request, arena);
       const { gradients, thetas } = record;
       const extra = this.#rowsOf(request.updateGradient, steps, arena);
       // the values of a bad problem need not be finite, so the backward pass gets zeros instead
@@ -177,15 +180,17 @@ export class TensorEngine implements Engine {
       const shard = { theta, gradient: last, hidden, data: start.data };
       await settleShard(this.#tf, this.#kernel, { state, shard, arena, resident });
       state.step += steps;
-      return { state, metaGradient, losses: health.losses };
+      const { losses, scores } = health;
+      return { state, metaGradient, losses, ...(scores && { scores }) };
     } finally {
       arena.dispose();
     }
   }
 
-  async #rollout(phi: Float32Array, { key, count, split, horizon }: RolloutRequest): Promise<Float64Array> {
+  async #rollout(phi: Float32Array, request: RolloutRequest): Promise<Float64Array> {
+    const { count, horizon } = request;
     this.#kernel.loadPhi(phi);
-    const state = drawShard(this.#problems, key, count, split, 0);
+    const state = drawShard(this.#problems, request, 0);
     const arena = new Arena();
     try {
       const batch = batchOn(state, uploadData(this.#tf, state, arena));
@@ -214,13 +219,13 @@ export class TensorEngine implements Engine {
   async #forward(
     passage: TensorPassage,
     start: Shard,
-    state: ShardState,
-    steps: number,
+    { state, steps, scorePart }: Pick<WindowRequest, 'state' | 'steps' | 'scorePart'>,
     arena: Arena,
   ): Promise<WindowRecord> {
     const batch = batchOn(state, start.data);
     const keepsAll = this.#stepwise;
-    const result: WindowRecord = { gradients: [start.gradient], thetas: keepsAll ? [start.theta] : [], losses: [] };
+    const thetas = keepsAll ? [start.theta] : [];
+    const result: WindowRecord = { gradients: [start.gradient], thetas, losses: [], scores: [] };
     let theta = start.theta;
     for (let s = 0; s < steps; s++) {
       const next = arena.hold(passage.step(result.gradients[s]!, theta));
@@ -230,6 +235,9 @@ export class TensorEngine implements Engine {
       const slopes = await this.#gradient(theta, batch, state.step + s + 1);
       result.gradients.push(arena.hold(slopes.gradient));
       result.losses.push(arena.hold(slopes.losses));
+      if (!scorePart) continue;
+      const scoring = { ...batch, part: scorePart };
+      result.scores.push(arena.hold(lossOf(this.#tf, this.#problems, theta, scoring, state.step + s + 1)));
     }
     return result;
   }
@@ -238,16 +246,18 @@ export class TensorEngine implements Engine {
   async #readHealth(
     state: ShardState,
     passage: TensorPassage,
-    { losses, gradients }: WindowRecord,
+    { losses, gradients, scores }: WindowRecord,
     arena: Arena,
-  ): Promise<{ losses: Float64Array; newlyBad: boolean }> {
+  ): Promise<{ losses: Float64Array; scores?: Float64Array; newlyBad: boolean }> {
     const after = gradients.slice(1);
     const health = passage.health?.(losses, after.at(-1)!) ?? healthOf(this.#tf, losses, after);
     const values = await arena.hold(health).data<'float32'>();
     const flags = losses.length * state.count;
     const stepLosses = Float64Array.from(values.subarray(0, flags));
     const newlyBad = markWhere(state, stepLosses, (p) => values[flags + p] === 0);
-    return { losses: stepLosses, newlyBad };
+    if (scores.length === 0) return { losses: stepLosses, newlyBad };
+    const scored = Float64Array.from(await arena.hold(this.#tf.concat(scores)).data<'float32'>());
+    return { losses: stepLosses, scores: scored, newlyBad: markWhere(state, scored, () => true) || newlyBad };
   }
 
   /** A mask of the coordinates of healthy problems; undefined if all are healthy. */

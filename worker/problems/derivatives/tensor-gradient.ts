@@ -12,6 +12,11 @@ export interface TensorSlopes {
 /** The gradient of problems on a device, at θ [N]; leaves no tensors behind except those that it returns. */
 export type TensorGradient = (theta: tfjs.Tensor1D, batch: Batch, step: number) => TensorSlopes | Promise<TensorSlopes>;
 
+/** f_t of every problem at θ [N], [P], on the current backend. */
+export function lossOf(tf: Tf, problems: Problems, theta: tfjs.Tensor1D, batch: Batch, step: number): tfjs.Tensor1D {
+  return tf.tidy(() => problems.loss(tf, tf.reshape(theta, [batch.count, theta.size / batch.count]), batch, step));
+}
+
 /** The gradient of a family on the current backend. */
 export function differentiate(tf: Tf, problems: Problems): (...args: Parameters<TensorGradient>) => TensorSlopes {
   return (theta, batch, step) =>

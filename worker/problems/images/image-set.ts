@@ -1,6 +1,6 @@
 /** Labelled images, and their splits. */
 import { FileError } from '../../../shared/errors.js';
-import type { Split } from '../problem.js';
+import type { Batch, Split } from '../problem.js';
 
 /** Images and their labels. */
 export interface Images {
@@ -41,6 +41,9 @@ export interface ImageSet extends ImageKind {
 /** One in this many training images is held out. */
 const HELD_OUT_SHARE = 6;
 
+/** One in this many of the images of `train` is in its outer part. */
+const OUTER_SHARE = 10;
+
 /** Values of an image: its pixels times its channels. */
 export function valuesOf({ height, width, channels }: ImageShape): number {
   return height * width * channels;
@@ -58,15 +61,35 @@ export function splitImages(
     throw new FileError(folder, `Cannot read images from ${folder}: ${message}`);
   }
   const boundary = training.count - Math.floor(training.count / HELD_OUT_SHARE);
-  const range = (from: number, to: number): Images => ({
-    count: to - from,
-    pixels: training.pixels.subarray(from * valuesOf(shape), to * valuesOf(shape)),
-    labels: training.labels.subarray(from, to),
-  });
   return {
     shape,
     classes,
-    splits: { train: range(0, boundary), 'held-out': range(boundary, training.count), test },
+    splits: {
+      train: range(training, shape, 0, boundary),
+      'held-out': range(training, shape, boundary, training.count),
+      test,
+    },
     hashes,
+  };
+}
+
+/**
+ * The images that a batch reads. The outer part of `train` is its last tenth, rounded down but at least one image; the
+ * inner part is the others.
+ */
+export function imagesOf({ shape, splits }: ImageSet, { split, part }: Pick<Batch, 'split' | 'part'>): Images {
+  const images = splits[split];
+  if (split !== 'train' || !part) return images;
+  const boundary = images.count - Math.max(1, Math.floor(images.count / OUTER_SHARE));
+  return part === 'inner' ? range(images, shape, 0, boundary) : range(images, shape, boundary, images.count);
+}
+
+/** The images from one index up to another. */
+function range({ pixels, labels }: Images, shape: ImageShape, from: number, to: number): Images {
+  const values = valuesOf(shape);
+  return {
+    count: to - from,
+    pixels: pixels.subarray(from * values, to * values),
+    labels: labels.subarray(from, to),
   };
 }

@@ -2,7 +2,7 @@
 import { fillIntegers, foldIn, type Key } from '../../../shared/random.js';
 import type { Batch } from '../problem.js';
 import { streamKey } from '../streams.js';
-import { type ImageSet, valuesOf } from './image-set.js';
+import { type ImageSet, imagesOf, valuesOf } from './image-set.js';
 import { copyPixels, plainView, type ViewOf } from './view.js';
 
 /** Fills `out` with the indices of minibatch `step` of a problem: uniform over `count` images, with replacement. */
@@ -16,14 +16,14 @@ export function fillMinibatch(key: Key, problem: number, step: number, count: nu
  * @param viewOf how episodes see the images. @default as they are
  */
 export function gatherMinibatches(
-  { shape, splits, classes }: ImageSet,
+  set: ImageSet,
   batch: Batch,
   step: number,
   size: number,
-  viewOf: ViewOf = plainView({ classes }),
+  viewOf: ViewOf = plainView(set),
 ): { pixels: Float32Array; labels: Int32Array } {
-  const images = splits[batch.split];
-  const values = valuesOf(shape);
+  const images = imagesOf(set, batch);
+  const values = valuesOf(set.shape);
   const view = viewOf(batch.key);
   const bytes = new Uint8Array(values);
   const pixels = new Float32Array(batch.count * size * values);

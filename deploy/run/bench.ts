@@ -52,7 +52,8 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
   const { config, problems, threads, seconds } = options;
   const coordinates = config.problems * problems.coordinates;
   const flops = architectureOf(config.architecture).flops(config.architecture);
-  const both = flops.forward + flops.backward;
+  const { backward, trajectories } = estimatorOf(config.estimator).needs(config.estimator);
+  const both = flops.forward + (backward ? flops.backward : 0);
   const onCpu = CPU_ENGINES.includes(config.engine);
   const peak = onCpu ? await peakOf(1) : undefined;
   const peakOfAll = threads === 1 || peak === undefined ? peak : await peakOf(threads);
@@ -78,22 +79,24 @@ export async function measureBench(options: BenchOptions): Promise<BenchReport> 
   const idleProblems: Problems = { ...problems, loss: (tf, theta) => tf.sum(theta, 1) };
   const derivatives = { gradient: async () => idle, hessian: async () => noCurvature };
   const kernel = await createEngine(config, idleProblems, derivatives);
-  const kinds = [{ forwardOnly: true }, { forwardOnly: false }];
-  const [forward, window] = (await ratesOf(kernel, config, coordinates, seconds, kinds)) as [number, number];
+  const kinds = backward ? [{ forwardOnly: true }, { forwardOnly: false }] : [{ forwardOnly: true }];
+  const [forward, window] = (await ratesOf(kernel, config, coordinates, seconds, kinds)) as [number, number?];
   kernel.close();
-  const rows = [
-    row('kernel, forward', 1, forward, flops.forward),
-    row('kernel, backward', 1, 1 / (1 / window - 1 / forward), flops.backward),
-    row('kernel, window', 1, window, both),
-  ];
+  const rows = [row('kernel, forward', 1, forward, flops.forward)];
+  if (window !== undefined) {
+    rows.push(
+      row('kernel, backward', 1, 1 / (1 / window - 1 / forward), flops.backward),
+      row('kernel, window', 1, window, both),
+    );
+  }
   const whole = await createEngine(config, problems, {
     gradient: () => gradientOf(problems, closedFormsOf(config)),
     hessian: () => hessianOf(problems, closedFormsOf(config)),
   });
-  const [rate] = await ratesOf(whole, config, coordinates, seconds, [{ forwardOnly: false }]);
+  const [rate] = await ratesOf(whole, config, coordinates, seconds, [{ forwardOnly: !backward }]);
   rows.push(row(WINDOW, 1, rate!, both));
   whole.close();
-  const rounds = await measureRounds(options, coordinates);
+  const rounds = await measureRounds(options, trajectories * coordinates);
   rows.push(row(`rounds of ${config.shards} shards`, threads, rounds.rate, both));
   return {
     rows,
@@ -133,7 +136,9 @@ async function ratesOf(
   while (performance.now() < until || times[0]!.length < 3) {
     for (const [index, { forwardOnly }] of kinds.entries()) {
       const start = performance.now();
-      state = (await engine.window({ phi, state, steps: config.unroll, forwardOnly, resident: true })).state;
+      state = (
+        await engine.window({ phi, state, steps: config.unroll, horizon: config.horizon, forwardOnly, resident: true })
+      ).state;
       times[index]!.push(performance.now() - start);
     }
   }

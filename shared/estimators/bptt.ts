@@ -96,5 +96,5 @@ export const bptt: EstimatorSpec<BpttConfig> = {
       weight: shapeOf(OPTIONS['imitation-weight'].kind),
     }),
   }),
-  needs: ({ secondDerivatives }) => ({ backward: true, secondDerivatives }),
+  needs: ({ secondDerivatives }) => ({ backward: true, secondDerivatives, trajectories: 1 }),
 };

@@ -3,4 +3,4 @@ import { type EvolutionConfig, evolutionSpec } from './evolution.js';
 
 export type EsConfig = EvolutionConfig<'es'>;
 
-export const es = evolutionSpec('es', 'evolution strategies, perturbed anew each window (Metz et al. 2019)');
+export const es = evolutionSpec('es', 'evolution strategies, perturbed anew each window (Metz et al. 2019)', 3);

@@ -23,6 +23,8 @@ export interface EstimatorNeeds {
   readonly backward: boolean;
   /** Derivatives of the update with respect to what the learned optimizer reads, and of the optimizee's gradients. */
   readonly secondDerivatives: boolean;
+  /** How many trajectories of a shard's problems a window advances. */
+  readonly trajectories: number;
 }
 
 /** An estimator: its configuration and what follows from it. What it computes is in worker/estimators/. */

@@ -65,7 +65,11 @@ const OPTIONS = {
 } as const satisfies OptionDeclarations;
 
 /** The specification of an evolution strategy: forward windows are all that it needs. */
-export function evolutionSpec<Type extends string>(type: Type, summary: string): EstimatorSpec<EvolutionConfig<Type>> {
+export function evolutionSpec<Type extends string>(
+  type: Type,
+  summary: string,
+  trajectories: number,
+): EstimatorSpec<EvolutionConfig<Type>> {
   return {
     type,
     summary,
@@ -79,6 +83,6 @@ export function evolutionSpec<Type extends string>(type: Type, summary: string):
         clip: shapeOf(OPTIONS['meta-loss-clip'].kind),
       }),
     }),
-    needs: () => ({ backward: false, secondDerivatives: false }),
+    needs: () => ({ backward: false, secondDerivatives: false, trajectories }),
   };
 }

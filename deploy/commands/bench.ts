@@ -2,6 +2,7 @@
 
 import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
+import { DEFAULT_ESTIMATOR } from '../../shared/estimators/registry.js';
 import { writeFileWhole } from '../../shared/files.js';
 import { isSeveral } from '../../worker/problems/alternatives.js';
 import { measureBench, WINDOW } from '../run/bench.js';
@@ -29,7 +30,7 @@ export const bench: Command = {
   switches: {},
   options: () =>
     someOptions(
-      { groups: ['architecture', 'engine'], names: ['problems', 'shards', ...PLAIN] },
+      { groups: ['architecture', 'engine'], names: ['problems', 'shards', 'horizon', 'estimator', ...PLAIN] },
       { ...standardsOf(PLAIN), shards: 'one a thread' },
     ),
   problemOptions: true,
@@ -42,7 +43,9 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
     givenSeconds === undefined ? 2 : checkNumber(TASK, 'seconds', givenSeconds, { minimum: 0, exclusive: true });
   const problem = (await problemOf(TASK, flags, positionals['problem'])) ?? 'quadratic';
   const own = threadsOf(TASK, flags);
-  const configured = await configure(TASK, problem, { shards: own, ...standardsOf(PLAIN), ...rest });
+  const { estimator = DEFAULT_ESTIMATOR } = rest;
+  const plain = standardsOf(estimator === DEFAULT_ESTIMATOR ? PLAIN : ['unroll']);
+  const configured = await configure(TASK, problem, { shards: own, ...plain, ...rest });
   const threads = threadsOf(TASK, flags, configured.config.engine);
   const { config, problems } = configured;
   if (problems.mixture) {

@@ -89,7 +89,7 @@ const guess: EstimatorSpec<GuessConfig> = {
   summary: 'a guess',
   options: rowsOf(GUESS_OPTIONS),
   shape: object<GuessConfig>({ type: exactly('guess'), deviation: shapeOf(GUESS_OPTIONS.deviation.kind) }),
-  needs: () => ({ backward: false, secondDerivatives: false }),
+  needs: () => ({ backward: false, secondDerivatives: false, trajectories: 1 }),
 };
 
 /** Adds what no other module knows the type of. */

@@ -50,7 +50,7 @@ export function resolveOptions({ task, given: said, training, start }: Request):
     estimator: String(given['estimator'] ?? DEFAULT_ESTIMATOR),
   };
   const rows = rowsFor(types);
-  const wanted = { ...(start ? valuesGiven(start, types) : {}), ...given };
+  const wanted = { ...types, ...(start ? valuesGiven(start, types) : {}), ...given };
   const { firstOrder, ...kept } = training;
   const first = resolved(task, rows, wanted, kept);
   // advice that cannot be followed is dropped

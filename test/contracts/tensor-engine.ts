@@ -19,7 +19,13 @@ import { type EngineUnderTest, relativeError, testEngine } from './engine.js';
 import { testTrueGradient } from './second-derivatives.js';
 
 const KEY: Key = seedKey(1606);
-const NETWORK: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = {
+  type: 'lstm',
+  layers: [4, 3],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
 
 /** A backend, and a kernel for it. */
 export interface TensorEngineUnderTest extends Partial<Pick<EngineUnderTest, 'encode' | 'decode'>> {

@@ -112,7 +112,7 @@ test('lopt eval prints a table and writes the figures of the learned and of ever
 
 test('lopt export writes beside φ, or where it is told to, and the same bytes again', async (context) => {
   const folder = temporaryFolder(context);
-  const architecture = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
+  const architecture = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 0.1, logAndSignP: 10 } as const;
   const phi = new Float32Array(phiLength(architecture)).fill(0.5);
   writePhi(join(folder, 'phi.safetensors'), architecture, phi);
   for (const [to, name, bytes] of [

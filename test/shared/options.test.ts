@@ -204,7 +204,7 @@ describe('configShape()', () => {
 });
 
 describe('resolveOptions()', () => {
-  const lstm = { type: 'lstm', layers: [3], preprocessing: 'both', outputScale: 0.5 } as const;
+  const lstm = { type: 'lstm', layers: [3], preprocessing: 'both', outputScale: 0.5, logAndSignP: 10 } as const;
   const training = { unroll: 10, secondDerivatives: true, firstOrder: { unroll: 3, outputScale: 7 } };
   const resolve = (flags: Record<string, unknown>, start?: typeof lstm) =>
     resolveOptions({ task: TASK, given: flags, training, start });

@@ -29,7 +29,13 @@ import '../fixtures/linear-rule.js';
 import { PLAIN_BPTT, runConfig } from '../fixtures/run-config.js';
 
 const LINEAR: ArchitectureConfig = { type: 'linear', decay: 0.5 };
-const SMALL: ArchitectureConfig = { type: 'lstm', layers: [3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const SMALL: ArchitectureConfig = {
+  type: 'lstm',
+  layers: [3],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
 const RATES = Float32Array.of(0.02, 0.01);
 
 const family = familyNamed('quadratic');

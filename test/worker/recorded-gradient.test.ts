@@ -175,7 +175,13 @@ describe('RecordedGradient', { skip }, () => {
 
 describe('createWebGpuEngine()', { skip }, () => {
   it('window() makes no buffer once there was one of its kind', async (context) => {
-    const architecture = { type: 'lstm', layers: [4], preprocessing: 'log-and-sign', outputScale: 0.1 } as const;
+    const architecture = {
+      type: 'lstm',
+      layers: [4],
+      preprocessing: 'log-and-sign',
+      outputScale: 0.1,
+      logAndSignP: 10,
+    } as const;
     for (const [family, options] of FAMILIES) {
       const made = await createWebGpuEngine({ problems: await configure(family, options), architecture });
       const engine = new LoadedEngine(made, somePhi(architecture));

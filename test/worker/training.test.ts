@@ -22,7 +22,13 @@ import { drawCase, gradientAt, KEY, row } from '../fixtures/drawn-problems.js';
 import { type FrozenWindow, unrollFrozen } from '../fixtures/frozen-loss.js';
 import { PLAIN_BPTT } from '../fixtures/run-config.js';
 
-const NETWORK: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = {
+  type: 'lstm',
+  layers: [4, 3],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
 const STEPS = 6;
 /** Two windows. */
 const HORIZON = 2 * STEPS;

@@ -109,12 +109,13 @@ describe('RecordedGradient', { skip }, () => {
   }
 
   for (const [name, make] of CASES) {
-    for (const range of [0, 1]) {
-      it(`gives them for shards and shapes by turns: ${name}${range > 0 ? ', scaled coordinates' : ''}`, async () => {
+    const scaled = { coordinateScale: 1, problemScale: 0.1, tensorScale: 0.1, lossScale: 0.5 };
+    for (const scaling of [undefined, scaled]) {
+      it(`gives them for shards and shapes by turns: ${name}${scaling ? ', scaled' : ''}`, async () => {
         const { tf, device } = await loadWebGpu();
         useBackend(tf, 'webgpu');
         const plain = await make();
-        const problems = range > 0 ? scaleProblems(plain, range) : plain;
+        const problems = scaling ? scaleProblems(plain, scaling) : plain;
         assert.equal(problems.stationary, true);
         const tensors = tf.memory().numTensors;
         const recorded = new RecordedGradient({ tf, device, problems });

@@ -20,6 +20,9 @@ export interface Combination {
   readonly estimator: EstimatorConfig;
   /** @default nothing is scaled */
   readonly augmentation?: AugmentationConfig;
+  /** The problem family. @default not yet known */
+  readonly problem?: string;
+  readonly problemOptions?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -28,7 +31,7 @@ export interface Combination {
  * @param engine undefined while none is chosen
  */
 export function combinationFault(
-  { architecture, estimator, augmentation }: Combination,
+  { architecture, estimator, augmentation, problem, problemOptions = {} }: Combination,
   engine?: EngineAbilities,
 ): string | undefined {
   const needs = estimatorOf(estimator).needs(estimator);
@@ -37,6 +40,10 @@ export function combinationFault(
   if (indifferentiable) return `${indifferentiable} with second derivatives`;
   if (needs.backward && augmentation && augmentation.lossScale > 0) {
     return `estimator ${estimator.type} weighs problems by the gradients that are read, which "scale-loss" scales, so it must be 0`;
+  }
+  const normalise = problem === 'mix' ? (problemOptions['normalise'] ?? 'none') : 'none';
+  if (needs.backward && normalise !== 'none') {
+    return `estimator ${estimator.type} weighs problems by their gradients, so "problem.normalise" of mix must be none, got ${normalise}`;
   }
   if (!engine) return undefined;
   if (engine.architectures && !engine.architectures.includes(architecture.type)) {

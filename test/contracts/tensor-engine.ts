@@ -57,6 +57,7 @@ const FAMILIES: readonly (readonly [string, Record<string, unknown>])[] = [
   ['autoencoder', { hidden: [3], batch: 4, activation: 'tanh' }],
   ['autoencoder', { hidden: [3], batch: 4, loss: 'cross-entropy', activation: 'tanh' }],
   ['conv', { filters: [3, 2], batch: 4 }],
+  ['language', { hidden: 4, embedding: 2, context: 5, batch: 3, vocabulary: 12 }],
 ];
 
 function familiesFor({ lacks = [] }: TensorEngineUnderTest): typeof FAMILIES {

@@ -66,6 +66,12 @@ const cases: readonly (Case & { tensors: string; files?: ReadonlyMap<string, Buf
     files: cifarFiles(4),
     tensors: 'layer_1/weights [5, 5, 3, 2], layer_1/biases [2], output/weights [512, 10], output/biases [10]',
   },
+  {
+    family: 'language',
+    options: { hidden: 6, embedding: 3, vocabulary: 20 },
+    tensors:
+      'embedding [20, 3], recurrent/input_weights [3, 6], recurrent/hidden_weights [6, 6], recurrent/biases [6], output/weights [6, 20], output/biases [20]',
+  },
 ];
 
 /** A case's options, with its files in a folder. */

@@ -31,10 +31,10 @@ export const language: ProblemFamily = {
   name: 'language',
   summary: 'a recurrent network that predicts the next character of a text, mean cross-entropy over random excerpts',
   options: {
-    hidden: { type: 'integer', default: 24, minimum: 1, describe: 'units of the recurrent layer' },
+    hidden: { type: 'integer', default: 16, minimum: 1, describe: 'units of the recurrent layer' },
     embedding: { type: 'integer', default: 8, minimum: 1, describe: 'numbers that stand for a character' },
-    context: { type: 'integer', default: 16, minimum: 1, describe: 'characters that are predicted of an excerpt' },
-    batch: { type: 'integer', default: 16, minimum: 1, describe: 'excerpts of a minibatch' },
+    context: { type: 'integer', default: 12, minimum: 1, describe: 'characters that are predicted of an excerpt' },
+    batch: { type: 'integer', default: 8, minimum: 1, describe: 'excerpts of a minibatch' },
     vocabulary: {
       type: 'integer',
       default: 64,

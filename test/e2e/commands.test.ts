@@ -236,7 +236,7 @@ test('lopt train --help shows every option under its heading, with its type or c
     '--layers units of the LSTM layers, as in 20,20 [array] [default: 20,20]',
     '[choices: "lstm", "mlp"] [default: lstm]',
     '[choices: "staggered", "together"] [default: staggered]',
-    '[number] [default: 0.1; 1 for rastrigin, logistic; 0.01 for mlp, autoencoder, conv]',
+    '[number] [default: 0.1; 1 for rastrigin, logistic; 0.01 for mlp, autoencoder, conv, language]',
     '10 for quadratic (3 without second derivatives)',
     'too [boolean] [default: false; true for quadratic]',
   ]) {

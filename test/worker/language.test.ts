@@ -60,7 +60,7 @@ describe('loadText()', () => {
     const short = writeText(context, 'too short');
     assert.equal(
       failure(() => loadText(short, 64, 17)),
-      `Cannot read a text from ${short}: a tenth of it must be at least 17 characters long, one more than the context, got 1`,
+      `Cannot read a text from ${short}: every part of it must have at least 17 characters, one more than the context, got 0`,
     );
     const latin = writeText(context, Uint8Array.of(0x61, 0xe4, 0x61));
     assert.equal(
@@ -94,6 +94,18 @@ describe('gatherExcerpts()', () => {
     assert.deepEqual(gatherExcerpts(text, batch, 5, shape), { read, next });
     assert.notDeepEqual(gatherExcerpts(text, batch, 6, shape).read, read);
     assert.notDeepEqual(read.slice(0, 12), read.slice(12));
+  });
+
+  test('keeps the two parts of the training split apart', () => {
+    const batch = { key: KEY, split: 'train', count: 1 } as const;
+    const ends = (['inner', 'outer'] as const).map((part) => {
+      const { read, next } = gatherExcerpts(text, { ...batch, part }, 0, { context: 2, batch: 2000 });
+      return [Math.min(...read), Math.max(...next)];
+    });
+    assert.deepEqual(ends, [
+      [0, 44],
+      [45, 49],
+    ]);
   });
 
   test('reaches both ends of its split and nothing else', () => {

@@ -10,7 +10,7 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { meanCrossEntropy } from './cross-entropy.js';
 import { fillMinibatch } from './images/minibatch.js';
-import { loadText, type Text } from './language/text.js';
+import { loadText, symbolsOf, type Text } from './language/text.js';
 import { sizeOf } from './parameter-tensors.js';
 import { checkCoordinates, drawNormal } from './parameters.js';
 import type { Batch, Draw, OptionValues, ParameterTensor, ProblemFamily, Problems, Tf } from './problem.js';
@@ -122,19 +122,21 @@ function drawModels(
  * beginnings are functions of (key, problem, step), uniform over the split, with replacement.
  */
 export function gatherExcerpts(
-  { splits }: Pick<Text, 'splits'>,
-  { key, split, count }: Pick<Batch, 'key' | 'split' | 'count'>,
+  text: Pick<Text, 'splits'>,
+  batch: Pick<Batch, 'key' | 'split' | 'part' | 'count'>,
   step: number,
-  { context, batch }: Pick<Model, 'context' | 'batch'>,
+  { context, batch: size }: Pick<Model, 'context' | 'batch'>,
 ): { read: Int32Array; next: Int32Array } {
-  const symbols = splits[split];
-  const beginnings = new Uint32Array(batch);
-  const [read, next] = [new Int32Array(count * context * batch), new Int32Array(count * context * batch)];
+  const { key, count } = batch;
+  const symbols = symbolsOf(text, batch);
+  const beginnings = new Uint32Array(size);
+  const length = count * context * size;
+  const [read, next] = [new Int32Array(length), new Int32Array(length)];
   for (let p = 0; p < count; p++) {
     fillMinibatch(key, p, step, symbols.length - context, beginnings);
     beginnings.forEach((beginning, b) => {
       for (let t = 0; t < context; t++) {
-        const at = (p * context + t) * batch + b;
+        const at = (p * context + t) * size + b;
         read[at] = symbols[beginning + t]!;
         next[at] = symbols[beginning + t + 1]!;
       }

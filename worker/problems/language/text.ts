@@ -2,12 +2,15 @@
 import { createHash } from 'node:crypto';
 import { FileError } from '../../../shared/errors.js';
 import { readFileNamed } from '../../../shared/files.js';
-import type { Split } from '../problem.js';
+import type { Batch, Split } from '../problem.js';
 import { ALICE } from './alice.js';
 
 /** The shares of a text, from its beginning: the rest is the test set. */
 const TRAIN = 0.8;
 const HELD_OUT = 0.1;
+
+/** The outer part of `train` is its last tenth. */
+const OUTER_SHARE = 10;
 
 /** A text as symbols. */
 export interface Text {
@@ -30,23 +33,35 @@ export interface Text {
 export function loadText(path: string | undefined, most: number, length: number): Text {
   const bytes = path === undefined ? Buffer.from(ALICE) : readFileNamed(path, 'a text');
   const characters = [...decoded(path, bytes)];
-  const symbols = symbolsOf(characters, most);
+  const symbols = numbered(characters, most);
   const [held, test] = [TRAIN, TRAIN + HELD_OUT].map((share) => Math.floor(share * symbols.length)) as [number, number];
   const splits = {
     train: symbols.subarray(0, held),
     'held-out': symbols.subarray(held, test),
     test: symbols.subarray(test),
   };
-  const shortest = Math.min(...Object.values(splits).map((part) => part.length));
+  const outer = symbolsOf({ splits }, { split: 'train', part: 'outer' });
+  const shortest = Math.min(...[...Object.values(splits), outer].map((part) => part.length));
   if (shortest < length) {
     const where = path ?? 'the built-in text';
     throw new FileError(
       where,
-      `Cannot read a text from ${where}: a tenth of it must be at least ${length} characters long, one more than the context, got ${shortest}`,
+      `Cannot read a text from ${where}: every part of it must have at least ${length} characters, one more than the context, got ${shortest}`,
     );
   }
   const distinct = new Set(characters).size;
   return { vocabulary: Math.min(distinct, most), splits, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** The symbols that a batch reads. */
+export function symbolsOf(
+  { splits }: Pick<Text, 'splits'>,
+  { split, part }: Pick<Batch, 'split' | 'part'>,
+): Uint16Array {
+  const symbols = splits[split];
+  if (split !== 'train' || !part) return symbols;
+  const boundary = symbols.length - Math.floor(symbols.length / OUTER_SHARE);
+  return part === 'inner' ? symbols.subarray(0, boundary) : symbols.subarray(boundary);
 }
 
 function decoded(path: string | undefined, bytes: Uint8Array): string {
@@ -58,7 +73,7 @@ function decoded(path: string | undefined, bytes: Uint8Array): string {
   }
 }
 
-function symbolsOf(characters: readonly string[], most: number): Uint16Array {
+function numbered(characters: readonly string[], most: number): Uint16Array {
   const counts = new Map<string, number>();
   for (const character of characters) counts.set(character, (counts.get(character) ?? 0) + 1);
   const ranked = [...counts].sort(([a, often], [b, other]) => other - often || a.codePointAt(0)! - b.codePointAt(0)!);

@@ -3,6 +3,7 @@ import type { ArchitectureConfig } from './architectures/architecture.js';
 import { architectureOf } from './architectures/registry.js';
 import type { EstimatorConfig } from './estimators/estimator.js';
 import { estimatorOf } from './estimators/registry.js';
+import type { AugmentationConfig } from './training.js';
 
 /** What an engine can do. */
 export interface EngineAbilities {
@@ -17,6 +18,11 @@ export interface EngineAbilities {
 export interface Combination {
   readonly architecture: ArchitectureConfig;
   readonly estimator: EstimatorConfig;
+  /** @default nothing is scaled */
+  readonly augmentation?: AugmentationConfig;
+  /** The problem family. @default not yet known */
+  readonly problem?: string;
+  readonly problemOptions?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -25,13 +31,20 @@ export interface Combination {
  * @param engine undefined while none is chosen
  */
 export function combinationFault(
-  { architecture, estimator }: Combination,
+  { architecture, estimator, augmentation, problem, problemOptions = {} }: Combination,
   engine?: EngineAbilities,
 ): string | undefined {
   const needs = estimatorOf(estimator).needs(estimator);
   const spec = architectureOf(architecture);
   const indifferentiable = needs.secondDerivatives ? spec.indifferentiable(architecture) : undefined;
   if (indifferentiable) return `${indifferentiable} with second derivatives`;
+  if (needs.backward && augmentation && augmentation.lossScale > 0) {
+    return `estimator ${estimator.type} weighs problems by the gradients that are read, which "scale-loss" scales, so it must be 0`;
+  }
+  const normalise = problem === 'mix' ? (problemOptions['normalise'] ?? 'none') : 'none';
+  if (needs.backward && normalise !== 'none') {
+    return `estimator ${estimator.type} weighs problems by their gradients, so "problem.normalise" of mix must be none, got ${normalise}`;
+  }
   if (!engine) return undefined;
   if (engine.architectures && !engine.architectures.includes(architecture.type)) {
     return `engine ${engine.name} cannot compute architecture ${architecture.type}`;

@@ -39,6 +39,14 @@ function kindOf<Name extends keyof typeof GENERAL_OPTIONS>(name: Name): (typeof 
   return GENERAL_OPTIONS[name].kind;
 }
 
+/** What is changed about the problems that training draws. */
+export const augmentationShape: Shape<AugmentationConfig> = object<AugmentationConfig>({
+  coordinateScale: shapeOf(kindOf('scale-coordinates')),
+  problemScale: shapeOf(kindOf('scale-problem')),
+  tensorScale: shapeOf(kindOf('scale-tensors')),
+  lossScale: shapeOf(kindOf('scale-loss')),
+});
+
 const fields = object<RunConfig>(
   {
     version: plain(64),
@@ -47,7 +55,7 @@ const fields = object<RunConfig>(
     folders: record(plain(4096), 256),
     architecture: architectureShape,
     estimator: estimatorShape,
-    augmentation: object<AugmentationConfig>({ coordinateScale: shapeOf(kindOf('scale-coordinates')) }),
+    augmentation: augmentationShape,
     curriculum: object<CurriculumConfig>({
       horizons: shapeOf(kindOf('horizons')),
       patience: shapeOf(kindOf('patience')),

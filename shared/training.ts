@@ -4,6 +4,12 @@
 export interface AugmentationConfig {
   /** R: the coordinates of every problem are scaled by e^U(−R, R); 0 leaves them as they are. */
   readonly coordinateScale: number;
+  /** R: θ of every problem is scaled as a whole by 10^U(−R, R); 0 leaves it as it is. */
+  readonly problemScale: number;
+  /** R: every tensor of θ is scaled by 10^U(−R, R) of its own; 0 leaves them as they are. */
+  readonly tensorScale: number;
+  /** R: the gradients of every problem are those of 10^U(−R, R) times its loss; 0 leaves them as they are. */
+  readonly lossScale: number;
 }
 
 /** A curriculum: the horizon grows when held-out evaluations stop improving. */

@@ -17,7 +17,7 @@ import type { Gradient, Mixture, Problems } from './problems/problem.js';
 import { MOST_READY } from './problems/recent.js';
 import { familyNamed } from './problems/registry.js';
 import { ResidentShards } from './resident-shards.js';
-import { scaleGradient, scaleHessian, scaleProblems } from './training/scaled-problems.js';
+import { scaleGradient, scaleHessian, scaleProblems, scalesProblems } from './training/scaled-problems.js';
 
 /** A configuration and its digest, as tasks carry them. */
 export interface SessionId {
@@ -122,16 +122,15 @@ function openEngine(
   derivatives: Derivatives,
   kernels?: SharedKernels,
 ): Promise<Engine> {
-  const { coordinateScale } = augmentation;
   const { secondDerivatives } = estimatorOf(estimator).needs(estimator);
   const request = { architecture, problems, derivatives, strict, secondDerivatives, ...(kernels && { kernels }) };
-  if (coordinateScale === 0) return entry.create(request);
+  if (!scalesProblems(augmentation)) return entry.create(request);
   return entry.create({
     ...request,
-    problems: scaleProblems(problems, coordinateScale),
+    problems: scaleProblems(problems, augmentation),
     derivatives: {
-      gradient: async () => scaleGradient(await derivatives.gradient()),
-      hessian: async () => scaleHessian(await derivatives.hessian()),
+      gradient: async () => scaleGradient(await derivatives.gradient(), augmentation),
+      hessian: async () => scaleHessian(await derivatives.hessian(), augmentation),
     },
   });
 }

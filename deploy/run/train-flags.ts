@@ -69,6 +69,8 @@ export async function configure(task: string, problem: string, flags: Flags, ini
   const family = familyFor(problem, given);
   const options = resolveOptions({ task, given: flags, training: family.training, start: init?.architecture });
   const values = optionValues(family, given);
+  const fault = combinationFault({ ...options, problem, problemOptions: values });
+  if (fault !== undefined) throw new UsageError(`${task}: ${fault}`);
   const engine = await engineOf(task, options);
   const problems = await family.configure(values);
   const separate = separateFolders(family, values);

@@ -13,6 +13,12 @@ export type Preprocessing = (typeof PREPROCESSINGS)[number];
 /** The most layers of a network: the kernels keep tables for this many. */
 export const MAXIMUM_LAYERS = 8;
 
+/** The p of LogAndSign that Andrychowicz et al. 2016 chose. A φ file that names none has it. */
+const USUAL_P = 10;
+
+/** The largest p: e^−p and e^p of every p up to it are normal float32 numbers. */
+const LARGEST_P = 80;
+
 /** The most units of a layer. */
 const MAXIMUM_UNITS = 512;
 
@@ -24,6 +30,8 @@ export interface LstmConfig {
   readonly preprocessing: Preprocessing;
   /** Factor on the output of the linear layer. */
   readonly outputScale: number;
+  /** p of LogAndSign: gradients below e^−p in magnitude are scaled linearly instead of logarithmically. */
+  readonly logAndSignP: number;
 }
 
 /** Numbers that the network reads per coordinate: the gradient itself, or what `preprocessing` makes of it. */
@@ -96,6 +104,13 @@ const OPTIONS = {
     path: 'architecture.outputScale',
     advice: 'outputScale',
   },
+  'log-and-sign-p': {
+    describe: 'p of log-and-sign, which reads gradients below e^-p in magnitude linearly',
+    group: 'architecture',
+    kind: { type: 'number', rule: { minimum: 0, exclusive: true, maximum: LARGEST_P }, default: USUAL_P },
+    path: 'architecture.logAndSignP',
+    sources: [{ label: 'Chen et al. 2020', url: 'https://arxiv.org/abs/2010.09089' }],
+  },
 } as const satisfies OptionDeclarations;
 
 export const lstm: ArchitectureSpec<LstmConfig> = {
@@ -107,6 +122,7 @@ export const lstm: ArchitectureSpec<LstmConfig> = {
     layers: shapeOf(OPTIONS.layers.kind),
     preprocessing: shapeOf(OPTIONS.preprocessing.kind),
     outputScale: shapeOf(OPTIONS['output-scale'].kind),
+    logAndSignP: shapeOf(OPTIONS['log-and-sign-p'].kind),
   }),
   tensors,
   reads: () => ['gradient'],
@@ -129,13 +145,17 @@ export const lstm: ArchitectureSpec<LstmConfig> = {
     // the root of the running mean square has no slope where gradients are 0
     return hasMoments(config) ? `"preprocessing" must not be ${config.preprocessing}` : undefined;
   },
-  describe: ({ layers, preprocessing, outputScale }) =>
-    `layers ${layers.join(',')}, preprocessing ${preprocessing}, output scale ${outputScale}`,
+  describe: ({ layers, preprocessing, outputScale, logAndSignP }) => {
+    const p = logAndSignP === USUAL_P ? '' : ` with p ${logAndSignP}`;
+    return `layers ${layers.join(',')}, preprocessing ${preprocessing}${p}, output scale ${outputScale}`;
+  },
   // without the type: the first φ files were all of LSTMs
-  toMetadata: ({ layers, preprocessing, outputScale }) => ({
+  toMetadata: ({ layers, preprocessing, outputScale, logAndSignP }) => ({
     layers: layers.join(','),
     preprocessing,
     output_scale: String(outputScale),
+    // without the usual p: the first φ files name none
+    ...(logAndSignP === USUAL_P ? {} : { log_and_sign_p: String(logAndSignP) }),
   }),
   fromMetadata(metadata) {
     const show = (key: string) => JSON.stringify(metadata[key]);
@@ -156,6 +176,12 @@ export const lstm: ArchitectureSpec<LstmConfig> = {
     if (!(outputScale > 0 && Number.isFinite(outputScale))) {
       throw new LoptError(`its output scale must be positive, got ${show('output_scale')}`);
     }
-    return { type: 'lstm', layers, preprocessing, outputScale };
+    const logAndSignP = Number(metadata['log_and_sign_p'] ?? USUAL_P);
+    if (!(logAndSignP > 0 && logAndSignP <= LARGEST_P)) {
+      throw new LoptError(
+        `its p of log-and-sign must be above 0 and at most ${LARGEST_P}, got ${show('log_and_sign_p')}`,
+      );
+    }
+    return { type: 'lstm', layers, preprocessing, outputScale, logAndSignP };
   },
 };

@@ -10,6 +10,8 @@ export const AUTO_ENGINE = 'auto';
 
 const COUNT = { integer: true, minimum: 1 } as const satisfies NumberRule;
 const INDEX = { integer: true, minimum: 0 } as const satisfies NumberRule;
+/** Exponents of 10: beyond, the products of several factors are no float32 numbers. */
+const POWER_OF_10 = { minimum: 0, maximum: 5 } as const satisfies NumberRule;
 const POSITIVE = { minimum: 0, exclusive: true } as const satisfies NumberRule;
 
 /** The most horizons that a curriculum grows to. */
@@ -19,6 +21,7 @@ const CHEN_2020 = { label: 'Chen et al. 2020', url: 'https://arxiv.org/abs/2010.
 const LV_2017 = { label: 'Lv et al. 2017', url: 'https://arxiv.org/abs/1703.03633' };
 const METZ_2019 = { label: 'Metz et al. 2019', url: 'https://arxiv.org/abs/1810.10180' };
 const METZ_2022 = { label: 'Metz et al. 2022', url: 'https://arxiv.org/abs/2203.11860' };
+const METZ_2022_VELO = { label: 'Metz et al. 2022', url: 'https://arxiv.org/abs/2211.09760' };
 const VICOL_2021 = { label: 'Vicol et al. 2021', url: 'https://arxiv.org/abs/2112.13835' };
 
 /** Each by its flag. */
@@ -107,6 +110,27 @@ export const GENERAL_OPTIONS = {
     kind: { type: 'number', rule: { minimum: 0, maximum: 10 }, default: 0 },
     path: 'augmentation.coordinateScale',
     sources: [LV_2017],
+  },
+  'scale-problem': {
+    describe: 'R: scale all of θ in training by 10^U(-R,R), drawn for every problem and episode; 0 does not',
+    group: 'augmentation',
+    kind: { type: 'number', rule: POWER_OF_10, default: 0 },
+    path: 'augmentation.problemScale',
+    sources: [METZ_2022_VELO],
+  },
+  'scale-tensors': {
+    describe: 'R: scale every tensor of θ in training by 10^U(-R,R), drawn for every problem and episode; 0 does not',
+    group: 'augmentation',
+    kind: { type: 'number', rule: POWER_OF_10, default: 0 },
+    path: 'augmentation.tensorScale',
+    sources: [METZ_2022_VELO],
+  },
+  'scale-loss': {
+    describe:
+      'R: scale the gradients that are read in training by 10^U(-R,R), drawn for every problem and episode; 0 does not. Losses keep their unit',
+    group: 'augmentation',
+    kind: { type: 'number', rule: POWER_OF_10, default: 0 },
+    path: 'augmentation.lossScale',
   },
   horizons: {
     describe: 'longer horizons to grow to, as in 200,500, when held-out evaluations stop improving',

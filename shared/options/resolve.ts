@@ -7,9 +7,11 @@ import {
   sameArchitecture,
 } from '../architectures/registry.js';
 import { combinationFault } from '../combination.js';
+import { augmentationShape } from '../config-shape.js';
 import { UsageError } from '../errors.js';
 import type { EstimatorConfig } from '../estimators/estimator.js';
 import { DEFAULT_ESTIMATOR, estimatorOf, estimatorShape } from '../estimators/registry.js';
+import type { AugmentationConfig } from '../training.js';
 import { build, valueIn } from './build.js';
 import type { RunValues } from './option.js';
 import { withRanges } from './ranges.js';
@@ -40,6 +42,7 @@ export interface ResolvedOptions {
   readonly values: RunValues;
   readonly architecture: ArchitectureConfig;
   readonly estimator: EstimatorConfig;
+  readonly augmentation: AugmentationConfig;
 }
 
 /** Checks what is given and fills in the rest. Throws UsageError, one sentence that says what must be otherwise. */
@@ -82,6 +85,7 @@ function resolved(task: string, rows: readonly TableRow[], given: Given, advice:
     values,
     architecture: architectureShape(fields['architecture'], 'architecture'),
     estimator: estimatorShape(fields['estimator'], 'estimator'),
+    augmentation: augmentationShape(fields['augmentation'], 'augmentation'),
   };
 }
 

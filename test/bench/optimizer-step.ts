@@ -9,7 +9,13 @@ import { initialPhi } from '../../shared/phi.js';
 import { fillNormal, seedKey } from '../../shared/random.js';
 
 const SHAPES = [[784, 20], [20], [20, 10], [10]];
-const NETWORK: LstmConfig = { type: 'lstm', layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = {
+  type: 'lstm',
+  layers: [20, 20],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
 const BACKENDS: Readonly<Record<string, string>> = {
   cpu: '@tensorflow/tfjs',
   wasm: '@tensorflow/tfjs-backend-wasm',

@@ -59,9 +59,14 @@ export type MakeEngine = (options: {
 
 /** The contract. */
 export function testTrueGradient(makeEngine: MakeEngine): void {
-  for (const preprocessing of ['none', 'log-and-sign'] as const) {
-    it(`window() gives dφ of the true loss, by finite differences in float64: ${preprocessing}`, async () => {
-      const architecture: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing, outputScale: 0.5 };
+  const inputs = [
+    ['none', 10],
+    ['log-and-sign', 10],
+    ['log-and-sign', 5],
+  ] as const;
+  for (const [preprocessing, logAndSignP] of inputs) {
+    it(`window() gives dφ of the true loss, by finite differences in float64: ${preprocessing}, p ${logAndSignP}`, async () => {
+      const architecture: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing, outputScale: 0.5, logAndSignP };
       const family = familyNamed('quadratic');
       const problems = await family.configure(optionValues(family, { dimension: 3, 'initial-scale': 1 }));
       const phi = new Float32Array(phiLength(architecture));

@@ -19,7 +19,13 @@ import { type EngineUnderTest, relativeError, testEngine } from './engine.js';
 import { testTrueGradient } from './second-derivatives.js';
 
 const KEY: Key = seedKey(1606);
-const NETWORK: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = {
+  type: 'lstm',
+  layers: [4, 3],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
 
 /** A backend, and a kernel for it. */
 export interface TensorEngineUnderTest extends Partial<Pick<EngineUnderTest, 'encode' | 'decode'>> {
@@ -51,6 +57,7 @@ const FAMILIES: readonly (readonly [string, Record<string, unknown>])[] = [
   ['autoencoder', { hidden: [3], batch: 4, activation: 'tanh' }],
   ['autoencoder', { hidden: [3], batch: 4, loss: 'cross-entropy', activation: 'tanh' }],
   ['conv', { filters: [3, 2], batch: 4 }],
+  ['language', { hidden: 4, embedding: 2, context: 5, batch: 3, vocabulary: 12 }],
 ];
 
 function familiesFor({ lacks = [] }: TensorEngineUnderTest): typeof FAMILIES {

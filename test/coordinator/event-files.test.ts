@@ -12,7 +12,7 @@ import { readEventFiles, readEvents } from '../fixtures/event-reader.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { hasPython, runPython } from '../fixtures/python.js';
 
-const NETWORK: LstmConfig = { type: 'lstm', layers: [1], preprocessing: 'none', outputScale: 0.1 };
+const NETWORK: LstmConfig = { type: 'lstm', layers: [1], preprocessing: 'none', outputScale: 0.1, logAndSignP: 10 };
 
 /** event_file.json: rows, and the bytes that TensorBoard's own writer makes of them. */
 interface EventFileFixture {

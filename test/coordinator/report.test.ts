@@ -15,7 +15,7 @@ import { readEventFiles, readEvents } from '../fixtures/event-reader.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 import { recordOf } from '../fixtures/records.js';
 
-const NETWORK: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1 };
+const NETWORK: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1, logAndSignP: 10 };
 const MEASURES: RoundMeasures = {
   metaGradientNorm: 2,
   seconds: 0.5,

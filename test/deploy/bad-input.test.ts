@@ -256,7 +256,7 @@ describe('lopt train --config answers a wrong file with one sentence', () => {
 });
 
 describe('lopt answers a damaged φ file with one sentence', () => {
-  const architecture = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
+  const architecture = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 0.1, logAndSignP: 10 } as const;
   const whole = Buffer.from(encodePhi(architecture, new Float32Array(phiLength(architecture)).fill(0.5)));
   const withNaN = Buffer.from(whole);
   withNaN.writeFloatLE(Number.NaN, withNaN.length - 4);

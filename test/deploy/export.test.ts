@@ -16,11 +16,12 @@ import { hasPython, runPython } from '../fixtures/python.js';
 import { loadWindowFixtures } from '../fixtures/window.js';
 
 const NETWORKS: readonly LstmConfig[] = [
-  { type: 'lstm', layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 },
-  { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 1 / 3 },
-  { type: 'lstm', layers: [5, 7, 4], preprocessing: 'log-and-sign', outputScale: 1e-7 },
-  { type: 'lstm', layers: [4, 3], preprocessing: 'rnnprop', outputScale: 0.1 },
-  { type: 'lstm', layers: [4, 3], preprocessing: 'both', outputScale: 0.1 },
+  { type: 'lstm', layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1, logAndSignP: 10 },
+  { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 1 / 3, logAndSignP: 10 },
+  { type: 'lstm', layers: [5, 7, 4], preprocessing: 'log-and-sign', outputScale: 1e-7, logAndSignP: 10 },
+  { type: 'lstm', layers: [4, 3], preprocessing: 'rnnprop', outputScale: 0.1, logAndSignP: 10 },
+  { type: 'lstm', layers: [4, 3], preprocessing: 'both', outputScale: 0.1, logAndSignP: 10 },
+  { type: 'lstm', layers: [2], preprocessing: 'log-and-sign', outputScale: 0.01, logAndSignP: 5 },
 ];
 
 /** Numbers that are easily lost on the way: subnormal, huge, −0, and such as need every digit. */
@@ -93,7 +94,7 @@ describe('encodeNpz()', () => {
       const phi = phiOf(architecture);
       const files = unzip(encodeNpz(architecture, phi));
       const tensors = phiTensors(architecture);
-      const names = [...tensors.map(({ name }) => name), 'layers', 'preprocessing', 'output_scale'];
+      const names = [...tensors.map(({ name }) => name), 'layers', 'preprocessing', 'output_scale', 'log_and_sign_p'];
       assert.deepEqual(
         [...files.keys()],
         names.map((name) => `${name}.npy`),
@@ -114,6 +115,8 @@ describe('encodeNpz()', () => {
       assert.equal(text.data.toString('utf16le').replaceAll('\0', ''), architecture.preprocessing);
       const scale = parseNpy(files.get('output_scale.npy')!);
       assert.deepEqual([scale.type, scale.shape, scale.data.readDoubleLE()], ['<f8', [], architecture.outputScale]);
+      const p = parseNpy(files.get('log_and_sign_p.npy')!);
+      assert.deepEqual([p.type, p.shape, p.data.readDoubleLE()], ['<f8', [], architecture.logAndSignP]);
     });
   }
 });
@@ -125,8 +128,9 @@ describe('encodeJson()', () => {
       const { tensors, ...properties } = JSON.parse(encodeJson(architecture, phi)) as {
         tensors: Record<string, { shape: number[]; values: number[] }>;
       };
-      const { layers, preprocessing, outputScale } = architecture;
-      assert.deepEqual(properties, { format: 'lopt', layers, preprocessing, output_scale: outputScale });
+      const { layers, preprocessing, outputScale, logAndSignP } = architecture;
+      const scalars = { output_scale: outputScale, log_and_sign_p: logAndSignP };
+      assert.deepEqual(properties, { format: 'lopt', layers, preprocessing, ...scalars });
       assert.deepEqual(
         Object.entries(tensors).map(([name, { shape }]) => [name, shape]),
         phiTensors(architecture).map(({ name, shape }) => [name, shape]),
@@ -148,6 +152,7 @@ describe('encodeTorch()', () => {
       assert.ok(source.includes(`\nPREPROCESSING = "${architecture.preprocessing}"\n`));
       const scale = /^OUTPUT_SCALE = (.*)$/m.exec(source)![1];
       assert.equal(Number(scale), architecture.outputScale);
+      assert.equal(Number(/^LOG_AND_SIGN_P = (.*)$/m.exec(source)![1]), architecture.logAndSignP);
       assert.ok(source.split('\n').every((line) => line.length <= 120));
     });
   }
@@ -178,7 +183,12 @@ function torchCases(): TorchCase[] {
     return [...row];
   });
   const { phi, architecture } = windows[1]!;
-  return [...windows, { name: 'a hundred falling gradients', architecture, phi, gradients: falling, state: null }];
+  const lone = { phi, gradients: falling, state: null };
+  return [
+    ...windows,
+    { ...lone, name: 'a hundred falling gradients', architecture },
+    { ...lone, name: 'the same by another p', architecture: { ...architecture, logAndSignP: 5 } },
+  ];
 }
 
 function ourUpdates({ architecture, phi, gradients, state }: TorchCase): number[][] {
@@ -243,12 +253,13 @@ describe('PyTorch', () => {
     for (const [index, architecture] of NETWORKS.entries()) {
       const phi = phiOf(architecture);
       const { metadata, ...readers } = answers[index]!;
-      const { layers, preprocessing, outputScale } = architecture;
+      const { layers, preprocessing, outputScale, logAndSignP } = architecture;
       assert.deepEqual(metadata, {
         format: 'lopt',
         layers: layers.join(','),
         preprocessing,
         output_scale: String(outputScale),
+        ...(logAndSignP === 10 ? {} : { log_and_sign_p: String(logAndSignP) }),
       });
       const array = (dtype: string, shape: readonly number[], values: NodeJS.TypedArray) => ({
         dtype,
@@ -269,6 +280,7 @@ describe('PyTorch', () => {
           layers: array('int64', [layers.length], BigInt64Array.from(layers, BigInt)),
           preprocessing,
           output_scale: array('float64', [], Float64Array.of(outputScale)),
+          log_and_sign_p: array('float64', [], Float64Array.of(logAndSignP)),
         },
       });
     }

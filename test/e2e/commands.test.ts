@@ -112,7 +112,7 @@ test('lopt eval prints a table and writes the figures of the learned and of ever
 
 test('lopt export writes beside φ, or where it is told to, and the same bytes again', async (context) => {
   const folder = temporaryFolder(context);
-  const architecture = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 0.1 } as const;
+  const architecture = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 0.1, logAndSignP: 10 } as const;
   const phi = new Float32Array(phiLength(architecture)).fill(0.5);
   writePhi(join(folder, 'phi.safetensors'), architecture, phi);
   for (const [to, name, bytes] of [
@@ -236,7 +236,7 @@ test('lopt train --help shows every option under its heading, with its type or c
     '--layers units of the LSTM layers, as in 20,20 [array] [default: 20,20]',
     '[choices: "lstm", "mlp"] [default: lstm]',
     '[choices: "staggered", "together"] [default: staggered]',
-    '[number] [default: 0.1; 1 for rastrigin, logistic; 0.01 for mlp, autoencoder, conv]',
+    '[number] [default: 0.1; 1 for rastrigin, logistic; 0.01 for mlp, autoencoder, conv, language]',
     '10 for quadratic (3 without second derivatives)',
     'too [boolean] [default: false; true for quadratic]',
   ]) {

@@ -21,7 +21,7 @@ static inline uint64_t draw(struct draws *draws) {
 static inline int below(struct draws *draws, int bound) { return (int)((draw(draws) >> 32) % (uint64_t)bound); }
 
 /** Values that a running window can meet at its edges, and some that it should not. */
-static const float EDGES[] = {0, -0.0f, 1e-45f, -1e-39f, 4.5399931e-5f, 1e30f, -3e38f, INFINITY, -INFINITY, NAN};
+static const float EDGES[] = {0, -0.0f, 1e-45f, -1e-39f, 4.5399931e-5f, 6.73794700e-3f, 1e30f, -3e38f, INFINITY, -INFINITY, NAN};
 
 /** An edge, of the finite ones alone unless `any`. */
 static inline float edge(struct draws *draws, int any) {

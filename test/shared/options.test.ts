@@ -36,7 +36,10 @@ const TYPES = [...ARCHITECTURES.keys()].flatMap((architecture) =>
 );
 
 /** What an option's other values go with, by its name. */
-const ALONG: Readonly<Record<string, Record<string, string>>> = { orthogonalise: { rule: 'celo2' } };
+const ALONG: Readonly<Record<string, Record<string, string>>> = {
+  orthogonalise: { rule: 'celo2' },
+  'scale-loss': { estimator: 'es' },
+};
 
 /** The options by which types are chosen. */
 const CHOOSERS = ['architecture', 'estimator'] as const;
@@ -139,6 +142,12 @@ describe('the table of options', () => {
     });
   }
 
+  it(`--scale-loss is refused with an estimator that takes its signal from the gradients that are read`, () => {
+    const why =
+      'estimator bptt weighs problems by the gradients that are read, which "scale-loss" scales, so it must be 0';
+    assert.throws(() => configOf({ 'scale-loss': 0.5 }), { message: `${TASK}: ${why}` });
+  });
+
   it('names the engines that there are', () => {
     assert.deepEqual([...ENGINE_NAMES], [...ENGINES.keys()]);
   });
@@ -204,7 +213,7 @@ describe('configShape()', () => {
 });
 
 describe('resolveOptions()', () => {
-  const lstm = { type: 'lstm', layers: [3], preprocessing: 'both', outputScale: 0.5 } as const;
+  const lstm = { type: 'lstm', layers: [3], preprocessing: 'both', outputScale: 0.5, logAndSignP: 10 } as const;
   const training = { unroll: 10, secondDerivatives: true, firstOrder: { unroll: 3, outputScale: 7 } };
   const resolve = (flags: Record<string, unknown>, start?: typeof lstm) =>
     resolveOptions({ task: TASK, given: flags, training, start });

@@ -12,7 +12,13 @@ import { decodeSafeTensors, encodeSafeTensors, type NamedTensor } from '../../sh
 import { assertFileError } from '../fixtures/damaged-files.js';
 import { temporaryFolder } from '../fixtures/folder.js';
 
-const NETWORK: LstmConfig = { type: 'lstm', layers: [3, 2], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = {
+  type: 'lstm',
+  layers: [3, 2],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
 
 function somePhi(): Float32Array {
   return Float32Array.from(initialPhi(NETWORK, seedKey(1)));
@@ -37,9 +43,11 @@ describe('writePhi() and readPhi()', () => {
   it('give φ, its network and the hash of its file back', (test) => {
     const path = join(temporaryFolder(test), 'phi.safetensors');
     const others: LstmConfig[] = [
-      { type: 'lstm', layers: [20, 20], preprocessing: 'none', outputScale: 1 / 3 },
+      { type: 'lstm', layers: [20, 20], preprocessing: 'none', outputScale: 1 / 3, logAndSignP: 10 },
       { ...NETWORK, preprocessing: 'rnnprop' },
       { ...NETWORK, preprocessing: 'both' },
+      { ...NETWORK, logAndSignP: 5 },
+      { ...NETWORK, logAndSignP: 7.5, preprocessing: 'none' },
     ];
     for (const architecture of [NETWORK, ...others]) {
       const phi = Float32Array.from(initialPhi(architecture, seedKey(1)));
@@ -85,13 +93,25 @@ describe('encodePhi()', () => {
     const bytes = encodePhi(NETWORK, somePhi());
     const view = new Float32Array([5, ...somePhi(), 5]).subarray(1, somePhi().length + 1);
     assert.deepEqual(
-      encodePhi({ outputScale: 0.1, preprocessing: 'log-and-sign', type: 'lstm', layers: [3, 2] }, view),
+      encodePhi(
+        { outputScale: 0.1, logAndSignP: 10, preprocessing: 'log-and-sign', type: 'lstm', layers: [3, 2] },
+        view,
+      ),
       bytes,
     );
     const other = somePhi();
     other[7]! += 2 ** -20;
     assert.notDeepEqual(encodePhi(NETWORK, other), bytes);
     assert.notDeepEqual(encodePhi({ ...NETWORK, outputScale: 0.2 }, somePhi()), bytes);
+    assert.notDeepEqual(encodePhi({ ...NETWORK, logAndSignP: 5 }, somePhi()), bytes);
+  });
+
+  it('names the p of log-and-sign only if it is not 10, as the first φ files do', () => {
+    const metadataOf = (logAndSignP: number) =>
+      decodeSafeTensors('phi', encodePhi({ ...NETWORK, logAndSignP }, somePhi())).metadata;
+    const first = { format: 'lopt', layers: '3,2', preprocessing: 'log-and-sign', output_scale: '0.1' };
+    assert.deepEqual({ ...metadataOf(10) }, first);
+    assert.deepEqual({ ...metadataOf(7.5) }, { ...first, log_and_sign_p: '7.5' });
   });
 });
 

@@ -26,10 +26,16 @@ import { temporaryFolder } from '../fixtures/folder.js';
 import { InProcessPool } from '../fixtures/in-process-pool.js';
 import { LoadedEngine } from '../fixtures/loaded-engine.js';
 import '../fixtures/linear-rule.js';
-import { PLAIN_BPTT, runConfig } from '../fixtures/run-config.js';
+import { NO_AUGMENTATION, PLAIN_BPTT, runConfig } from '../fixtures/run-config.js';
 
 const LINEAR: ArchitectureConfig = { type: 'linear', decay: 0.5 };
-const SMALL: ArchitectureConfig = { type: 'lstm', layers: [3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const SMALL: ArchitectureConfig = {
+  type: 'lstm',
+  layers: [3],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
 const RATES = Float32Array.of(0.02, 0.01);
 
 const family = familyNamed('quadratic');
@@ -125,6 +131,8 @@ describe('an added estimator', () => {
   it('needs no engine that goes backward', () => {
     const forwardOnly = { name: 'simple', backward: false };
     assert.equal(combinationFault({ architecture: SMALL, estimator: forward }, forwardOnly), undefined);
+    const augmentation = { ...NO_AUGMENTATION, lossScale: 1 };
+    assert.equal(combinationFault({ architecture: SMALL, estimator: forward, augmentation }), undefined);
     assert.equal(
       combinationFault({ architecture: SMALL, estimator: PLAIN_BPTT }, forwardOnly),
       'engine simple cannot go backward through a window, which estimator bptt needs',

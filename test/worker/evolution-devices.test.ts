@@ -11,7 +11,13 @@ import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { bitsOf } from '../fixtures/bits.js';
 import { STRATEGIES, strategy } from '../fixtures/evolution.js';
 
-const NETWORK: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = {
+  type: 'lstm',
+  layers: [2],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
 const PHI = new Float32Array(initialPhi(NETWORK, seedKey(5)));
 const EPISODE = { seed: 1, member: 0, shard: 0, episode: 0, problems: 2, horizon: 6 };
 

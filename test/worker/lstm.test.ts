@@ -81,8 +81,45 @@ describe('lstmStep()', () => {
     });
   }
 
+  for (const p of [10, 5, 7.5])
+    it(`reads LogAndSign's inputs, which are linear below e^-p: p ${p}`, () => {
+      const architecture: LstmConfig = {
+        type: 'lstm',
+        layers: [1],
+        preprocessing: 'log-and-sign',
+        outputScale: 1,
+        logAndSignP: p,
+      };
+      // rows: the two inputs, h; columns: i, c̃, f, o; then the biases, w and b of the output
+      const weights = [0.5, -0.3, 0.2, 0.7, -0.4, 0.9, 0.1, 0.6, 0, 0, 0, 0];
+      const phi = Float64Array.from([...weights, 0.1, 0.2, -0.1, 0.3, 1.5, -0.25]);
+      const edge = Math.exp(-p);
+      const gradients = Float64Array.of(3, -0.02, 1.001 * edge, -0.999 * edge, edge / 7, 0);
+      const { updates } = lstmStep(architecture, phi, gradients, zeroLstmState(architecture, 6));
+      const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+      const inputs = [
+        [Math.log(3) / p, 1],
+        [Math.log(0.02) / p, -1],
+        [Math.log(1.001) / p - 1, 1],
+        [-1, -0.999],
+        [-1, 1 / 7],
+        [-1, 0],
+      ] as const;
+      const expected = inputs.map(([a, b]) => {
+        const cell = sigmoid(0.5 * a - 0.4 * b + 0.1) * Math.tanh(-0.3 * a + 0.9 * b + 0.2);
+        return 1.5 * sigmoid(0.7 * a + 0.6 * b + 0.3) * Math.tanh(cell) - 0.25;
+      });
+      assert.ok(relativeError(updates, expected) < 1e-12);
+    });
+
   it("reads RNNProp's inputs: the bias of the running means is corrected as in Adam", () => {
-    const architecture: LstmConfig = { type: 'lstm', layers: [1], preprocessing: 'rnnprop', outputScale: 1 };
+    const architecture: LstmConfig = {
+      type: 'lstm',
+      layers: [1],
+      preprocessing: 'rnnprop',
+      outputScale: 1,
+      logAndSignP: 10,
+    };
     // rows: ∇/√v̂, m̂/√v̂, h; columns: i, c̃, f, o; then the biases, w and b of the output
     const weights = [0.5, -0.3, 0.2, 0.7, -0.4, 0.9, 0.1, 0.6, 0, 0, 0, 0];
     const phi = Float64Array.from([...weights, 0.1, 0.2, -0.1, 0.3, 1.5, -0.25]);
@@ -126,7 +163,7 @@ describe('lstmStep()', () => {
       ['rnnprop', [...zeros, ...own([0, 1])]],
     ] as const;
     for (const [preprocessing, rows] of cases) {
-      const one: LstmConfig = { type: 'lstm', layers: [1], preprocessing, outputScale: 1 };
+      const one: LstmConfig = { type: 'lstm', layers: [1], preprocessing, outputScale: 1, logAndSignP: 10 };
       const both: LstmConfig = { ...one, preprocessing: 'both' };
       let [state, expected] = [zeroLstmState(both, 2), zeroLstmState(one, 2)];
       for (const gradient of [Float64Array.of(2, -1e-6), Float64Array.of(-0.1, 3), Float64Array.of(0, 1)]) {
@@ -140,7 +177,13 @@ describe('lstmStep()', () => {
 
   for (const preprocessing of PREPROCESSINGS)
     it(`writes to nothing that it is given: ${preprocessing}`, () => {
-      const architecture: LstmConfig = { type: 'lstm', layers: [3, 2], preprocessing, outputScale: 0.1 };
+      const architecture: LstmConfig = {
+        type: 'lstm',
+        layers: [3, 2],
+        preprocessing,
+        outputScale: 0.1,
+        logAndSignP: 10,
+      };
       const given = {
         phi: new Float64Array(200).fill(0.3),
         gradient: Float64Array.of(1, -2e-6),

@@ -13,8 +13,16 @@ import { familyNamed, optionValues } from '../../worker/problems/registry.js';
 import { scaleGradient, scaleProblems } from '../../worker/training/scaled-problems.js';
 import { relativeError } from '../contracts/engine.js';
 import { bitsOf } from '../fixtures/bits.js';
+import { NO_AUGMENTATION } from '../fixtures/run-config.js';
 
-const NETWORK: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = {
+  type: 'lstm',
+  layers: [2],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
+const SCALING = { ...NO_AUGMENTATION, coordinateScale: 1 };
 const PHI = Float32Array.from(initialPhi(NETWORK, seedKey(5)), (value) => 2 * value);
 const COUNT = 2;
 const STEPS = 3;
@@ -48,7 +56,11 @@ const ENGINES: [name: string, create: Create, tolerance: number][] = [
 
 const CASES: [name: string, problems: Problems, gradient: Gradient][] = [
   ['a network on MNIST', PROBLEMS, PROBLEMS.createGradient!()],
-  ['the same with scaled coordinates', scaleProblems(PROBLEMS, 1), scaleGradient(PROBLEMS.createGradient!())],
+  [
+    'the same with scaled coordinates',
+    scaleProblems(PROBLEMS, SCALING),
+    scaleGradient(PROBLEMS.createGradient!(), SCALING),
+  ],
 ];
 
 /** f_t of a shard on a part of the training data, [P]. */

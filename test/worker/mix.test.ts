@@ -63,6 +63,7 @@ test('mix has the options of its families, by their names, and their defaults', 
   const given = { families: 'simple,lasso=3', 'lasso.rows': '9' };
   assert.deepEqual(optionValues(familyFor('mix', given), given), {
     families: 'lasso=3,simple=1',
+    normalise: 'none',
     'lasso.dimension': 50,
     'lasso.rows': 9,
     'lasso.lambda': 0.1,

@@ -17,15 +17,18 @@ interface Passes {
 }
 
 interface Addon {
-  lstm(set: number, strict: number, inputs: number, outputScale: number, ...units: number[]): Passes;
+  lstm(set: number, strict: number, inputs: number, outputScale: number, ...numbers: number[]): Passes;
 }
 
-const NETWORK = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 1 } as const;
+/** e^−p, 1/p and e^p of LogAndSign. */
+const P = [Math.exp(-10), 0.1, Math.exp(10)] as const;
+
+const NETWORK = { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 1, logAndSignP: 10 } as const;
 
 /** A kernel of three units with 64 KiB of memory. */
 function newPasses(): Passes {
   const { addon, set } = loadNative<Addon>();
-  const passes = addon.lstm(set, 0, 0, 1, 3);
+  const passes = addon.lstm(set, 0, 0, 1, ...P, 3);
   passes.attach(addon.allocate(65536));
   return passes;
 }
@@ -61,13 +64,13 @@ describe('the native addon', { skip: nativeFault() }, () => {
 
   it('takes networks of the most layers and units that there may be, and no larger ones', () => {
     const { addon, set } = loadNative<Addon>();
-    const create = (...units: number[]) => addon.lstm(set, 0, 3, 1, ...units);
+    const create = (...units: number[]) => addon.lstm(set, 0, 3, 1, ...P, ...units);
     create(512, 512);
     create(...Array(MAXIMUM_LAYERS).fill(1));
     for (const units of [[], [0], [513], [Number.NaN], Array(MAXIMUM_LAYERS + 1).fill(1)]) {
       assert.throws(() => create(...units), RangeError);
     }
-    assert.throws(() => addon.lstm(99, 0, 3, 1, 3), RangeError);
+    assert.throws(() => addon.lstm(99, 0, 3, 1, ...P, 3), RangeError);
   });
 
   it('keeps a kernel as long as any of its methods', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type LstmConfig, PREPROCESSINGS } from '../../shared/architectures/lstm.js';
+import { exp } from '../../shared/elementary.js';
 import { phiLength } from '../../shared/phi.js';
 import type { HostKernel, HostKernelOptions } from '../../worker/architectures/host-kernel.js';
 import { coordinatesIn } from '../../worker/architectures/layout.js';
@@ -20,7 +21,14 @@ function shapeOf(draws: Draws) {
   const layers = Array.from({ length: 1 + draws.below(3) }, () => 1 + draws.below(23));
   const secondDerivatives = draws.below(2) === 1;
   const preprocessing = draws.of(secondDerivatives ? PREPROCESSINGS.slice(0, 2) : PREPROCESSINGS);
-  const architecture: LstmConfig = { type: 'lstm', layers, preprocessing, outputScale: draws.of([0.1, 1]) };
+  const logAndSignP = draws.of([10, 5, 7.5]);
+  const architecture: LstmConfig = {
+    type: 'lstm',
+    layers,
+    preprocessing,
+    outputScale: draws.of([0.1, 1]),
+    logAndSignP,
+  };
   const window = {
     layout: { problems: 1, tensors: [[1 + draws.below(200)]] },
     steps: 1 + draws.below(12),
@@ -32,7 +40,7 @@ function shapeOf(draws: Draws) {
 }
 
 /** Values that a running window can meet at its edges. */
-const EDGES = [0, -0, 1e-45, -1e-39, 4.5399931e-5, 1e30, -3e38];
+const EDGES = [0, -0, 1e-45, -1e-39, ...[10, 5, 7.5].map((p) => Math.fround(exp(-p))), 1e30, -3e38];
 
 /** Everything that a kernel makes of a shape, in order. */
 function outcomes(kernel: HostKernel, seed: number): Float32Array[] {
@@ -98,7 +106,7 @@ describe('the native kernel', { skip: nativeFault() }, () => {
 
   it('refuses arrays that do not lie within its memory', () => {
     const { passes, memory } = createNativeKernel(
-      { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 1 },
+      { type: 'lstm', layers: [3], preprocessing: 'none', outputScale: 1, logAndSignP: 10 },
       false,
     );
     const at = memory.allocate(4096);

@@ -24,6 +24,7 @@ test('familyNamed() finds every family and names the nearest to a misspelt one',
     'mlp',
     'autoencoder',
     'conv',
+    'language',
     'mix',
   ];
   assert.deepEqual([...FAMILIES.keys()], names);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -26,6 +26,10 @@ function folderOf(name: string, files: ReadonlyMap<string, Buffer>): string {
   mkdirSync(join(folders, name));
   return writeFiles(join(folders, name), files);
 }
+
+/** A text with characters beyond ASCII. */
+const TEXT = join(folders, 'text.txt');
+writeFileSync(TEXT, 'Ein Übel kommt selten allein. '.repeat(5));
 
 /** Components that differ in their number of coordinates. */
 const MIXED = {
@@ -68,6 +72,9 @@ const cases: Case[] = [
   { family: 'conv', options: { filters: [3, 2, 4], kernel: 4, batch: 5, folder: SMALL }, split: 'held-out' },
   { family: 'conv', options: { filters: [2], kernel: 5, batch: 2, folder: COLOUR } },
   { family: 'conv', options: { filters: [], batch: 4, folder: SMALL }, split: 'test' },
+  { family: 'language', options: { batch: 3 } },
+  { family: 'language', options: { hidden: 5, embedding: 3, context: 7, batch: 4, vocabulary: 9 }, split: 'held-out' },
+  { family: 'language', options: { hidden: 1, embedding: 1, context: 1, batch: 2, text: TEXT }, split: 'test' },
   // one key for each component, as a test below makes sure
   { family: 'mix', options: MIXED, key: [2, 0] },
   { family: 'mix', options: MIXED, key: [1, 0] },

@@ -109,12 +109,13 @@ describe('RecordedGradient', { skip }, () => {
   }
 
   for (const [name, make] of CASES) {
-    for (const range of [0, 1]) {
-      it(`gives them for shards and shapes by turns: ${name}${range > 0 ? ', scaled coordinates' : ''}`, async () => {
+    const scaled = { coordinateScale: 1, problemScale: 0.1, tensorScale: 0.1, lossScale: 0.5 };
+    for (const scaling of [undefined, scaled]) {
+      it(`gives them for shards and shapes by turns: ${name}${scaling ? ', scaled' : ''}`, async () => {
         const { tf, device } = await loadWebGpu();
         useBackend(tf, 'webgpu');
         const plain = await make();
-        const problems = range > 0 ? scaleProblems(plain, range) : plain;
+        const problems = scaling ? scaleProblems(plain, scaling) : plain;
         assert.equal(problems.stationary, true);
         const tensors = tf.memory().numTensors;
         const recorded = new RecordedGradient({ tf, device, problems });
@@ -175,7 +176,13 @@ describe('RecordedGradient', { skip }, () => {
 
 describe('createWebGpuEngine()', { skip }, () => {
   it('window() makes no buffer once there was one of its kind', async (context) => {
-    const architecture = { type: 'lstm', layers: [4], preprocessing: 'log-and-sign', outputScale: 0.1 } as const;
+    const architecture = {
+      type: 'lstm',
+      layers: [4],
+      preprocessing: 'log-and-sign',
+      outputScale: 0.1,
+      logAndSignP: 10,
+    } as const;
     for (const [family, options] of FAMILIES) {
       const made = await createWebGpuEngine({ problems: await configure(family, options), architecture });
       const engine = new LoadedEngine(made, somePhi(architecture));

@@ -24,7 +24,7 @@ testTensorEngine({
     // the engine's own backend, with what it mends
     const engine = await createReferenceEngine({
       problems: await configure('simple'),
-      architecture: { type: 'lstm', layers: [1], preprocessing: 'none', outputScale: 1 },
+      architecture: { type: 'lstm', layers: [1], preprocessing: 'none', outputScale: 1, logAndSignP: 10 },
     });
     engine.close();
     return tf;
@@ -34,7 +34,13 @@ testTensorEngine({
 describe('networkInput()', () => {
   it('has slopes of LogAndSign of at most the limit', async () => {
     await tf.setBackend('cpu');
-    const architecture: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'log-and-sign', outputScale: 1 };
+    const architecture: LstmConfig = {
+      type: 'lstm',
+      layers: [2],
+      preprocessing: 'log-and-sign',
+      outputScale: 1,
+      logAndSignP: 10,
+    };
     const gradients = tf.tensor1d([4, -0.5, 0.05, -1e-3, 1e-6]);
     for (const [limit, expected] of [
       [1, [0.025, -0.2, 1, -1, 1]],
@@ -51,7 +57,13 @@ describe('networkInput()', () => {
 
 describe('second derivatives', () => {
   it('begin() says in one sentence where a gradient cannot be differentiated, or loses parts when it is', async () => {
-    const architecture: LstmConfig = { type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1 };
+    const architecture: LstmConfig = {
+      type: 'lstm',
+      layers: [2],
+      preprocessing: 'none',
+      outputScale: 0.1,
+      logAndSignP: 10,
+    };
     const simple = await configure('simple');
     const losses: Problems['loss'][] = [
       (_, theta) => tf.sum<tf.Tensor1D>(tf.mul(theta, 3), 1),

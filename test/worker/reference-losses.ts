@@ -3,6 +3,7 @@
 import { valuesOf } from '../../worker/problems/images/image-set.js';
 import { loadImages } from '../../worker/problems/images/load.js';
 import { fillMinibatch } from '../../worker/problems/images/minibatch.js';
+import { loadText } from '../../worker/problems/language/text.js';
 import type { Batch, OptionValues } from '../../worker/problems/problem.js';
 import { type Drawn, direction, dot, norm } from '../fixtures/drawn-problems.js';
 
@@ -54,6 +55,7 @@ const REFERENCES: Readonly<Record<string, (options: OptionValues) => ReferenceLo
   mlp: mlpLoss,
   autoencoder: autoencoderLoss,
   conv: convLoss,
+  language: languageLoss,
   mix: mixLoss,
 };
 
@@ -85,6 +87,41 @@ export function curvatureErrors(
       return Math.abs(dot(u, product) - curvature) / (norm(u) * norm(product));
     });
   });
+}
+
+/** The recurrent network once more: character by character, excerpt by excerpt. */
+function languageLoss(options: OptionValues): ReferenceLoss {
+  const [hidden, embedding, context, size] = ['hidden', 'embedding', 'context', 'batch'].map(
+    (name) => options[name] as number,
+  ) as [number, number, number, number];
+  const text = loadText(options['text'] as string | undefined, options['vocabulary'] as number, context + 1);
+  const v = text.vocabulary;
+  return (theta, { key, split }, step, problem) => {
+    const symbols = text.splits[split];
+    const beginnings = new Uint32Array(size);
+    fillMinibatch(key, problem, step, symbols.length - context, beginnings);
+    let at = 0;
+    const take = (length: number) => {
+      at += length;
+      return theta.subarray(at - length, at);
+    };
+    const [e, wx, wh, b] = [take(v * embedding), take(embedding * hidden), take(hidden * hidden), take(hidden)];
+    const [wo, bo] = [take(hidden * v), take(v)];
+    const times = (x: ArrayLike<number>, w: Float64Array, column: number, columns: number) =>
+      Array.from(x).reduce((sum, value, row) => sum + value * w[row * columns + column]!, 0);
+    let total = 0;
+    for (const beginning of beginnings) {
+      let h = Array<number>(hidden).fill(0);
+      for (let t = 0; t < context; t++) {
+        const symbol = symbols[beginning + t]!;
+        const x = e.subarray(symbol * embedding, (symbol + 1) * embedding);
+        h = h.map((_, j) => Math.tanh(times(x, wx, j, hidden) + times(h, wh, j, hidden) + b[j]!));
+        const logits = Array.from({ length: v }, (_, k) => times(h, wo, k, v) + bo[k]!);
+        total += crossEntropy(logits, symbols[beginning + t + 1]!);
+      }
+    }
+    return total / (size * context);
+  };
 }
 
 /** The component is told by its number of coordinates, which must differ from the others'. */

@@ -36,7 +36,13 @@ testTensorEngine({
 
 describe('createFusedLstm()', { skip: skip ?? false }, () => {
   it('metaGradient() is the same up to rounding whether activations are kept, replayed whole or in slices', async () => {
-    const architecture: LstmConfig = { type: 'lstm', layers: [5, 4], preprocessing: 'log-and-sign', outputScale: 0.1 };
+    const architecture: LstmConfig = {
+      type: 'lstm',
+      layers: [5, 4],
+      preprocessing: 'log-and-sign',
+      outputScale: 0.1,
+      logAndSignP: 10,
+    };
     const family = familyNamed('quadratic');
     const problems = await family.configure(optionValues(family, { dimension: 13, 'initial-scale': 1 }));
     const tf = await load();

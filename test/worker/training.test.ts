@@ -5,6 +5,7 @@ import type { LstmConfig } from '../../shared/architectures/lstm.js';
 import type { BpttConfig } from '../../shared/estimators/bptt.js';
 import { initialPhi } from '../../shared/phi.js';
 import { fillNormal, type Key, seedKey } from '../../shared/random.js';
+import type { AugmentationConfig } from '../../shared/training.js';
 import { zeroLstmState } from '../../worker/architectures/lstm/definition.js';
 import { cloneShard } from '../../worker/engines/clone-shard.js';
 import type { ShardState } from '../../worker/engines/engine.js';
@@ -20,9 +21,15 @@ import { scaleGradient, scaleHessian, scaleProblems } from '../../worker/trainin
 import { relativeError } from '../contracts/engine.js';
 import { drawCase, gradientAt, KEY, row } from '../fixtures/drawn-problems.js';
 import { type FrozenWindow, unrollFrozen } from '../fixtures/frozen-loss.js';
-import { PLAIN_BPTT } from '../fixtures/run-config.js';
+import { NO_AUGMENTATION, PLAIN_BPTT } from '../fixtures/run-config.js';
 
-const NETWORK: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+const NETWORK: LstmConfig = {
+  type: 'lstm',
+  layers: [4, 3],
+  preprocessing: 'log-and-sign',
+  outputScale: 0.1,
+  logAndSignP: 10,
+};
 const STEPS = 6;
 /** Two windows. */
 const HORIZON = 2 * STEPS;
@@ -41,20 +48,19 @@ interface Trained {
 }
 
 /** What windows are trained with. */
-type Options = Partial<BpttConfig> & { coordinateScale?: number };
+type Options = Partial<BpttConfig> & { scaling?: AugmentationConfig };
 
 /** Trains two windows of an episode of quadratics, and records what the engine saw. */
 async function trainTwo(engineName: 'wasm' | 'reference', options: Options): Promise<Trained> {
-  const { coordinateScale = 0, ...bptt } = options;
+  const { scaling, ...bptt } = options;
   const estimator = createEstimator({ ...PLAIN_BPTT, ...bptt });
   const drawn = await drawCase({ family: 'quadratic', options: { dimension: 3 } }, 2);
-  const { problems, gradient } =
-    coordinateScale > 0
-      ? {
-          problems: scaleProblems(drawn.problems, coordinateScale),
-          gradient: scaleGradient(drawn.gradientOf),
-        }
-      : { problems: drawn.problems, gradient: drawn.gradientOf };
+  const { problems, gradient } = scaling
+    ? {
+        problems: scaleProblems(drawn.problems, scaling),
+        gradient: scaleGradient(drawn.gradientOf, scaling),
+      }
+    : { problems: drawn.problems, gradient: drawn.gradientOf };
   const engine =
     engineName === 'wasm'
       ? await createWasmEngine({ problems, architecture: NETWORK, gradient })
@@ -146,7 +152,8 @@ for (const engine of ['wasm', 'reference'] as const) {
       ['uniform weights', {}, ONES],
       ['linear weights', { lossWeights: 'linear' }, LINEAR],
       ['the last weight alone', { lossWeights: 'last' }, LAST],
-      ['scaled coordinates', { coordinateScale: 3 }, ONES],
+      ['scaled coordinates', { scaling: { ...NO_AUGMENTATION, coordinateScale: 3 } }, ONES],
+      ['problems and tensors scaled', { scaling: { ...NO_AUGMENTATION, problemScale: 0.5, tensorScale: 0.5 } }, ONES],
     ];
     for (const [name, options, weights] of plain) {
       it(`with ${name}`, async () => {
@@ -230,15 +237,30 @@ const FAMILIES: [family: string, options: Record<string, unknown>][] = [
   ['logistic', {}],
 ];
 
-describe('scaleProblems()', () => {
-  const RANGE = 1.5;
+const RANGE = 1.5;
 
+/** What may be scaled: one thing, or all that compose. */
+const SCALINGS: [name: string, scaling: AugmentationConfig][] = [
+  ['coordinates', { ...NO_AUGMENTATION, coordinateScale: RANGE }],
+  ['problems', { ...NO_AUGMENTATION, problemScale: 1 }],
+  ['tensors', { ...NO_AUGMENTATION, tensorScale: 1 }],
+  ['losses', { ...NO_AUGMENTATION, lossScale: 1 }],
+  ['all', { coordinateScale: 0.5, problemScale: 0.5, tensorScale: 0.5, lossScale: 1 }],
+];
+
+for (const [name, scaling] of SCALINGS) testScaling(name, scaling);
+
+function testScaling(name: string, scaling: AugmentationConfig): void {
+  describe(`scaleProblems() of ${name}`, () => testScalingOf(scaling));
+}
+
+function testScalingOf(scaling: AugmentationConfig): void {
   async function scaled(family: string, options: Record<string, unknown>, split: Split = 'train', key: Key = KEY) {
     const drawn = await drawCase({ family, options, split, key }, 3);
-    const problems = scaleProblems(drawn.problems, RANGE);
+    const problems = scaleProblems(drawn.problems, scaling);
     const { theta, data } = problems.draw(key, 3, split);
     const batch = { count: 3, data, key, split };
-    return { drawn, problems, gradientOf: scaleGradient(drawn.gradientOf), theta, batch };
+    return { drawn, problems, gradientOf: scaleGradient(drawn.gradientOf, scaling), theta, batch };
   }
 
   for (const [family, options] of FAMILIES) {
@@ -251,6 +273,8 @@ describe('scaleProblems()', () => {
         assert.ok(error < 1e-5, `f(θ_0) of problem ${p}: ${error}`);
       }
       const { coordinates } = drawn;
+      // s: what the gradient is of is s·f
+      const factors = scaling.lossScale > 0 ? own.batch.data.slice(-3) : Float32Array.of(1, 1, 1);
       for (let p = 0; p < 3; p++) {
         const expected = row(gradient, p, coordinates).map((_, j) => {
           const at = (moved: number) =>
@@ -258,7 +282,7 @@ describe('scaleProblems()', () => {
           const x = own.theta[p * coordinates + j]!;
           const width = 1e-3 * Math.max(0.1, Math.abs(x));
           const [above, under] = [Math.fround(x + width), Math.fround(x - width)];
-          return (at(above) - at(under)) / (above - under);
+          return (factors[p]! * (at(above) - at(under))) / (above - under);
         });
         const error = relativeError(row(gradient, p, coordinates), expected);
         assert.ok(error < 5e-3, `problem ${p}: ${error}`);
@@ -270,7 +294,7 @@ describe('scaleProblems()', () => {
       const vector = new Float32Array(theta.length);
       fillNormal(seedKey(7), vector);
       const product = new Float32Array(theta.length);
-      scaleHessian(drawn.problems.createHessian!())(theta, vector, batch, 0, product);
+      scaleHessian(drawn.problems.createHessian!(), scaling)(theta, vector, batch, 0, product);
       const expected = tf.tidy(() =>
         hessianVectorProduct(tf, problems, tf.tensor1d(theta), tf.tensor1d(vector), batch, 0).dataSync(),
       );
@@ -297,11 +321,13 @@ describe('scaleProblems()', () => {
       assert.deepEqual(gradientAt({ theta, batch, gradientOf }, 0), gradientAt(drawn, 0));
     });
   }
+}
 
+describe('scaleProblems()', () => {
   it('draws log c from U(−R, R), anew for every coordinate, problem and episode', async () => {
     const logs = async (key: Key) => {
       const { problems } = await drawCase({ family: 'quadratic', options: { dimension: 20 } }, 1);
-      const all: Problems = scaleProblems(problems, RANGE);
+      const all: Problems = scaleProblems(problems, { ...NO_AUGMENTATION, coordinateScale: RANGE });
       const { data } = all.draw(key, 200, 'train');
       return data.slice(-4000).map((c) => Math.log(c));
     };
@@ -313,5 +339,80 @@ describe('scaleProblems()', () => {
     assert.ok(Math.abs(mean) < (4 * RANGE) / Math.sqrt(3 * 4000), `${mean}`);
     assert.ok(Math.abs(square - RANGE ** 2 / 3) < 0.05, `${square}`);
     assert.ok(Math.max(...one) <= RANGE + 1e-6 && Math.min(...one) >= -RANGE - 1e-6);
+  });
+
+  /** ln c of logistic regression's tensors (weights, then a bias) and ln s, for every problem. */
+  async function drawnOf(scaling: Partial<AugmentationConfig>, key = seedKey(1)) {
+    const { problems } = await drawCase({ family: 'logistic', options: {} }, 1);
+    const { coordinates } = problems;
+    const all = { ...NO_AUGMENTATION, ...scaling };
+    const own = problems.draw(key, PROBLEMS, 'train');
+    const { data } = scaleProblems(problems, all).draw(key, PROBLEMS, 'train');
+    const logs = data.subarray(own.data.length).map(Math.log);
+    const scalesTheta = logs.length >= PROBLEMS * coordinates;
+    const rows = Array.from({ length: scalesTheta ? PROBLEMS : 0 }, (_, p) => [...row(logs, p, coordinates)]);
+    return { rows, losses: [...logs.subarray(rows.length * coordinates)], coordinates };
+  }
+  const PROBLEMS = 400;
+
+  /** Checks that log10 of the factors is of U(−R, R), by its ends and its mean square R²/3. */
+  function assertUniform(logs: readonly number[], range: number): void {
+    const exponents = logs.map((log) => log / Math.LN10);
+    assert.ok(Math.max(...exponents) < range && Math.max(...exponents) > 0.95 * range);
+    assert.ok(Math.min(...exponents) > -range && Math.min(...exponents) < -0.95 * range);
+    const square = exponents.reduce((sum, x) => sum + x * x, 0) / exponents.length;
+    // four standard errors of a mean of PROBLEMS
+    assert.ok(Math.abs(square - range ** 2 / 3) < (4 * 0.3 * range ** 2) / Math.sqrt(PROBLEMS), `${square}`);
+  }
+
+  it('draws one factor 10^U(−R, R) for a whole problem', async () => {
+    const { rows, losses, coordinates } = await drawnOf({ problemScale: 1.5 });
+    assert.ok(coordinates > 2 && losses.length === 0);
+    for (const logs of rows) assert.equal(new Set(logs).size, 1);
+    assertUniform(
+      rows.map(([log]) => log!),
+      1.5,
+    );
+  });
+
+  it('draws one factor 10^U(−R, R) for every tensor', async () => {
+    const { rows } = await drawnOf({ tensorScale: 1.5 });
+    for (const logs of rows) {
+      assert.equal(new Set(logs.slice(0, -1)).size, 1);
+      assert.notEqual(logs.at(-1), logs[0]);
+    }
+    for (const at of [0, -1]) {
+      assertUniform(
+        rows.map((logs) => logs.at(at)!),
+        1.5,
+      );
+    }
+  });
+
+  it('draws one factor 10^U(−R, R) for the loss of a problem', async () => {
+    const { rows, losses } = await drawnOf({ lossScale: 1.5 });
+    assert.equal(rows.length, 0);
+    assertUniform(losses, 1.5);
+  });
+
+  it('multiplies the factors that each of them draws alone', async () => {
+    const parts = await Promise.all(
+      [{ coordinateScale: 1 }, { problemScale: 1 }, { tensorScale: 1 }].map((scaling) => drawnOf(scaling)),
+    );
+    const { rows, losses } = await drawnOf({ coordinateScale: 1, problemScale: 1, tensorScale: 1, lossScale: 1 });
+    const alone = await drawnOf({ lossScale: 1 });
+    assert.deepEqual(losses, alone.losses);
+    rows.forEach((logs, p) => {
+      logs.forEach((log, i) => {
+        const sum = parts.reduce((total, part) => total + part.rows[p]![i]!, 0);
+        assert.ok(Math.abs(log - sum) < 1e-5);
+      });
+    });
+  });
+
+  it('keeps the shapes of θ', async () => {
+    const { problems } = await drawCase({ family: 'logistic', options: {} }, 1);
+    const scaled = scaleProblems(problems, { ...NO_AUGMENTATION, tensorScale: 1 });
+    assert.equal(scaled.parameters, problems.parameters);
   });
 });

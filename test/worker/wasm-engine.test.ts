@@ -93,7 +93,13 @@ describe('second derivatives on the wasm engine', () => {
     });
   }
 
-  const architecture: LstmConfig = { type: 'lstm', layers: [5, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+  const architecture: LstmConfig = {
+    type: 'lstm',
+    layers: [5, 3],
+    preprocessing: 'log-and-sign',
+    outputScale: 0.1,
+    logAndSignP: 10,
+  };
 
   it('window() gives the same bits where a segment of steps is computed again', async () => {
     const problems = await family('quadratic', { dimension: 9, 'initial-scale': 1 });
@@ -201,7 +207,13 @@ async function threeWindows(options: Partial<KernelEngineOptions>): Promise<Summ
   const { problems, gradient } = targetProblems(13);
   const watched = watch(gradient, 13);
   watched.spoilings = [{ problem: 3, step: 4, spoil: SPOILS['a NaN in its gradient']! }];
-  const architecture: LstmConfig = { type: 'lstm', layers: [20, 20], preprocessing: 'log-and-sign', outputScale: 0.1 };
+  const architecture: LstmConfig = {
+    type: 'lstm',
+    layers: [20, 20],
+    preprocessing: 'log-and-sign',
+    outputScale: 0.1,
+    logAndSignP: 10,
+  };
   const made = await createWasmEngine({ problems, gradient: watched.gradient, architecture, ...options });
   const engine = new LoadedEngine(made, somePhi(architecture));
   const state = await engine.begin(seedKey(5), 11, 'train');
@@ -219,7 +231,10 @@ async function threeWindows(options: Partial<KernelEngineOptions>): Promise<Summ
 
 describe('KernelMemory', () => {
   it('allocate() throws LoptError for more than WebAssembly can address', () => {
-    const { memory } = createWasmKernel({ type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1 }, true);
+    const { memory } = createWasmKernel(
+      { type: 'lstm', layers: [2], preprocessing: 'none', outputScale: 0.1, logAndSignP: 10 },
+      true,
+    );
     assert.throws(
       () => memory.allocate(2 ** 32),
       (error) => error instanceof LoptError && /must be less than 4 GiB, got 4097 MiB$/.test(error.message),
@@ -241,7 +256,13 @@ describe('createWasmEngine()', () => {
 
   it('window() leaves dφ at zero where it only goes forward', async () => {
     const { problems, gradient } = targetProblems(3);
-    const architecture: LstmConfig = { type: 'lstm', layers: [4], preprocessing: 'none', outputScale: 0.1 };
+    const architecture: LstmConfig = {
+      type: 'lstm',
+      layers: [4],
+      preprocessing: 'none',
+      outputScale: 0.1,
+      logAndSignP: 10,
+    };
     const engine = new LoadedEngine(
       await createWasmEngine({ problems, gradient, architecture }),
       somePhi(architecture),

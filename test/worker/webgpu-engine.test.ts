@@ -53,7 +53,13 @@ for (const [name, stateBudget] of [
 }
 
 describe('createWebGpuEngine()', { skip: skip ?? false }, () => {
-  const architecture: LstmConfig = { type: 'lstm', layers: [4, 3], preprocessing: 'log-and-sign', outputScale: 0.1 };
+  const architecture: LstmConfig = {
+    type: 'lstm',
+    layers: [4, 3],
+    preprocessing: 'log-and-sign',
+    outputScale: 0.1,
+    logAndSignP: 10,
+  };
 
   it('window() gives the same bits whether the states of a window are kept or replayed', async () => {
     const family = familyNamed('quadratic');

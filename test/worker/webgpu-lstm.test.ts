@@ -350,7 +350,7 @@ describe('planLstm()', () => {
   };
 
   it('says in one sentence where a layer is too wide for the device', () => {
-    const network = { type: 'lstm', layers: [1000], preprocessing: 'none', outputScale: 0.1 } as const;
+    const network = { type: 'lstm', layers: [1000], preprocessing: 'none', outputScale: 0.1, logAndSignP: 10 } as const;
     assert.throws(
       () => planLstm(network, limits),
       (error) =>
@@ -360,7 +360,13 @@ describe('planLstm()', () => {
 
   it('lays out every width up to 64 on the smallest device that WebGPU allows', () => {
     for (let units = 1; units <= 64; units++) {
-      const network = { type: 'lstm', layers: [units, 3, units], preprocessing: 'none', outputScale: 0.1 } as const;
+      const network = {
+        type: 'lstm',
+        layers: [units, 3, units],
+        preprocessing: 'none',
+        outputScale: 0.1,
+        logAndSignP: 10,
+      } as const;
       const plan = planLstm(network, { ...limits, maxComputeWorkgroupStorageSize: 16384 });
       assert.ok(plan.threads <= 256);
       assert.ok(plan.layers.every(({ padded }, layer) => padded >= network.layers[layer]!));

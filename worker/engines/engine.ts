@@ -1,6 +1,6 @@
 /** The interface of engines, which compute windows. */
 import type { Key } from '../../shared/random.js';
-import type { Split, TrainingPart } from '../problems/problem.js';
+import type { LossNormalisation, Split, TrainingPart } from '../problems/problem.js';
 import type { RolloutRequest } from './rollout.js';
 
 /** A shard's arrays on the device of its engine; only that engine knows what they are. */
@@ -35,6 +35,8 @@ export interface ShardState {
   initialLosses: Float64Array;
   /** 1 for a healthy problem, 0 for one that went bad in this episode, [P]. */
   healthy: Uint8Array;
+  /** In what unit the losses of these problems enter the meta-loss. @default as they are */
+  lossNormalisation?: LossNormalisation;
   /** The current `theta`, `gradient` and `hidden` if the shard was left on a device. */
   device?: DeviceShard;
 }

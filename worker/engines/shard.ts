@@ -2,6 +2,7 @@
 import type { Key } from '../../shared/random.js';
 import type { Batch, Draw, Gradient, Problems, Split } from '../problems/problem.js';
 import type { BeginRequest, ShardState } from './engine.js';
+import { normaliseLosses } from './loss-normalisation.js';
 
 /** A problem whose loss exceeds this many times max(1, f(θ_0)) is bad. */
 export const BLOW_UP = 1e6;
@@ -29,7 +30,8 @@ export function beginShard(
 export function drawShard(problems: Problems, request: DrawRequest, hiddenLength: number): ShardState {
   const { key, count, split, part } = request;
   const state = allocateState(key, split, count, problems.draw(key, count, split), hiddenLength);
-  return part ? { ...state, part } : state;
+  const { lossNormalisation } = problems;
+  return { ...state, ...(part && { part }), ...(lossNormalisation && { lossNormalisation }) };
 }
 
 /** A shard's arrays, as views of one shared buffer, so that any thread can continue without copying them. */
@@ -118,12 +120,16 @@ export interface WindowSums {
   healthy: number;
 }
 
-/** Sums a window's losses [K × P] over the problems that are healthy at its end; all w_t are 1 by default. */
+/**
+ * Sums a window's losses [K × P], in the unit in which they enter the meta-loss, over the problems that are healthy at
+ * its end; all w_t are 1 by default.
+ */
 export function sumLosses(
-  { count, healthy }: ShardState,
-  losses: Float64Array,
+  { count, healthy, initialLosses, lossNormalisation }: ShardState,
+  ownLosses: Float64Array,
   lossWeights?: Float32Array,
 ): WindowSums {
+  const losses = lossNormalisation ? normaliseLosses(ownLosses, initialLosses, lossNormalisation) : ownLosses;
   const steps = losses.length / count;
   let loss = 0;
   let finalLoss = 0;

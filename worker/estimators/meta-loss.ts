@@ -1,6 +1,7 @@
 /** The meta-loss of evolution strategies: any function of the losses of an episode so far. */
 import type { MetaLossConfig } from '../../shared/estimators/evolution.js';
 import type { ShardState } from '../engines/engine.js';
+import { normaliseLoss } from '../engines/loss-normalisation.js';
 import type { WindowSums } from '../engines/shard.js';
 
 /** Each problem's least loss so far in the episode, [P], on a shared buffer; undefined if the meta-loss does not ask. */
@@ -28,11 +29,12 @@ export function cloneLosses(least: LeastLosses): LeastLosses {
  * - `last`: K·f_K
  * - `minimum`: Σ_t min_{s≤t} f_s, over all steps s of the episode so far
  *
- * so that all have the scale of a sum over the window's steps. The final loss is f_K, unclipped.
+ * so that all have the scale of a sum over the window's steps. The final loss is f_K, unclipped. If the shard's losses are
+ * normalised, they all are of f_t clipped, then normalised.
  */
 export function sumMetaLosses(
   { reduction, clip }: MetaLossConfig,
-  { count, healthy, initialLosses }: ShardState,
+  { count, healthy, initialLosses, lossNormalisation: kind }: ShardState,
   losses: Float64Array,
   least: LeastLosses,
 ): WindowSums {
@@ -41,9 +43,10 @@ export function sumMetaLosses(
   for (let p = 0; p < count; p++) {
     if (healthy[p] === 0) continue;
     const limit = clip > 0 && initialLosses[p]! > 0 ? clip * initialLosses[p]! : Number.POSITIVE_INFINITY;
-    const clipped = (s: number) => Math.min(losses[s * count + p]!, limit);
+    const inUnit = (loss: number) => (kind ? normaliseLoss(loss, initialLosses[p]!, kind) : loss);
+    const clipped = (s: number) => inUnit(Math.min(losses[s * count + p]!, limit));
     sums.healthy += 1;
-    sums.finalLoss += losses[(steps - 1) * count + p]!;
+    sums.finalLoss += inUnit(losses[(steps - 1) * count + p]!);
     if (reduction === 'last') sums.loss += steps * clipped(steps - 1);
     else for (let s = 0; s < steps; s++) sums.loss += least ? lowered(least, p, clipped(s)) : clipped(s);
   }

@@ -1,6 +1,6 @@
 /**
  * Several families at once: every episode of a shard draws one by its weight, and φ learns from all of them. Losses are
- * averaged unscaled, so a family with large losses counts for more.
+ * averaged unscaled, so a family with large losses counts for more, unless `normalise` puts them in units of f(θ_0).
  */
 import { checkWeights } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
@@ -8,6 +8,8 @@ import type { OptionRow } from '../../shared/options/option.js';
 import { rowsByAdvice } from '../../shared/options/table.js';
 import { mixtureOf, weighted } from './mixture.js';
 import type {
+  LossNormalisation,
+  Mixture,
   OptionSpec,
   OptionValues,
   ProblemFamily,
@@ -26,6 +28,14 @@ const FAMILIES_OPTION = {
     'families and their weights; set an option of one with --problem.FAMILY.NAME, as in --problem.quadratic.dimension 5',
 } as const satisfies OptionSpec;
 
+const NORMALISE_OPTION = {
+  type: 'choice',
+  default: 'none',
+  choices: ['none', 'initial', 'log'],
+  describe:
+    'in what unit losses enter the meta-loss: their own; over f of the first step; or the logarithm of that, so that no family counts for more. Only with estimators that go forward alone',
+} as const satisfies OptionSpec;
+
 /** A family of the mix, drawn with probability weight / Σ weights. */
 interface Component {
   family: ProblemFamily;
@@ -42,7 +52,7 @@ export function createMix(
   const general: ProblemFamily = {
     name: NAME,
     summary: 'several families, of which every episode draws one by its weight',
-    options: { families: FAMILIES_OPTION },
+    options: { families: FAMILIES_OPTION, normalise: NORMALISE_OPTION },
     training: {},
     forOptions(given) {
       const weights = checkWeights(TASK, 'families', given['families'] ?? FAMILIES_OPTION.default);
@@ -73,7 +83,7 @@ function mixOf(general: ProblemFamily, components: readonly Component[]): Proble
         problems,
         components.map(({ weight }) => weight),
       );
-      return { ...mixtureOf(mixture), dataHashes: hashesOf(components, problems) };
+      return { ...mixtureOf(normalised(mixture, options)), dataHashes: hashesOf(components, problems) };
     },
   };
 }
@@ -90,6 +100,13 @@ function ownOf<Value>(name: string, options: Readonly<Record<string, Value>>): R
   const prefix = `${name}.`;
   const own = Object.entries(options).filter(([option]) => option.startsWith(prefix));
   return Object.fromEntries(own.map(([option, value]) => [option.slice(prefix.length), value]));
+}
+
+/** The mixture with the unit in which the losses of its components enter the meta-loss. */
+function normalised(mixture: Mixture, { normalise }: OptionValues): Mixture {
+  if (normalise === undefined || normalise === 'none') return mixture;
+  const lossNormalisation = normalise as LossNormalisation;
+  return { ...mixture, components: mixture.components.map((problems) => ({ ...problems, lossNormalisation })) };
 }
 
 /** The hashes of all data files, by family: two may have files of the same name. */

@@ -80,6 +80,9 @@ export interface Mixture {
   readonly probes: readonly number[];
 }
 
+/** In what unit losses enter the meta-loss: over f(θ_0), or its logarithm. */
+export type LossNormalisation = 'initial' | 'log';
+
 /** What closed forms are computed by; the bits are the same. Families that have no native one ignore it. */
 export type ClosedForms = 'wasm' | 'native';
 
@@ -102,6 +105,11 @@ export interface Problems {
    * `dataTensor`. An engine may then record its operations once and replay them. @default false
    */
   readonly stationary?: boolean;
+  /**
+   * In what unit losses enter the meta-loss; gradients and evaluations keep the problem's own.
+   * @default as they are
+   */
+  readonly lossNormalisation?: LossNormalisation;
   /** Makes the closed-form gradient with its scratch memory; one per thread. */
   createGradient?(forms?: ClosedForms): Gradient;
   /** Makes the closed-form Hessian-vector product with its scratch memory; one per thread. */

@@ -5,6 +5,7 @@ import { checkAlternatives, isSeveral } from './alternatives.js';
 import { autoencoder } from './autoencoder.js';
 import { checkSingle } from './check-option.js';
 import { conv } from './conv.js';
+import { language } from './language.js';
 import { lasso } from './lasso.js';
 import { logistic } from './logistic.js';
 import { createMix } from './mix.js';
@@ -16,9 +17,19 @@ import { rosenbrock } from './rosenbrock.js';
 import { simple } from './simple.js';
 
 const families = new Map<string, ProblemFamily>(
-  [simple, quadratic, lasso, rastrigin, rosenbrock, logistic, mlp, autoencoder, conv, createMix(familyFor)].map(
-    (family) => [family.name, family],
-  ),
+  [
+    simple,
+    quadratic,
+    lasso,
+    rastrigin,
+    rosenbrock,
+    logistic,
+    mlp,
+    autoencoder,
+    conv,
+    language,
+    createMix(familyFor),
+  ].map((family) => [family.name, family]),
 );
 
 /** Every family by name; a new one is added above. */

@@ -13,6 +13,9 @@ const STREAM = {
   alternatives: 6,
   labels: 7,
   inversion: 8,
+  problemScale: 9,
+  tensorScale: 10,
+  lossScale: 11,
 } as const;
 
 /** The key of one stream of problem p. */

@@ -64,7 +64,13 @@ export async function measureKernel(request: KernelRequest): Promise<KernelRepor
     'disable-dawn-features=timestamp_quantization',
   ]);
   const device = await openDevice(gpu);
-  const network: LstmConfig = { type: 'lstm', layers, preprocessing: 'log-and-sign', outputScale: 0.1 };
+  const network: LstmConfig = {
+    type: 'lstm',
+    layers,
+    preprocessing: 'log-and-sign',
+    outputScale: 0.1,
+    logAndSignP: 10,
+  };
   const start = performance.now();
   const lstm = new WebGpuLstm({ device, network, variant, stateBudget });
   lstm.loadPhi(Float32Array.from(initialPhi(network, seedKey(1))));

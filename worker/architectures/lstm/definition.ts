@@ -7,9 +7,6 @@ import { hasMoments, type LstmConfig } from '../../../shared/architectures/lstm.
 import { exp, log, sigmoid, tanh } from '../../../shared/elementary.js';
 import { phiTensors, stateSizes } from '../../../shared/phi.js';
 
-/** p of LogAndSign: gradients below e^−p in magnitude are scaled linearly instead of logarithmically. */
-export const LOG_AND_SIGN_P = 10;
-
 /** Added to the forget gate's input, so that an untrained network remembers (Jozefowicz et al. 2015). */
 export const FORGET_BIAS = 1;
 
@@ -78,19 +75,19 @@ function networkInput(
   state: readonly Float64Array[],
   next: readonly Float64Array[],
 ): Float64Array {
-  const { preprocessing } = network;
+  const { preprocessing, logAndSignP } = network;
   if (preprocessing === 'none') return Float64Array.of(gradient);
-  if (!hasMoments(network)) return logAndSign(gradient);
+  if (!hasMoments(network)) return logAndSign(gradient, logAndSignP);
   const [before, after] = [state, next].map((parts) => parts.at(-1)!.subarray(3 * n, 3 * n + 3));
   const moving = rnnpropInput(gradient, before!, after!);
-  return preprocessing === 'both' ? Float64Array.of(...logAndSign(gradient), ...moving) : moving;
+  return preprocessing === 'both' ? Float64Array.of(...logAndSign(gradient, logAndSignP), ...moving) : moving;
 }
 
 /** (ln|∇|/p, sign ∇) if |∇| ≥ e^−p, otherwise (−1, e^p·∇) (Andrychowicz et al. 2016, appendix A). */
-function logAndSign(gradient: number): Float64Array {
+function logAndSign(gradient: number, p: number): Float64Array {
   const magnitude = Math.abs(gradient);
-  if (magnitude >= exp(-LOG_AND_SIGN_P)) return Float64Array.of(log(magnitude) / LOG_AND_SIGN_P, Math.sign(gradient));
-  return Float64Array.of(-1, exp(LOG_AND_SIGN_P) * gradient);
+  if (magnitude >= exp(-p)) return Float64Array.of(log(magnitude) / p, Math.sign(gradient));
+  return Float64Array.of(-1, exp(p) * gradient);
 }
 
 /**

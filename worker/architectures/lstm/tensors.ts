@@ -2,7 +2,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { hasMoments, type LstmConfig } from '../../../shared/architectures/lstm.js';
 import type { ColumnState, StepOutput, TensorOperations } from '../architecture.js';
-import { FORGET_BIAS, LOG_AND_SIGN_P, RNNPROP_DECAY, RNNPROP_EPSILON } from './definition.js';
+import { FORGET_BIAS, RNNPROP_DECAY, RNNPROP_EPSILON } from './definition.js';
 
 /**
  * (g, h') = m(∇, h, φ), differentiable in all three: the equations are those of `lstmStep` in definition.ts. Slopes of
@@ -41,45 +41,47 @@ export function lstmTensorStep(
 /** The network's input, [N, inputSize]: ∇ itself, LogAndSign, RNNProp's inputs by these moments, or the latter two. */
 export function networkInput(
   tf: TensorOperations,
-  { preprocessing }: LstmConfig,
+  { preprocessing, logAndSignP }: LstmConfig,
   gradient: tfjs.Tensor1D,
   moments?: tfjs.Tensor2D,
   slopeLimit = 0,
 ): tfjs.Tensor2D {
   if (preprocessing === 'none') return tf.reshape(gradient, [gradient.size, 1]);
   if (!moments) {
-    return slopeLimit > 0 ? boundedLogAndSign(tf, gradient, slopeLimit) : logAndSign(tf, gradient);
+    return slopeLimit > 0
+      ? boundedLogAndSign(tf, gradient, logAndSignP, slopeLimit)
+      : logAndSign(tf, gradient, logAndSignP);
   }
   const moving = rnnpropInput(tf, gradient, moments);
-  return preprocessing === 'both' ? tf.concat([logAndSign(tf, gradient), moving], 1) : moving;
+  return preprocessing === 'both' ? tf.concat([logAndSign(tf, gradient, logAndSignP), moving], 1) : moving;
 }
 
 /** LogAndSign (Andrychowicz et al. 2016, appendix A), [N, 2]. */
-function logAndSign(tf: TensorOperations, gradient: tfjs.Tensor1D): tfjs.Tensor2D {
+function logAndSign(tf: TensorOperations, gradient: tfjs.Tensor1D, p: number): tfjs.Tensor2D {
   const magnitude = tf.abs(gradient);
-  const large = tf.greaterEqual(magnitude, Math.exp(-LOG_AND_SIGN_P));
+  const large = tf.greaterEqual(magnitude, Math.exp(-p));
   const one = tf.onesLike(gradient);
   // log must not read 0: its derivative is infinite there, and 0·∞ would reach the branch that is taken
-  const logarithm = tf.div(tf.log(tf.where(large, magnitude, one)), LOG_AND_SIGN_P);
+  const logarithm = tf.div(tf.log(tf.where(large, magnitude, one)), p);
   const first = tf.where(large, logarithm, tf.neg(one));
-  const second = tf.where(large, tf.sign(gradient), tf.mul(gradient, Math.exp(LOG_AND_SIGN_P)));
+  const second = tf.where(large, tf.sign(gradient), tf.mul(gradient, Math.exp(p)));
   return tf.stack([first, second], 1) as tfjs.Tensor2D;
 }
 
 /** The same with slopes of at most `limit`. */
-function boundedLogAndSign(tf: TensorOperations, gradient: tfjs.Tensor1D, limit: number): tfjs.Tensor2D {
+function boundedLogAndSign(tf: TensorOperations, gradient: tfjs.Tensor1D, p: number, limit: number): tfjs.Tensor2D {
   const bounded = tf.customGrad((x, save) => {
     const values = x as tfjs.Tensor1D;
     (save as tfjs.GradSaveFunc)([values]);
     return {
-      value: logAndSign(tf, values),
+      value: logAndSign(tf, values, p),
       gradFunc: (dy: tfjs.Tensor, saved: tfjs.Tensor[]) => {
         const [first, second] = tf.unstack(dy, 1) as [tfjs.Tensor1D, tfjs.Tensor1D];
         const magnitude = tf.abs(saved[0]!);
-        const large = tf.greaterEqual(magnitude, Math.exp(-LOG_AND_SIGN_P));
-        const steep = tf.minimum(tf.div(1 / LOG_AND_SIGN_P, tf.where(large, magnitude, 1)), limit);
+        const large = tf.greaterEqual(magnitude, Math.exp(-p));
+        const steep = tf.minimum(tf.div(1 / p, tf.where(large, magnitude, 1)), limit);
         const logarithm = tf.mul(first, tf.mul(tf.sign(saved[0]!), steep));
-        return tf.where(large, logarithm, tf.mul(second, Math.min(Math.exp(LOG_AND_SIGN_P), limit)));
+        return tf.where(large, logarithm, tf.mul(second, Math.min(Math.exp(p), limit)));
       },
     };
   });

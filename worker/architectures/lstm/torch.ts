@@ -6,11 +6,15 @@ import { phiLiteral } from '../torch/phi-literal.js';
 import { RNNPROP_DECAY, RNNPROP_EPSILON } from './definition.js';
 
 /** The Python source, which depends only on φ and its network. */
-export function encodeTorch({ layers, preprocessing, outputScale }: LstmConfig, phi: Float32Array): string {
+export function encodeTorch(
+  { layers, preprocessing, outputScale, logAndSignP }: LstmConfig,
+  phi: Float32Array,
+): string {
   return `${head}
 LAYERS = [${layers.join(', ')}]
 PREPROCESSING = "${preprocessing}"
 OUTPUT_SCALE = ${outputScale}
+LOG_AND_SIGN_P = ${logAndSignP}
 
 # float32, little-endian; per layer the weights and the biases, then those of the output
 PHI = (
@@ -32,9 +36,9 @@ const head = `"""A learned optimizer for PyTorch, with its trained parameters in
 A small LSTM reads the gradient of each coordinate separately, and its output is added to the coordinate (Andrychowicz
 et al. 2016, arXiv 1606.04474). All coordinates share the weights; each has its own hidden and cell state, so the
 optimizer takes 8 bytes of memory a coordinate and LSTM unit. Input, per coordinate: with PREPROCESSING "log-and-sign"
-the two numbers (ln|g|/10, sign g) if |g| >= e^-10, otherwise (-1, e^10 g); with "rnnprop" g and its running mean,
-divided by the root of the running mean square (Lv et al. 2017, arXiv 1703.03633); with "both" these four; with "none"
-g itself.
+the two numbers (ln|g|/p, sign g) if |g| >= e^-p, otherwise (-1, e^p g), where p is LOG_AND_SIGN_P; with "rnnprop" g
+and its running mean, divided by the root of the running mean square (Lv et al. 2017, arXiv 1703.03633); with "both"
+these four; with "none" g itself.
 """
 
 import base64
@@ -83,9 +87,9 @@ def network_input(gradient, state):
 
 def log_and_sign(gradient):
     magnitude = gradient.abs()
-    large = magnitude >= math.exp(-10)
-    first = torch.where(large, magnitude.log() / 10, -1)
-    second = torch.where(large, gradient.sign(), math.exp(10) * gradient)
+    large = magnitude >= math.exp(-LOG_AND_SIGN_P)
+    first = torch.where(large, magnitude.log() / LOG_AND_SIGN_P, -1)
+    second = torch.where(large, gradient.sign(), math.exp(LOG_AND_SIGN_P) * gradient)
     return [first, second]
 
 

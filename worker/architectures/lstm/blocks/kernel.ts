@@ -1,9 +1,17 @@
 /** The interface of the LSTM's kernels on blocks of coordinates. */
-import type { Preprocessing } from '../../../../shared/architectures/lstm.js';
+import type { LstmConfig, Preprocessing } from '../../../../shared/architectures/lstm.js';
+import { exp } from '../../../../shared/elementary.js';
 import type { KernelMemory } from '../../../devices/kernel-memory.js';
 
 /** The kernels' codes for the network's inputs. */
 export const INPUT_CODES: Readonly<Record<Preprocessing, number>> = { none: 0, 'log-and-sign': 1, rnnprop: 2, both: 3 };
+
+/** What the kernels are given of LogAndSign's p, as they round it to float32: e^−p, 1/p and e^p. */
+export function logAndSignNumbers({
+  logAndSignP: p,
+}: Pick<LstmConfig, 'logAndSignP'>): [threshold: number, inverse: number, exponential: number] {
+  return [exp(-p), 1 / p, exp(p)];
+}
 
 /** The passes of one block; arrays are byte offsets into the kernel's memory, wasm/assembly/ says what they hold. */
 export interface BlockPasses {

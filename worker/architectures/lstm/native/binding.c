@@ -152,28 +152,33 @@ static napi_value copy_state(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/** lstm(set, strict, inputs, outputScale, ...units): the kernel of a network. */
+/** lstm(set, strict, inputs, outputScale, e^−p, 1/p, e^p, ...units): the kernel of a network. */
+enum { LSTM_NUMBERS = 7 };
+
 static napi_value create(napi_env env, napi_callback_info info) {
-  double number[4 + LSTM_MAX_LAYERS];
-  napi_value values[4 + LSTM_MAX_LAYERS];
-  size_t count = 4 + LSTM_MAX_LAYERS;
+  double number[LSTM_NUMBERS + LSTM_MAX_LAYERS];
+  napi_value values[LSTM_NUMBERS + LSTM_MAX_LAYERS];
+  size_t count = LSTM_NUMBERS + LSTM_MAX_LAYERS;
   if (!succeeded(env, napi_get_cb_info(env, info, &count, values, NULL, NULL))) return NULL;
-  const int layers = (int)count - 4;
+  const int layers = (int)count - LSTM_NUMBERS;
   bool is_valid = layers >= 1 && layers <= LSTM_MAX_LAYERS;
   for (size_t i = 0; is_valid && i < count; i++) is_valid = napi_get_value_double(env, values[i], &number[i]) == napi_ok;
   is_valid = is_valid && number[0] >= 0 && number[0] < INSTRUCTION_SETS;
   is_valid = is_valid && has_instructions((enum instructions)(int)number[0]) && number[2] >= 0 && number[2] <= LSTM_BOTH;
   int units[LSTM_MAX_LAYERS];
   for (int l = 0; is_valid && l < layers; l++) {
-    is_valid = number[4 + l] >= 1 && number[4 + l] <= LSTM_MAX_UNITS;
-    units[l] = is_valid ? (int)number[4 + l] : 0;
+    is_valid = number[LSTM_NUMBERS + l] >= 1 && number[LSTM_NUMBERS + l] <= LSTM_MAX_UNITS;
+    units[l] = is_valid ? (int)number[LSTM_NUMBERS + l] : 0;
   }
   if (!is_valid) {
     napi_throw_range_error(env, NULL, "Cannot compute natively: the network has another shape than the kernel takes");
     return NULL;
   }
   struct kernel *kernel = calloc(1, sizeof *kernel);
-  if (kernel) kernel->network = lstm_create((enum lstm_inputs)(int)number[2], (float)number[3], units, layers);
+  const float p_numbers[3] = {(float)number[4], (float)number[5], (float)number[6]};
+  if (kernel) {
+    kernel->network = lstm_create((enum lstm_inputs)(int)number[2], (float)number[3], p_numbers, units, layers);
+  }
   if (!kernel || !kernel->network) {
     free(kernel);
     napi_throw_range_error(env, NULL, "Cannot compute natively: there must be more free memory");

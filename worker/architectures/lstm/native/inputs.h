@@ -5,13 +5,10 @@
 #include "activations.h"
 #include "lstm.h"
 
-#define THRESHOLD 4.5399931e-5f // e^−10
-#define INVERSE_P 0.1f
-#define EXP_P 22026.4658f // e^10
 #define DECAY 0.95f
 #define EPSILON 1e-8f
 
-/** LogAndSign with p = 10 (Andrychowicz et al. 2016, appendix A), or the gradient itself, into the rows x. */
+/** LogAndSign (Andrychowicz et al. 2016, appendix A), or the gradient itself, into the rows x. */
 INLINE void preprocess(const struct lstm *network, const float *gradient, float *x, int width) {
   if (network->inputs == LSTM_RAW) {
     memcpy(x, gradient, sizeof(float) * (size_t)width);
@@ -22,9 +19,9 @@ INLINE void preprocess(const struct lstm *network, const float *gradient, float 
     const vf value = load_tail(gradient + b, mask);
     const vf magnitude = magnitude_of(value);
     const vf sign = float_of(or_bits(sign_of(value), bits_of(splat(1))));
-    const vf logarithm = log_of(magnitude) * splat(INVERSE_P);
-    store_tail(x + b, where_not_less(magnitude, splat(THRESHOLD), logarithm, splat(-1)), mask);
-    store_tail(x + width + b, where_not_less(magnitude, splat(THRESHOLD), sign, value * splat(EXP_P)), mask);
+    const vf logarithm = log_of(magnitude) * splat(network->inverse_p);
+    store_tail(x + b, where_not_less(magnitude, splat(network->threshold), logarithm, splat(-1)), mask);
+    store_tail(x + width + b, where_not_less(magnitude, splat(network->threshold), sign, value * splat(network->exp_p)), mask);
   }
 }
 
@@ -36,15 +33,15 @@ INLINE void preprocess_backward(const struct lstm *network, const float *gradien
     return;
   }
   const float steepest = limit > 0 ? limit : INFINITY;
-  const vf linear_slope = splat(EXP_P < steepest ? EXP_P : steepest);
+  const vf linear_slope = splat(network->exp_p < steepest ? network->exp_p : steepest);
   for (int b = 0; b < width; b += LOPT_LANES) {
     const tail_mask mask = tail_of(width - b);
     const vf value = load_tail(gradient + b, mask);
     const vf magnitude = magnitude_of(value);
-    const vf steep = smaller(splat(steepest), splat(INVERSE_P) / magnitude);
+    const vf steep = smaller(splat(steepest), splat(network->inverse_p) / magnitude);
     const vf logarithm = load_tail(slopes + b, mask) * float_of(or_bits(bits_of(steep), sign_of(value)));
     const vf linear = load_tail(slopes + width + b, mask) * linear_slope;
-    store_tail(to + b, where_not_less(magnitude, splat(THRESHOLD), logarithm, linear), mask);
+    store_tail(to + b, where_not_less(magnitude, splat(network->threshold), logarithm, linear), mask);
   }
 }
 

@@ -39,6 +39,8 @@ struct lstm {
   /** First row of RNNProp's moments within the state. */
   int moments_at;
   float output_scale;
+  /** Of LogAndSign's p: e^−p, 1/p and e^p. */
+  float threshold, inverse_p, exp_p;
   /** outputScale·w, then outputScale·b. */
   float *output;
   /** The dz of one layer for the weight gradients: [unit][step][group of coordinates][gate][4]. */
@@ -46,8 +48,9 @@ struct lstm {
   struct lstm_layer layer[LSTM_MAX_LAYERS];
 };
 
-/** Makes a network; NULL if there is no memory. */
-struct lstm *lstm_create(enum lstm_inputs inputs, float output_scale, const int *units, int layers);
+/** Makes a network; NULL if there is no memory. `p_numbers` are e^−p, 1/p and e^p of LogAndSign. */
+struct lstm *lstm_create(enum lstm_inputs inputs, float output_scale, const float p_numbers[3], const int *units,
+                         int layers);
 void lstm_free(struct lstm *network);
 /** Packs φ, in the order of shared/phi.ts, for the two passes. */
 void lstm_load_phi(struct lstm *network, const float *phi);

@@ -13,11 +13,15 @@ static float *floats(size_t count) {
   return memory;
 }
 
-struct lstm *lstm_create(enum lstm_inputs inputs, float output_scale, const int *units, int layers) {
+struct lstm *lstm_create(enum lstm_inputs inputs, float output_scale, const float p_numbers[3], const int *units,
+                         int layers) {
   struct lstm *network = calloc(1, sizeof *network);
   if (!network) return NULL;
   network->inputs = inputs;
   network->output_scale = output_scale;
+  network->threshold = p_numbers[0];
+  network->inverse_p = p_numbers[1];
+  network->exp_p = p_numbers[2];
   network->layers = layers;
   network->input_rows = inputs == LSTM_RAW ? 1 : inputs == LSTM_BOTH ? 4 : 2;
   int below = network->input_rows;

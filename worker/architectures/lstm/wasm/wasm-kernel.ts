@@ -3,14 +3,14 @@
 import { inputSize, type LstmConfig } from '../../../../shared/architectures/lstm.js';
 import { KernelMemory } from '../../../devices/kernel-memory.js';
 import { growing, type WasmMemory, WasmModule } from '../../../devices/wasm-module.js';
-import { type BlockKernel, type BlockPasses, INPUT_CODES } from '../blocks/kernel.js';
+import { type BlockKernel, type BlockPasses, INPUT_CODES, logAndSignNumbers } from '../blocks/kernel.js';
 import { RELAXED, STRICT } from './kernel-bytes.js';
 
 /** The exports of assembly/kernel.ts; pointers are byte offsets into `memory`. */
 interface KernelExports extends BlockPasses {
   memory: WasmMemory;
   heapBase(): number;
-  configure(inputs: number, outputScale: number): void;
+  configure(inputs: number, outputScale: number, threshold: number, inverseP: number, expP: number): void;
   packBytes(below: number, units: number): number;
   addLayer(units: number, pack: number): void;
   finish(pack: number): void;
@@ -30,7 +30,7 @@ export function hasRelaxedSimd(): boolean {
 export function createWasmKernel(network: LstmConfig, strict: boolean): BlockKernel {
   const passes = module.instantiate<KernelExports>(strict);
   const memory = new KernelMemory(growing(passes.memory), passes.heapBase());
-  passes.configure(INPUT_CODES[network.preprocessing], network.outputScale);
+  passes.configure(INPUT_CODES[network.preprocessing], network.outputScale, ...logAndSignNumbers(network));
   const inputRows = inputSize(network);
   let below = inputRows;
   for (const units of network.layers) {

@@ -1,5 +1,4 @@
 /** WGSL that the forward and the backward shader share. */
-import { LOG_AND_SIGN_P } from '../definition.js';
 import type { LayerPlan, LstmPlan } from './plan.js';
 
 /** One line of text for each number 0…count − 1. */
@@ -32,13 +31,15 @@ fn tanh4(value: vec4f) -> vec4f {
 /** Stores the network's input for the gradients `name` (vec4f) in rows 0 and 1 of xs, or in row 0. */
 export function storeInput({ network, stride }: LstmPlan, name: string): string {
   if (network.preprocessing === 'none') return `xs[p] = ${name};`;
-  const threshold = Math.exp(-LOG_AND_SIGN_P);
+  const p = network.logAndSignP;
+  // with an exponent: a number without a dot would be an integer of WGSL, which e^p may exceed
+  const [threshold, inverse, exponential] = [Math.exp(-p), 1 / p, Math.exp(p)].map((value) => value.toExponential());
   return `
       let magnitude = abs(${name});
       let large = magnitude >= vec4f(${threshold});
-      let logarithm = log(max(magnitude, vec4f(${threshold}))) * ${1 / LOG_AND_SIGN_P};
+      let logarithm = log(max(magnitude, vec4f(${threshold}))) * ${inverse};
       xs[p] = select(vec4f(-1.0), logarithm, large);
-      xs[${stride}u + p] = select(${name} * ${Math.exp(LOG_AND_SIGN_P)}, sign(${name}), large);`;
+      xs[${stride}u + p] = select(${name} * ${exponential}, sign(${name}), large);`;
 }
 
 /** Names of the accumulators for the gates of a run's unit n. */

@@ -2,17 +2,14 @@
 import { fma } from '../../../../devices/assembly/fma';
 import { log4, sigmoid4, tanh4 } from './activations';
 import {
-  BOTH, forwardPack, gateOffset, inputRows, inputs, layerCount, momentsOffset, outputPack, RAW, RNNPROP, rowsBelow,
-  stateOffset, stateRows, unitsOf,
+  BOTH, expP, forwardPack, gateOffset, inputRows, inputs, inverseP, layerCount, momentsOffset, outputPack, RAW, RNNPROP,
+  rowsBelow, stateOffset, stateRows, threshold, unitsOf,
 } from './network';
 
-const THRESHOLD: f32 = 4.5399931e-5; // e^−10
-const INVERSE_P: f32 = 0.1;
-const EXP_P: f32 = 22026.4658; // e^10
 const DECAY: f32 = 0.95;
 const EPSILON: f32 = 1e-8;
 
-/** LogAndSign with p = 10 (Andrychowicz et al. 2016, appendix A), or the gradient itself, into the rows x. */
+/** LogAndSign (Andrychowicz et al. 2016, appendix A), or the gradient itself, into the rows x. */
 function preprocess(gradient: usize, x: usize, rowBytes: usize): void {
   if (inputs == RAW) {
     memory.copy(x, gradient, rowBytes);
@@ -21,11 +18,11 @@ function preprocess(gradient: usize, x: usize, rowBytes: usize): void {
   for (let b: usize = 0; b < rowBytes; b += 16) {
     const value = v128.load(gradient + b);
     const magnitude = f32x4.abs(value);
-    const large = f32x4.ge(magnitude, f32x4.splat(THRESHOLD));
+    const large = f32x4.ge(magnitude, f32x4.splat(threshold));
     const sign = v128.or(v128.and(value, i32x4.splat(0x80000000)), f32x4.splat(1));
-    const logarithm = f32x4.mul(log4(magnitude), f32x4.splat(INVERSE_P));
+    const logarithm = f32x4.mul(log4(magnitude), f32x4.splat(inverseP));
     v128.store(x + b, v128.bitselect(logarithm, f32x4.splat(-1), large));
-    v128.store(x + rowBytes + b, v128.bitselect(sign, f32x4.mul(value, f32x4.splat(EXP_P)), large));
+    v128.store(x + rowBytes + b, v128.bitselect(sign, f32x4.mul(value, f32x4.splat(expP)), large));
   }
 }
 
@@ -43,11 +40,11 @@ export function preprocessBackward(gradient: usize, slopes: usize, to: usize, li
   for (let b: usize = 0; b < rowBytes; b += 16) {
     const value = v128.load(gradient + b);
     const magnitude = f32x4.abs(value);
-    const large = f32x4.ge(magnitude, f32x4.splat(THRESHOLD));
+    const large = f32x4.ge(magnitude, f32x4.splat(threshold));
     const sign = v128.and(value, i32x4.splat(0x80000000));
-    const steep = f32x4.pmin(f32x4.div(f32x4.splat(INVERSE_P), magnitude), f32x4.splat(steepest));
+    const steep = f32x4.pmin(f32x4.div(f32x4.splat(inverseP), magnitude), f32x4.splat(steepest));
     const logarithm = f32x4.mul(v128.load(slopes + b), v128.or(steep, sign));
-    const linear = f32x4.mul(v128.load(slopes + rowBytes + b), f32x4.splat(min(EXP_P, steepest)));
+    const linear = f32x4.mul(v128.load(slopes + rowBytes + b), f32x4.splat(min(expP, steepest)));
     v128.store(to + b, v128.bitselect(logarithm, linear, large));
   }
 }

@@ -20,6 +20,10 @@ export const LOG_AND_SIGN: i32 = 1;
 export const RNNPROP: i32 = 2;
 export const BOTH: i32 = 3;
 export let inputs: i32 = RAW;
+/** Of LogAndSign's p: e^−p, 1/p and e^p. */
+export let threshold: f32 = 0;
+export let inverseP: f32 = 0;
+export let expP: f32 = 0;
 /** First row of RNNProp's moments within the state. */
 export let momentsOffset: i32 = 0;
 /** Rows of x. */
@@ -84,8 +88,11 @@ export function padTo4(n: i32): i32 {
   return (n + 3) & ~3;
 }
 
-/** Starts the description of a network. Input rows: 1 for the gradient itself, 4 for both others, otherwise 2. */
-export function configure(kind: i32, scale: f32): void {
+/**
+ * Starts the description of a network. Input rows: 1 for the gradient itself, 4 for both others, otherwise 2. The last
+ * three numbers are e^−p, 1/p and e^p of LogAndSign.
+ */
+export function configure(kind: i32, scale: f32, smallest: f32, inverse: f32, exponential: f32): void {
   layerCount = 0;
   inputs = kind;
   inputRows = kind == RAW ? 1 : kind == BOTH ? 4 : 2;
@@ -93,6 +100,9 @@ export function configure(kind: i32, scale: f32): void {
   recordRows = 0;
   phiLength = 0;
   outputScale = scale;
+  threshold = smallest;
+  inverseP = inverse;
+  expP = exponential;
 }
 
 /** Bytes that the packed weights of a layer of `units` over `below` rows take. */

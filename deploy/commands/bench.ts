@@ -1,5 +1,6 @@
 /** `lopt bench`: how fast this machine computes windows. */
 
+import { ARCHITECTURES, DEFAULT_ARCHITECTURE } from '../../shared/architectures/registry.js';
 import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { DEFAULT_ESTIMATOR } from '../../shared/estimators/registry.js';
@@ -43,7 +44,8 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
     givenSeconds === undefined ? 2 : checkNumber(TASK, 'seconds', givenSeconds, { minimum: 0, exclusive: true });
   const problem = (await problemOf(TASK, flags, positionals['problem'])) ?? 'quadratic';
   const own = threadsOf(TASK, flags);
-  const { estimator = DEFAULT_ESTIMATOR } = rest;
+  const { architecture = DEFAULT_ARCHITECTURE } = rest;
+  const { estimator = ARCHITECTURES.get(String(architecture))?.estimator ?? DEFAULT_ESTIMATOR } = rest;
   const plain = standardsOf(estimator === DEFAULT_ESTIMATOR ? PLAIN : ['unroll']);
   const configured = await configure(TASK, problem, { shards: own, ...plain, ...rest });
   const threads = threadsOf(TASK, flags, configured.config.engine);

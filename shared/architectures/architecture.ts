@@ -61,6 +61,8 @@ export interface ArchitectureSpec<Config extends { readonly type: string } = Arc
   readonly summary: string;
   /** The options that configure it, besides its type. */
   readonly options: readonly OptionRow[];
+  /** The type of the estimator that it is trained by if a run names none. @default that of every run */
+  readonly estimator?: string;
   /** Checks a configuration from outside. */
   readonly shape: Shape<Config>;
   /** The tensors of φ in the order of the flat vector. */

@@ -141,6 +141,8 @@ export const mlp: ArchitectureSpec<MlpConfig> = {
   type: 'mlp',
   summary: 'a perceptron on the features of a tensor (Metz et al. 2022)',
   options: rowsOf(OPTIONS),
+  // its kernels only go forward
+  estimator: 'nres',
   shape: object<MlpConfig>({
     type: exactly('mlp'),
     rule: shapeOf(OPTIONS.rule.kind),

@@ -1,6 +1,7 @@
 /** The options of a run, from what is given, what its problem family advises, and the φ that it starts from. */
 import type { ArchitectureConfig } from '../architectures/architecture.js';
 import {
+  ARCHITECTURES,
   architectureOf,
   architectureShape,
   DEFAULT_ARCHITECTURE,
@@ -48,10 +49,9 @@ export interface ResolvedOptions {
 /** Checks what is given and fills in the rest. Throws UsageError, one sentence that says what must be otherwise. */
 export function resolveOptions({ task, given: said, training, start }: Request): ResolvedOptions {
   const given = withRanges(task, optionTable(), said);
-  const types: ChosenTypes = {
-    architecture: String(given['architecture'] ?? start?.type ?? DEFAULT_ARCHITECTURE),
-    estimator: String(given['estimator'] ?? DEFAULT_ESTIMATOR),
-  };
+  const architecture = String(given['architecture'] ?? start?.type ?? DEFAULT_ARCHITECTURE);
+  const usual = ARCHITECTURES.get(architecture)?.estimator ?? DEFAULT_ESTIMATOR;
+  const types: ChosenTypes = { architecture, estimator: String(given['estimator'] ?? usual) };
   const rows = rowsFor(types);
   const wanted = { ...types, ...(start ? valuesGiven(start, types) : {}), ...given };
   const { firstOrder, ...kept } = training;

@@ -31,6 +31,14 @@ export interface TableRow extends OptionRow {
   readonly owner?: { readonly chooser: Chooser; readonly type: string };
 }
 
+/** What an estimator is, and which architectures have another default. */
+function estimatorText(): string {
+  const others = [...ARCHITECTURES.values()].flatMap(({ type, estimator }) =>
+    estimator ? [` (default with ${type}: ${estimator})`] : [],
+  );
+  return `how the meta-gradient of a window is made${others.join('')}`;
+}
+
 function chooserRow(chooser: Chooser & OptionGroup, describe: string, standard: string): TableRow {
   const specs = [...CHOICES[chooser].values()];
   return {
@@ -57,7 +65,7 @@ export function optionTable(): TableRow[] {
     ...rowsOf(GENERAL_OPTIONS),
     chooserRow('architecture', 'what the learned optimizer is', DEFAULT_ARCHITECTURE),
     ...broughtRows('architecture'),
-    chooserRow('estimator', 'how the meta-gradient of a window is made', DEFAULT_ESTIMATOR),
+    chooserRow('estimator', estimatorText(), DEFAULT_ESTIMATOR),
     ...broughtRows('estimator'),
   ];
   rows.forEach((row, index) => {

@@ -1,4 +1,4 @@
-/** Random numbers of the fuzz program: the same on every machine, from whole numbers and exact operations alone. */
+/** Random numbers of the fuzz programs: the same on every machine, from whole numbers and exact operations alone. */
 #ifndef LOPT_DRAWS_H
 #define LOPT_DRAWS_H
 
@@ -19,6 +19,12 @@ static inline uint64_t draw(struct draws *draws) {
 }
 
 static inline int below(struct draws *draws, int bound) { return (int)((draw(draws) >> 32) % (uint64_t)bound); }
+
+/** From 1 to `most`, few more often than many. */
+static inline int few(struct draws *draws, int most) {
+  const int one = 1 + below(draws, most), other = 1 + below(draws, most);
+  return one < other ? one : other;
+}
 
 /** Values that a running window can meet at its edges, and some that it should not. */
 static const float EDGES[] = {0, -0.0f, 1e-45f, -1e-39f, 4.5399931e-5f, 6.73794700e-3f, 1e30f, -3e38f, INFINITY, -INFINITY, NAN};

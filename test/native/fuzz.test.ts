@@ -1,10 +1,10 @@
-/** The native kernels with random networks and windows, in arrays of exactly their sizes. */
+/** The native kernels with random networks and values, in arrays of exactly their sizes. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { it } from 'node:test';
+import { describe, it } from 'node:test';
 import { nativeFault } from '../../worker/devices/native/load.js';
 import { temporaryFolder } from '../fixtures/folder.js';
-import { buildFuzz, findCompiler, runFuzz, runSanitized, SHAPES, sanitizerFault } from './fuzz.js';
+import { buildFuzz, findCompiler, PROGRAMS, runFuzz, runSanitized, SHAPES, sanitizerFault } from './fuzz.js';
 
 const { compiler, fault } = findCompiler();
 const missing = fault ?? nativeFault();
@@ -21,19 +21,23 @@ function crossFault(): string | undefined {
   return 'needs aarch64-linux-gnu-gcc and qemu-aarch64 (Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user)';
 }
 
-it(`the native kernels touch nothing beside their arrays: ${SHAPES} random shapes under sanitizers`, async (test) => {
-  const reason = missing ?? (await sanitizerFault(compiler));
-  if (reason) return test.skip(reason);
-  const hashes = await runSanitized(compiler, SHAPES);
-  assert.deepEqual(Object.keys(hashes), ['fused', 'strict']);
-  assert.notEqual(hashes['fused'], hashes['strict']);
-});
+for (const program of PROGRAMS) {
+  describe(`the native kernels of ${program}`, () => {
+    it(`touch nothing beside their arrays: ${SHAPES} random shapes under sanitizers`, async (test) => {
+      const reason = missing ?? (await sanitizerFault(compiler));
+      if (reason) return test.skip(reason);
+      const hashes = await runSanitized(program, compiler, SHAPES);
+      assert.deepEqual(Object.keys(hashes), ['fused', 'strict']);
+      assert.notEqual(hashes['fused'], hashes['strict']);
+    });
 
-it('the native kernels compute the same bits on arm64', { skip: missing ?? crossFault() }, async (test) => {
-  const shapes = 200;
-  const own = await buildFuzz({ compiler: compiler, arch: process.arch, options: [] }, temporaryFolder(test));
-  const other = await buildFuzz(CROSS, temporaryFolder(test));
-  const hashes = await runFuzz([own], shapes);
-  assert.deepEqual(Object.keys(hashes), ['fused', 'strict']);
-  assert.deepEqual(await runFuzz([EMULATOR, other], shapes), hashes);
-});
+    it('compute the same bits on arm64', { skip: missing ?? crossFault() }, async (test) => {
+      const shapes = 200;
+      const own = { compiler, arch: process.arch, options: [] };
+      const hashes = await runFuzz([await buildFuzz(program, own, temporaryFolder(test))], shapes);
+      const other = await buildFuzz(program, CROSS, temporaryFolder(test));
+      assert.deepEqual(Object.keys(hashes), ['fused', 'strict']);
+      assert.deepEqual(await runFuzz([EMULATOR, other], shapes), hashes);
+    });
+  });
+}

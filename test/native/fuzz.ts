@@ -1,4 +1,4 @@
-/** The program fuzz.c: how it is built and run. */
+/** The programs fuzz-*.c, one for the kernels of each architecture: how they are built and run. */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -26,7 +26,12 @@ interface NativeBuild {
 
 const build = (await import(pathToFileURL(join(ROOT, 'worker/devices/native/build.js')).href)) as NativeBuild;
 
-/** How the fuzz program is built. */
+/** The architectures that have a program. */
+export const PROGRAMS = ['lstm', 'mlp'] as const;
+
+export type Program = (typeof PROGRAMS)[number];
+
+/** How a program is built. */
 export interface FuzzBuild {
   compiler: string;
   /** The processor that it is for, as Node calls it. */
@@ -41,21 +46,25 @@ export const SHAPES = 10_000;
 /** Options that have a program stop at the first fault that a sanitizer sees. */
 const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
-/** Builds it in a folder and returns its path. */
-export async function buildFuzz({ compiler, arch, options }: FuzzBuild, folder: string): Promise<string> {
-  const kernels = build.units(arch).filter(isOfLstm);
-  const units = [...kernels, { path: join(ROOT, 'test/native/fuzz.c'), options: [] }];
+/** Builds a program in an empty folder and returns its path. */
+export async function buildFuzz(
+  program: Program,
+  { compiler, arch, options }: FuzzBuild,
+  folder: string,
+): Promise<string> {
+  const kernels = build.units(arch).filter((unit) => isOf(program, unit));
+  const units = [...kernels, { path: join(ROOT, `test/native/fuzz-${program}.c`), options: [] }];
   const objects = await build.compile(compiler, units, folder, options);
-  const program = join(folder, 'fuzz');
-  await run(compiler, [...options, ...objects, '-o', program, '-lm']);
-  return program;
+  const path = join(folder, `fuzz-${program}`);
+  await run(compiler, [...options, ...objects, '-o', path, '-lm']);
+  return path;
 }
 
 /** Hashes of all results of some shapes, by arithmetic. */
 export type Hashes = Record<string, bigint>;
 
 /**
- * Runs it, behind an emulator if one is given, on the first `shapes` shapes: a process for each core. Rejects with what
+ * Runs a program, behind an emulator if one is given, on the first `shapes` shapes: a process for each core. Rejects with what
  * it said if it failed.
  */
 export async function runFuzz(command: string[], shapes: number): Promise<Hashes> {
@@ -110,17 +119,17 @@ export async function sanitizerFault(compiler: string): Promise<string | undefin
   });
 }
 
-/** Runs the first `shapes` shapes under the sanitizers. Rejects with what they saw. */
-export async function runSanitized(compiler: string, shapes: number): Promise<Hashes> {
+/** Runs a program on the first `shapes` shapes under the sanitizers. Rejects with what they saw. */
+export async function runSanitized(program: Program, compiler: string, shapes: number): Promise<Hashes> {
   return withFolder(async (folder) => {
     // optimized little, since it is compiled for longer than it runs otherwise
     const options = ['-O1', '-g1', ...SANITIZERS];
-    return runFuzz([await buildFuzz({ compiler, arch: process.arch, options }, folder)], shapes);
+    return runFuzz([await buildFuzz(program, { compiler, arch: process.arch, options }, folder)], shapes);
   });
 }
 
-/** Whether a source is the LSTM's, which the program calls; bindings need Node. */
-function isOfLstm({ path }: Unit): boolean {
+/** Whether a program calls what a source defines; bindings need Node. */
+function isOf(program: Program, { path }: Unit): boolean {
   const isShared = path.endsWith('instructions.c');
-  return isShared || (path.includes('/lstm/native/') && !path.endsWith('binding.c'));
+  return isShared || (path.includes(`/${program}/native/`) && !path.endsWith('binding.c'));
 }

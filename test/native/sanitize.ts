@@ -1,6 +1,6 @@
 /** The native kernels under AddressSanitizer and UndefinedBehaviorSanitizer: `npm run test:native-asan [-- SHAPES]`. */
 import { messageOf } from '../../shared/errors.js';
-import { findCompiler, runSanitized, SHAPES, sanitizerFault } from './fuzz.js';
+import { findCompiler, PROGRAMS, runSanitized, SHAPES, sanitizerFault } from './fuzz.js';
 
 async function main(): Promise<void> {
   const shapes = Number(process.argv[2] ?? SHAPES);
@@ -15,10 +15,12 @@ async function main(): Promise<void> {
     console.log(`The native kernels are not tested: ${missing}.`);
     return;
   }
-  await runSanitized(compiler, shapes);
-  console.log(
-    `${shapes} random shapes: the sanitizers of ${compiler} saw nothing, and all instruction sets gave the same bits.`,
-  );
+  for (const program of PROGRAMS) {
+    await runSanitized(program, compiler, shapes);
+    console.log(
+      `${program}, ${shapes} random shapes: the sanitizers of ${compiler} saw nothing, and all instruction sets gave the same bits.`,
+    );
+  }
 }
 
 main().catch((error) => {

@@ -1,7 +1,8 @@
 /**
  * The passes over one tensor that its step is made of. Arrays are byte offsets into the kernel's memory; the tensor is rows
- * × columns, its coordinates row by row, a vector one row. Vectors of 16 floats may be read and written beyond the end of
- * any array, so that 16 more must follow it. Sums have 16 lanes, coordinate i of a row in lane i mod 16, that are added
+ * × columns, its coordinates row by row, a vector one row. Vectors of 16 floats may be read beyond the end of ∇, θ and the
+ * means, and written beyond that of the updates, so that 16 more must follow each; of all other arrays nothing beyond the
+ * end is touched. Between its last coordinate and its stride a tensor has zeros. Sums have 16 lanes, coordinate i of a row in lane i mod 16, that are added
  * halves on halves: the same bits whatever the width of a register.
  */
 import type { KernelMemory } from '../../devices/kernel-memory.js';

@@ -25,10 +25,13 @@
 #define JOIN(name, suffix) JOINED(name, suffix)
 #define JOINED(name, suffix) name##_##suffix
 
+/** UNROLL_SOME is for a loop whose length is not known in every copy of it: Clang warns if it cannot unroll all of one. */
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_SOME _Pragma("clang loop unroll_count(16)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_SOME UNROLL
 #endif
 
 /** Groups of four lanes, which are what sums over coordinates are made of. */

@@ -70,30 +70,33 @@ static void squares(const struct mlp_tensor *tensor, float largest, float *row_s
   }
 }
 
-/** The features of the coordinates at a column of a row, of which `left` are the row's. */
+/**
+ * The features of the coordinates at a column of a row, of which `left` are the row's; those of the others are 0, even if a
+ * number is infinite: how many there are depends on the width of a register.
+ */
 INLINE void features_at(const struct mlp_tensor *tensor, const struct mlp_factors *factors, const float *numbers, size_t r,
                         size_t c, ptrdiff_t left, vf *feature) {
   const size_t i = r * tensor->columns + c;
   const size_t padded = padded_to_group(tensor->columns);
   const float *moments = tensor->moments + i;
-  const vf gradient = within(first_lanes(load(tensor->gradient + i), left), numbers[GRADIENT_LIMIT]);
-  const vf square = first_lanes(load(moments + 3 * tensor->stride), left);
+  const vf gradient = first_lanes(within(load(tensor->gradient + i), numbers[GRADIENT_LIMIT]), left);
+  const vf square = load(moments + 3 * tensor->stride);
   const vf inverse =
       first_lanes(splat(1) / root(fma_of(square, splat(numbers[ROOT_FACTOR]), splat(numbers[ROOT_EPSILON]))), left);
   feature[0] = gradient;
-  feature[1] = within(gradient, numbers[CLIP]);
+  feature[1] = first_lanes(within(gradient, numbers[CLIP]), left);
   feature[2] = first_lanes(load(tensor->theta + i), left);
-  feature[6] = square * splat(numbers[SQUARE_FACTOR]);
+  feature[6] = first_lanes(square * splat(numbers[SQUARE_FACTOR]), left);
   feature[10] = inverse;
   feature[11] = gradient * inverse;
   UNROLL for (int k = 0; k < 3; k++) {
-    const vf mean = first_lanes(load(moments + (size_t)k * tensor->stride), left) * splat(numbers[MEAN_FACTORS + k]);
+    const vf mean = first_lanes(load(moments + (size_t)k * tensor->stride) * splat(numbers[MEAN_FACTORS + k]), left);
     const vf row = splat(factors->rows[(size_t)k * tensor->rows + r]);
     const float *column = factors->columns + (size_t)k * padded + c;
     feature[3 + k] = mean;
     feature[7 + k] = mean * inverse;
-    feature[12 + k] = gradient * (row * load(column));
-    feature[15 + k] = mean * (row * load(column + 3 * padded));
+    feature[12 + k] = first_lanes(gradient * (row * load(column)), left);
+    feature[15 + k] = first_lanes(mean * (row * load(column + 3 * padded)), left);
   }
 }
 
@@ -133,7 +136,7 @@ INLINE void add_layer(const vf *inputs, int count, const float *weights, int uni
   for (int first = 0; first < units; first += MLP_UNITS) {
     vf sum[MLP_UNITS];
     UNROLL for (int u = 0; u < MLP_UNITS; u++) sum[u] = values[first + u];
-    UNROLL for (int i = 0; i < count; i++) {
+    UNROLL_SOME for (int i = 0; i < count; i++) {
       const float *weight = weights + i * units + first;
       UNROLL for (int u = 0; u < MLP_UNITS; u++) sum[u] = fma_of(splat(weight[u]), inputs[i], sum[u]);
     }

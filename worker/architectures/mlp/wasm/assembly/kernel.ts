@@ -180,7 +180,10 @@ export function squares(
   }
 }
 
-/** Writes the features of four coordinates at a column of a row, of which `left` are the row's. */
+/**
+ * Writes the features of four coordinates at a column of a row, of which `left` are the row's; those of the others are 0, even
+ * if a number is infinite: how many there are depends on the width of a register.
+ */
 // @ts-ignore: decorator
 @inline
 function featuresAt(
@@ -198,26 +201,26 @@ function featuresAt(
   left: i32,
 ): void {
   const i = 4 * (r * columns + c);
-  const g = within(firstLanes(v128.load(gradient + i), left), numbersOf(numbers, GRADIENT_LIMIT));
-  const square = firstLanes(v128.load(means + 12 * stride + i), left);
+  const g = firstLanes(within(v128.load(gradient + i), numbersOf(numbers, GRADIENT_LIMIT)), left);
+  const square = v128.load(means + 12 * stride + i);
   const sum = fma(square, numbersOf(numbers, ROOT_FACTOR), numbersOf(numbers, ROOT_EPSILON));
   const root = firstLanes(f32x4.div(f32x4.splat(1), f32x4.sqrt(sum)), left);
   v128.store(features, g);
-  v128.store(features, within(g, numbersOf(numbers, CLIP)), 16);
+  v128.store(features, firstLanes(within(g, numbersOf(numbers, CLIP)), left), 16);
   v128.store(features, firstLanes(v128.load(theta + i), left), 32);
-  v128.store(features, f32x4.mul(square, numbersOf(numbers, SQUARE_FACTOR)), 96);
+  v128.store(features, firstLanes(f32x4.mul(square, numbersOf(numbers, SQUARE_FACTOR)), left), 96);
   v128.store(features, root, 160);
   v128.store(features, f32x4.mul(g, root), 176);
   const wide = 4 * padded(columns);
   for (let k = 0; k < 3; k++) {
-    const mean = f32x4.mul(firstLanes(v128.load(means + 4 * k * stride + i), left), numbersOf(numbers, k));
+    const mean = firstLanes(f32x4.mul(v128.load(means + 4 * k * stride + i), numbersOf(numbers, k)), left);
     const row = v128.load32_splat(rowFactors + 4 * (k * rows + r));
     const column = columnFactors + k * wide + 4 * c;
     const at = features + 16 * k;
     v128.store(at, mean, 48);
     v128.store(at, f32x4.mul(mean, root), 112);
-    v128.store(at, f32x4.mul(g, f32x4.mul(row, v128.load(column))), 192);
-    v128.store(at, f32x4.mul(mean, f32x4.mul(row, v128.load(column + 3 * wide))), 240);
+    v128.store(at, firstLanes(f32x4.mul(g, f32x4.mul(row, v128.load(column))), left), 192);
+    v128.store(at, firstLanes(f32x4.mul(mean, f32x4.mul(row, v128.load(column + 3 * wide))), left), 240);
   }
 }
 

@@ -53,7 +53,8 @@ export function resolveOptions({ task, given: said, training, start }: Request):
   const usual = ARCHITECTURES.get(architecture)?.estimator ?? DEFAULT_ESTIMATOR;
   const types: ChosenTypes = { architecture, estimator: String(given['estimator'] ?? usual) };
   const rows = rowsFor(types);
-  const wanted = { ...(start ? valuesGiven(start, types) : {}), ...given, ...types };
+  const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const wanted = { ...types, ...(start ? valuesGiven(start, types) : {}), ...own };
   const { firstOrder, ...kept } = training;
   const first = resolved(task, rows, wanted, kept);
   // advice that cannot be followed is dropped

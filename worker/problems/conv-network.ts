@@ -13,7 +13,7 @@ import {
 import { ACTIVATIONS } from './dense.js';
 import { type ImageSet, imagesOf, valuesOf } from './images/image-set.js';
 import { fillMinibatch } from './images/minibatch.js';
-import { copyPixels, type ImageView, type ViewOf } from './images/view.js';
+import { copyImage, type ImageView, type ViewOf } from './images/view.js';
 import { coordinatesOf } from './parameters.js';
 import { passesOf } from './passes.js';
 import type { Batch, ClosedForms } from './problem.js';
@@ -141,7 +141,7 @@ export function createConvNetwork(
   /** Copies an image into a map with its pixels' bytes as numbers. */
   function placeImage(pixels: Uint8Array, view: ImageView, target: number): void {
     const map = maps[0]!;
-    copyPixels(pixels, view, bytesAt(pixelsFrom, values), 0);
+    copyImage(pixels, 0, values, view, bytesAt(pixelsFrom, values), 0);
     const [height, width] = [map.height, map.width * map.channels];
     kernel.spreadPixels(pixelsFrom, height, width, target + pixelOffset(map, 0, 0), map.rowBytes);
   }

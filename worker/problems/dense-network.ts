@@ -3,7 +3,7 @@ import { ACTIVATIONS, type Activation, denseLayers } from './dense.js';
 import type { DenseKernel } from './dense-kernel.js';
 import { type ImageSet, imagesOf } from './images/image-set.js';
 import { fillMinibatch } from './images/minibatch.js';
-import { copyPixels, type ViewOf } from './images/view.js';
+import { copyImage, type ViewOf } from './images/view.js';
 import { coordinatesOf } from './parameters.js';
 import { passesOf } from './passes.js';
 import type { Batch, ClosedForms } from './problem.js';
@@ -154,8 +154,7 @@ export function createDenseNetwork(
         const size = Math.min(CHUNK, batch - from);
         for (let i = 0; i < size; i++) {
           const image = minibatch[from + i]!;
-          const own = pixels.subarray(image * values, (image + 1) * values);
-          copyPixels(own, view, bytes, imagesFrom + i * imageStride);
+          copyImage(pixels, image, values, view, bytes, imagesFrom + i * imageStride);
           bytes[labels + i] = view.labels[classes[image]!]!;
         }
         run(size);

@@ -1,25 +1,27 @@
 /** The perceptron's steps by a kernel's passes: what they share over a tensor is computed here, in double precision. */
 import type { MlpConfig } from '../../../shared/architectures/mlp.js';
-import { COORDINATE_FEATURES } from '../../../shared/architectures/mlp-features.js';
+import { COORDINATE_FEATURES, SCALARS } from '../../../shared/architectures/mlp-features.js';
 import { exp } from '../../../shared/elementary.js';
 import type { HostKernel, HostKernelOptions, HostWalk } from '../host-kernel.js';
 import { type Clock, type CoordinateLayout, coordinatesIn } from '../layout.js';
 import { adamVector, turnedUpdates } from './celo2-steps.js';
-import { Factors } from './factors.js';
+import { FactorMemory, inverseSize, type TensorFactors } from './factors.js';
 import { Network } from './network.js';
 import {
   CELO2_CLIP,
+  growthScalar,
   initialScale,
   MEAN_DECAYS,
+  noiseScalar,
   power,
   RULE_NUMBERS,
   scheduleAt,
   TINY,
-  tensorScalars,
   timeEmbedding,
+  timeScalars,
 } from './numbers.js';
 import { FEATURE_NUMBERS, MOMENT_NUMBERS, padded, type TensorKernel, UNITS } from './passes.js';
-import { type PlacedTensor, type Placement, place, problemStateLength } from './placement.js';
+import { type PlacedTensor, place, problemStateLength } from './placement.js';
 
 /** Another number whenever the passes or this file compute other bits. */
 const ARITHMETIC = 1;
@@ -27,8 +29,29 @@ const ARITHMETIC = 1;
 const ADAM = COORDINATE_FEATURES.indexOf('mean 1 / root');
 const SLOW = COORDINATE_FEATURES.indexOf('mean 2');
 
-/** Sums of a tensor that `moments` writes. */
-const MOMENT_SUMS = 6;
+/** A tensor, and what its steps write. */
+interface Stepped extends PlacedTensor {
+  readonly factors: TensorFactors;
+}
+
+/** A layout's tensors in the kernel's memory. */
+interface Laid {
+  readonly layout: CoordinateLayout;
+  readonly state: Float32Array;
+  readonly tensors: readonly Stepped[];
+}
+
+/** What all tensors of a step have in common. */
+interface StepTime {
+  readonly clock: Clock;
+  /** What running means are multiplied by to correct their bias, and the mean square. */
+  readonly corrections: readonly number[];
+  readonly squareCorrection: number;
+  /** The rule's factor on steps at this time. */
+  readonly rate: number;
+  /** The inputs of time. */
+  readonly scalars: readonly number[];
+}
 
 /** Computes in one thread; only goes forward. */
 export class MlpKernel implements HostKernel {
@@ -36,12 +59,17 @@ export class MlpKernel implements HostKernel {
   readonly #config: MlpConfig;
   readonly #kernel: TensorKernel;
   readonly #network: Network;
-  readonly #factors: Factors;
+  readonly #factors: FactorMemory;
   /** Scratch: the numbers of the passes, and their sums. */
   readonly #momentNumbers: number;
   readonly #featureNumbers: number;
   readonly #sums: number;
-  #placement: { layout: CoordinateLayout; placed: Placement } | undefined;
+  /** Views of the numbers that steps write, and of the sums that they read. */
+  #written: Float32Array = new Float32Array(0);
+  #summed: Float32Array = new Float32Array(0);
+  readonly #norms = new Float64Array(COORDINATE_FEATURES.length);
+  readonly #scalars: Float64Array;
+  #placement: Laid | undefined;
 
   /** @param create the passes for layers of so many units each, padded */
   constructor(
@@ -57,7 +85,8 @@ export class MlpKernel implements HostKernel {
     this.#sums = memory.allocate(4 * COORDINATE_FEATURES.length);
     this.#network = new Network(config, this.#kernel);
     memory.hold();
-    this.#factors = new Factors(config, this.#kernel);
+    this.#scalars = new Float64Array(SCALARS[config.rule]);
+    this.#factors = new FactorMemory(config, this.#kernel);
     this.description = `MLP by tensors, arithmetic ${ARITHMETIC} (${strict ? 'strict' : 'fused'})`;
   }
 
@@ -87,12 +116,13 @@ export class MlpKernel implements HostKernel {
     const length = coordinatesIn(layout);
     return {
       step: (gradient, theta) => {
+        const time = this.#timeAt({ step, horizon });
         for (const tensor of placed.tensors) {
           const { first, rows, columns } = tensor;
           const end = first + rows * columns;
           tensor.gradient.set(length === end - first ? gradient : gradient.subarray(first, end));
           tensor.theta.set(length === end - first ? theta : theta.subarray(first, end));
-          this.#step(tensor, { step, horizon });
+          this.#step(tensor, time);
         }
         for (const { first, updates } of placed.tensors) {
           for (let i = 0; i < updates.length; i++) theta[first + i] = theta[first + i]! + updates[i]!;
@@ -109,81 +139,100 @@ export class MlpKernel implements HostKernel {
   }
 
   /** The arrays of a layout; the last one's are kept. */
-  #place(layout: CoordinateLayout): Placement {
+  #place(layout: CoordinateLayout): Laid {
     const { problems, tensors } = layout;
-    const last = this.#placement?.layout;
-    if (!last || last.problems !== problems || last.tensors !== tensors) {
-      const placed = place(this.#config, this.#kernel.memory, layout, (longest) => {
-        this.#factors.allocate(longest);
-        this.#network.allocate(longest);
-      });
-      this.#factors.begin();
-      this.#placement = { layout, placed };
-    }
-    return this.#placement!.placed;
+    const last = this.#placement;
+    if (last && last.layout.problems === problems && last.layout.tensors === tensors) return last;
+    const { memory } = this.#kernel;
+    const { state, tensors: placed } = place(this.#config, memory, layout, (longest) => {
+      this.#factors.allocate(longest);
+      this.#network.allocate(longest);
+    });
+    this.#factors.begin();
+    this.#network.begin();
+    this.#written = memory.floats(this.#featureNumbers, FEATURE_NUMBERS.length);
+    this.#summed = memory.floats(this.#sums, COORDINATE_FEATURES.length);
+    this.#placement = {
+      layout,
+      state,
+      tensors: placed.map((tensor) => ({ ...tensor, factors: this.#factors.of(tensor) })),
+    };
+    return this.#placement;
+  }
+
+  #timeAt(clock: Clock): StepTime {
+    const config = this.#config;
+    const { invariant, squareDecay, step } = RULE_NUMBERS[config.rule];
+    const count = clock.step + 1;
+    return {
+      clock,
+      corrections: MEAN_DECAYS.map((decay) => (invariant ? 1 / (1 - power(decay, count)) : 1)),
+      squareCorrection: invariant ? 1 / (1 - power(squareDecay, count)) : 1,
+      rate: step * config.stepScale * scheduleAt(config, clock),
+      scalars: config.rule === 'celo2' ? [] : invariant ? timeScalars(clock) : timeEmbedding(clock.step),
+    };
   }
 
   /** Writes the updates of one tensor; its state advances. */
-  #step(tensor: PlacedTensor, clock: Clock): void {
+  #step(tensor: Stepped, time: StepTime): void {
     const config = this.#config;
     const { passes, memory } = this.#kernel;
-    const numbers = RULE_NUMBERS[config.rule];
-    const { args, isMatrix, rows, columns } = tensor;
+    const { invariant, epsilon, largestGradient, magnitude } = RULE_NUMBERS[config.rule];
+    const { args, isMatrix, rows, columns, factors } = tensor;
+    const [gradient, theta, means, stride] = args;
+    const { corrections, squareCorrection, rate } = time;
+    const [own, sums, norms] = [this.#written, this.#summed, this.#norms];
     const count = rows * columns;
-    passes.moments(...args, this.#momentNumbers, this.#sums);
-    const moments = memory.floats(this.#sums, MOMENT_SUMS).slice();
-    const gradientSize = Math.sqrt(moments[0]! / count + TINY);
-    const thetaSize = Math.sqrt(moments[1]! / count + TINY);
-    if (tensor.scale.length > 0 && clock.step === 0) {
-      tensor.scale[0] = initialScale(thetaSize, isMatrix);
-    }
-    const rate = numbers.step * config.stepScale * scheduleAt(config, clock);
+    passes.moments(gradient, theta, means, stride, rows, columns, this.#momentNumbers, this.#sums);
+    const gradientSize = Math.sqrt(sums[0]! / count + TINY);
+    const thetaSize = Math.sqrt(sums[1]! / count + TINY);
+    if (tensor.scale.length > 0 && time.clock.step === 0) tensor.scale[0] = initialScale(thetaSize, isMatrix);
     if (config.rule === 'celo2' && !isMatrix) {
-      adamVector(tensor, memory, clock, 20 * rate);
+      adamVector(tensor, memory, time.clock, 20 * rate);
       return;
     }
-
-    const corrections = MEAN_DECAYS.map((decay) => (numbers.invariant ? 1 / (1 - power(decay, clock.step + 1)) : 1));
-    const squareCorrection = numbers.invariant ? 1 / (1 - power(numbers.squareDecay, clock.step + 1)) : 1;
-    const meanSquare = (moments[5]! / count) * squareCorrection;
-    const own = memory.floats(this.#featureNumbers, FEATURE_NUMBERS.length);
-    corrections.forEach((factor, k) => {
-      own[FEATURE_NUMBERS.meanFactors + k] = factor;
-    });
+    const scalars = this.#scalarsOf(tensor, time, gradientSize, thetaSize);
+    const meanSquare = (sums[5]! / count) * squareCorrection;
+    for (let k = 0; k < corrections.length; k++) own[FEATURE_NUMBERS.meanFactors + k] = corrections[k]!;
     own[FEATURE_NUMBERS.rootFactor] = squareCorrection;
-    own[FEATURE_NUMBERS.rootEpsilon] = numbers.invariant
-      ? numbers.epsilon.root * meanSquare + TINY
-      : numbers.epsilon.root;
-    own[FEATURE_NUMBERS.squareFactor] = numbers.invariant ? squareCorrection / (meanSquare + TINY) : 1;
+    own[FEATURE_NUMBERS.rootEpsilon] = invariant ? epsilon.root * meanSquare + TINY : epsilon.root;
+    own[FEATURE_NUMBERS.squareFactor] = invariant ? squareCorrection / (meanSquare + TINY) : 1;
     own[FEATURE_NUMBERS.clip] = config.rule === 'celo2' ? CELO2_CLIP : gradientSize;
-    own[FEATURE_NUMBERS.largest] = numbers.largestGradient;
-    const factors = this.#factors.advance(tensor, this.#network.decays, clock);
-    passes.featureSums(...args, factors.rows, factors.columns, this.#featureNumbers, this.#sums);
-    const sums = memory.floats(this.#sums, COORDINATE_FEATURES.length).slice();
-
-    const inverse = (index: number) => {
-      const size = Math.sqrt(sums[index]! / count + numbers.epsilon.norm);
-      return size > 0 ? 1 / size : 0;
-    };
-    const scalars = this.#scalarsOf(tensor, clock, { gradientSize, thetaSize, moments, corrections, count });
-    own[FEATURE_NUMBERS.adam] = numbers.invariant ? inverse(ADAM) : 0;
+    own[FEATURE_NUMBERS.largest] = largestGradient;
+    factors.advance(this.#network.decays, corrections);
+    passes.featureSums(
+      gradient,
+      theta,
+      means,
+      stride,
+      rows,
+      columns,
+      factors.rows,
+      factors.columns,
+      this.#featureNumbers,
+      this.#sums,
+    );
+    for (let f = 0; f < norms.length; f++) norms[f] = inverseSize(sums[f]! / count, epsilon.norm);
+    own[FEATURE_NUMBERS.adam] = invariant ? norms[ADAM]! : 0;
     own[FEATURE_NUMBERS.slow] = 0;
-    own[FEATURE_NUMBERS.step] = config.rule === 'celo2' ? -1 : numbers.invariant ? rate * tensor.scale[0]! : rate;
-    own[FEATURE_NUMBERS.magnitudeFactor] = numbers.magnitude.factor;
-    own[FEATURE_NUMBERS.magnitudeLow] = numbers.magnitude.low;
-    own[FEATURE_NUMBERS.magnitudeHigh] = numbers.magnitude.high;
+    // the sign of directions that become a step later is theirs
+    own[FEATURE_NUMBERS.step] = config.rule === 'celo2' ? -1 : invariant ? rate * tensor.scale[0]! : rate;
+    own[FEATURE_NUMBERS.magnitudeFactor] = magnitude.factor;
+    own[FEATURE_NUMBERS.magnitudeLow] = magnitude.low;
+    own[FEATURE_NUMBERS.magnitudeHigh] = magnitude.high;
     if (config.rule === 'control') {
-      const [direction, magnitude] = this.#network.evaluate(scalars) as [number, number];
-      const { low, high } = numbers.magnitude;
-      own[FEATURE_NUMBERS.step]! *= exp(Math.min(high, Math.max(low, magnitude)));
-      own[FEATURE_NUMBERS.slow] = direction * inverse(SLOW);
+      const [direction, size] = this.#network.evaluate(scalars) as [number, number];
+      own[FEATURE_NUMBERS.step]! *= exp(Math.min(magnitude.high, Math.max(magnitude.low, size)));
+      own[FEATURE_NUMBERS.slow] = direction * norms[SLOW]!;
     }
-    const parts = this.#network.prepare(tensor, factors, {
-      norms: Array.from(sums, (_, index) => inverse(index)),
-      scalars,
-    });
+    const parts = this.#network.prepare(tensor, factors, norms, scalars);
     passes.apply(
-      ...args,
+      gradient,
+      theta,
+      means,
+      stride,
+      rows,
+      columns,
       factors.rows,
       factors.columns,
       parts.row,
@@ -195,22 +244,26 @@ export class MlpKernel implements HostKernel {
     if (config.rule === 'celo2') turnedUpdates(tensor, config, rate);
   }
 
+  /** The inputs that all coordinates of a tensor share, from the sums of `moments`. */
   #scalarsOf(
-    { isMatrix, scale }: PlacedTensor,
-    clock: Clock,
-    sizes: {
-      gradientSize: number;
-      thetaSize: number;
-      moments: Float32Array;
-      corrections: readonly number[];
-      count: number;
-    },
-  ): number[] {
-    const { rule } = this.#config;
-    if (rule === 'celo2') return [];
-    if (rule === 'small-fc') return timeEmbedding(clock.step);
-    const { gradientSize, thetaSize, moments, corrections, count } = sizes;
-    const means = corrections.map((factor, k) => Math.sqrt((factor * factor * moments[2 + k]!) / count + TINY));
-    return tensorScalars({ gradient: gradientSize, parameter: thetaSize, means, scale: scale[0]!, isMatrix }, clock);
+    tensor: Stepped,
+    { scalars: ofTime, corrections }: StepTime,
+    gradient: number,
+    theta: number,
+  ): Float64Array {
+    const scalars = this.#scalars;
+    if (!RULE_NUMBERS[this.#config.rule].invariant) {
+      scalars.set(ofTime);
+      return scalars;
+    }
+    const { isMatrix, scale, rows, columns } = tensor;
+    for (let k = 0; k < corrections.length; k++) {
+      const square = (corrections[k]! * corrections[k]! * this.#summed[2 + k]!) / (rows * columns);
+      scalars[k] = noiseScalar(Math.sqrt(square + TINY), gradient);
+    }
+    scalars.set(ofTime, corrections.length);
+    scalars[corrections.length + ofTime.length] = isMatrix ? 1 : 0;
+    scalars[corrections.length + ofTime.length + 1] = growthScalar(theta, scale[0]!);
+    return scalars;
   }
 }

@@ -1,17 +1,15 @@
 /** The network's weights for a kernel: those of one tensor's step, with the features' normalisation folded into them. */
 import { type MlpConfig, mlpInputs } from '../../../shared/architectures/mlp.js';
 import { COORDINATE_FEATURES, FACTOR_FEATURES, featuresOf } from '../../../shared/architectures/mlp-features.js';
-import type { SideFeatures, StepFactors } from './factors.js';
+import type { SideFeatures, TensorFactors } from './factors.js';
 import { padded, type TensorKernel, UNITS } from './passes.js';
 import { type Decays, type Perceptron, perceptronOf } from './perceptron.js';
 import type { PlacedTensor } from './placement.js';
 
-/** What the first layer's weights of a tensor depend on besides φ. */
-export interface Normalisation {
-  /** 1/rms of COORDINATE_FEATURES. */
-  readonly norms: readonly number[];
-  /** The inputs that all coordinates of the tensor share. */
-  readonly scalars: readonly number[];
+/** Where the first layer's parts of rows and columns lie; the latter 0 if there is none. */
+export interface Parts {
+  readonly row: number;
+  readonly column: number;
 }
 
 /** Vectors of a side, and the constants before them. */
@@ -29,7 +27,9 @@ export class Network {
   readonly weights: number;
   readonly #length: number;
   readonly #sideWeights: number;
-  #parts = { row: 0, column: 0 };
+  #parts: Parts = { row: 0, column: 0 };
+  #first: Float32Array = new Float32Array(0);
+  #side: Float32Array = new Float32Array(0);
   #perceptron: Perceptron | undefined;
 
   constructor(config: MlpConfig, kernel: TensorKernel) {
@@ -84,61 +84,70 @@ export class Network {
   }
 
   /** Direction and log magnitude from inputs that all coordinates share. */
-  evaluate(scalars: readonly number[]): number[] {
-    return this.#loaded.evaluate(scalars);
+  evaluate(scalars: Float64Array): number[] {
+    return this.#loaded.evaluate([...scalars]);
   }
 
-  /** Writes the weights of a tensor's step, and what the first layer adds for its rows and columns; says where that is. */
-  prepare(
-    tensor: PlacedTensor,
-    factors: StepFactors,
-    { norms, scalars }: Normalisation,
-  ): { row: number; column: number } {
+  /** Takes the views that steps write to, once memory no longer moves. */
+  begin(): void {
+    const { memory } = this.#kernel;
+    const units = this.#units[0] ?? 0;
+    this.#first = memory.floats(this.weights, COORDINATE_FEATURES.length * units);
+    this.#side = memory.floats(this.#sideWeights, SIDE_ROWS * units);
+  }
+
+  /**
+   * Writes the weights of a tensor's step, and what the first layer adds for its rows and columns; says where that is.
+   *
+   * @param norms 1/rms of COORDINATE_FEATURES @param scalars the inputs that all coordinates of the tensor share
+   */
+  prepare(tensor: PlacedTensor, factors: TensorFactors, norms: Float64Array, scalars: Float64Array): Parts {
     const units = this.#units[0];
     if (units === undefined) return { row: this.weights, column: 0 };
     const { weights, biases } = this.#loaded.layers[0]!;
     const width = biases.length;
-    const first = this.#kernel.memory.floats(this.weights, COORDINATE_FEATURES.length * units);
-    this.#coordinateRows.forEach((row, feature) => {
-      if (row < 0) return;
+    const first = this.#first;
+    for (let feature = 0; feature < norms.length; feature++) {
+      const row = this.#coordinateRows[feature]!;
+      if (row < 0) continue;
       const norm = norms[feature]!;
       for (let u = 0; u < width; u++) first[feature * units + u] = norm * weights[row * width + u]!;
-    });
-    const constants = Array.from(biases);
+    }
     const shared = mlpInputs(this.#config.rule) - scalars.length;
-    scalars.forEach((value, index) => {
-      for (let u = 0; u < width; u++) constants[u]! += value * weights[(shared + index) * width + u]!;
-    });
-    this.#project(factors.ofRows, padded(tensor.rows), this.#parts.row, constants);
+    const side = this.#side.fill(0);
+    for (let u = 0; u < width; u++) {
+      let constant = biases[u]!;
+      for (let i = 0; i < scalars.length; i++) constant += scalars[i]! * weights[(shared + i) * width + u]!;
+      side[u] = constant;
+    }
+    this.#project(factors.ofRows, padded(tensor.rows), this.#parts.row);
     if (!factors.ofColumns) return { row: this.#parts.row, column: 0 };
-    this.#project(factors.ofColumns, padded(tensor.columns), this.#parts.column, []);
+    side.fill(0, 0, width);
+    this.#project(factors.ofColumns, padded(tensor.columns), this.#parts.column);
     return this.#parts;
   }
 
-  /** What the first layer adds for each row, or each column: constants, and the features of that side. */
-  #project(side: SideFeatures | undefined, length: number, part: number, constants: readonly number[]): void {
+  /** What the first layer adds for each row, or each column: the constants that are written, and the features of that side. */
+  #project(side: SideFeatures | undefined, length: number, part: number): void {
+    const { passes } = this.#kernel;
+    if (!side) {
+      passes.project(this.weights, 0, length, this.#sideWeights, part);
+      return;
+    }
     const units = this.#units[0]!;
     const { weights, biases } = this.#loaded.layers[0]!;
     const width = biases.length;
-    const own = this.#kernel.memory.floats(this.#sideWeights, SIDE_ROWS * units).fill(0);
-    own.set(constants);
+    const own = this.#side;
     // FACTOR_FEATURES are three means of rows, three of columns, and the inverse roots of each in that order
-    side?.norms.forEach((norm, vector) => {
-      const root = vector >= 3 ? 6 : 0;
-      const rows = [
-        ...(side.isRow ? [this.#factorRows[root + (vector % 3)]!] : []),
-        ...(side.isColumn ? [this.#factorRows[root + 3 + (vector % 3)]!] : []),
-      ];
+    for (let vector = 0; vector < side.norms.length; vector++) {
+      const norm = side.norms[vector]!;
+      const row = this.#factorRows[vector < 3 ? vector : vector + 3]!;
+      const column = this.#factorRows[vector < 3 ? vector + 3 : vector + 6]!;
       for (let u = 0; u < width; u++) {
-        own[(vector + 1) * units + u] = rows.reduce((sum, row) => sum + norm * weights[row * width + u]!, 0);
+        const ofRow = side.isRow ? norm * weights[row * width + u]! : 0;
+        own[(vector + 1) * units + u] = ofRow + (side.isColumn ? norm * weights[column * width + u]! : 0);
       }
-    });
-    this.#kernel.passes.project(
-      side?.vectors ?? this.weights,
-      side ? SIDE_ROWS - 1 : 0,
-      length,
-      this.#sideWeights,
-      part,
-    );
+    }
+    passes.project(side.vectors, SIDE_ROWS - 1, length, this.#sideWeights, part);
   }
 }

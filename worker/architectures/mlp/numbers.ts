@@ -94,24 +94,42 @@ export interface TensorSizes {
 }
 
 /**
- * The numbers of a tensor and of time that `general` and `control` read: how much larger the running means are than they
- * would be of noise, ½·ln(rms(m̂)/rms(∇)); t/T, its square, e^(−10·t/T), ln T and whether T is known (all 0 if it is not);
- * ln t; whether the tensor is a matrix; and how much it has grown, ½·ln(rms(θ)/scale).
+ * The numbers of time that `general` and `control` read: t/T, its square, e^(−10·t/T), ln T and whether T is known (all 0 if
+ * it is not), and ln t.
  */
-export function tensorScalars({ gradient, parameter, means, scale, isMatrix }: TensorSizes, clock: Clock): number[] {
-  const { step: t, horizon } = clock;
+export function timeScalars({ step: t, horizon }: Clock): number[] {
   const known = horizon > 0;
   const passed = known ? t / horizon : 0;
   return [
-    ...means.map((mean) => 0.5 * log(mean / gradient + 1e-6)),
     passed,
     passed * passed,
     known ? exp(-10 * passed) : 0,
     known ? 0.3 * log(horizon) - 1.5 : 0,
     known ? 1 : 0,
     0.2 * log(1 + t) - 1,
+  ];
+}
+
+/** How much larger a running mean is than it would be of noise: ½·ln(rms(m̂)/rms(∇)). */
+export function noiseScalar(mean: number, gradient: number): number {
+  return 0.5 * log(mean / gradient + 1e-6);
+}
+
+/** How much a tensor has grown: ½·ln(rms(θ)/scale). */
+export function growthScalar(parameter: number, scale: number): number {
+  return 0.5 * log(Math.max(parameter / scale, 1e-3));
+}
+
+/**
+ * The numbers of a tensor and of time that `general` and `control` read: the noise of each running mean, the time, whether
+ * the tensor is a matrix, and how much it has grown.
+ */
+export function tensorScalars({ gradient, parameter, means, scale, isMatrix }: TensorSizes, clock: Clock): number[] {
+  return [
+    ...means.map((mean) => noiseScalar(mean, gradient)),
+    ...timeScalars(clock),
     isMatrix ? 1 : 0,
-    0.5 * log(Math.max(parameter / scale, 1e-3)),
+    growthScalar(parameter, scale),
   ];
 }
 

@@ -3,7 +3,7 @@ import { fillIntegers, foldIn, type Key } from '../../../shared/random.js';
 import type { Batch } from '../problem.js';
 import { streamKey } from '../streams.js';
 import { type ImageSet, imagesOf, valuesOf } from './image-set.js';
-import { copyPixels, plainView, type ViewOf } from './view.js';
+import { copyImage, plainView, type ViewOf } from './view.js';
 
 /** Fills `out` with the indices of minibatch `step` of a problem: uniform over `count` images, with replacement. */
 export function fillMinibatch(key: Key, problem: number, step: number, count: number, out: Uint32Array): void {
@@ -34,7 +34,7 @@ export function gatherMinibatches(
     minibatch.forEach((image, i) => {
       const row = p * size + i;
       labels[row] = view.labels[images.labels[image]!]!;
-      copyPixels(images.pixels.subarray(image * values, (image + 1) * values), view, bytes, 0);
+      copyImage(images.pixels, image, values, view, bytes, 0);
       for (let j = 0; j < values; j++) pixels[row * values + j] = bytes[j]! / 255;
     });
   }

@@ -71,9 +71,20 @@ function permutation(key: Key, labels: Uint8Array): Uint8Array {
   return permuted;
 }
 
-/** Copies the bytes of an image, as an episode sees it, to where it begins in `target`. */
-export function copyPixels(pixels: Uint8Array, { inverted }: ImageView, target: Uint8Array, at: number): void {
-  target.set(pixels, at);
-  if (!inverted) return;
-  for (let i = at; i < at + pixels.length; i++) target[i] = 255 - target[i]!;
+/** Images of at most so many bytes are copied faster by a loop than by a call. */
+const FEW = 256;
+
+/** Copies image `index` of `pixels`, `size` bytes each, as an episode sees it, to where it begins in `target`. */
+export function copyImage(
+  pixels: Uint8Array,
+  index: number,
+  size: number,
+  { inverted }: ImageView,
+  target: Uint8Array,
+  at: number,
+): void {
+  const from = index * size;
+  if (inverted) for (let i = 0; i < size; i++) target[at + i] = 255 - pixels[from + i]!;
+  else if (size <= FEW) for (let i = 0; i < size; i++) target[at + i] = pixels[from + i]!;
+  else target.set(pixels.subarray(from, from + size), at);
 }

@@ -66,6 +66,7 @@ const fields = object<RunConfig>(
     problems: shapeOf(kindOf('problems')),
     horizon: shapeOf(kindOf('horizon')),
     longestHorizon: shapeOf(kindOf('longest-horizon')),
+    unknownHorizon: shapeOf(kindOf('unknown-horizon')),
     unroll: shapeOf(kindOf('unroll')),
     longestUnroll: shapeOf(kindOf('longest-unroll')),
     stagger: shapeOf(kindOf('episodes')),

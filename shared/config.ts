@@ -71,6 +71,8 @@ export interface RunConfig {
   horizon: number;
   /** Largest T: every episode draws its own, log-uniformly from `horizon` to this; 0 if all have `horizon`. */
   longestHorizon: number;
+  /** Share of the episodes in which φ is not told T, from 0 to 1. */
+  unknownHorizon: number;
   /** K. */
   unroll: number;
   /** Largest K: every episode draws its own, log-uniformly from `unroll` to this; 0 if all have `unroll`. */

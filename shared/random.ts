@@ -22,6 +22,7 @@ export const PURPOSE = {
   imitation: 21,
   perturbation: 22,
   horizon: 23,
+  toldHorizon: 24,
 } as const;
 
 export type Purpose = keyof typeof PURPOSE;

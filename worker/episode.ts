@@ -2,6 +2,7 @@
 import type { RunConfig } from '../shared/config.js';
 import { stepsOf } from '../shared/episodes.js';
 import { allFinite } from '../shared/finite.js';
+import { deriveKey, uniform } from '../shared/random.js';
 import type { TreeNode } from '../shared/sum-tree.js';
 import type { ShardPlace } from '../shared/timeline.js';
 import type { Engine } from './engines/engine.js';
@@ -32,7 +33,7 @@ export interface AdvancedShard {
 export interface Advancing {
   engine: Engine;
   estimator: Estimator;
-  config: Pick<RunConfig, 'seed' | 'member' | 'problems'>;
+  config: Pick<RunConfig, 'seed' | 'member' | 'problems' | 'unknownHorizon'>;
   /** Where to keep shards that stay on the engine's device. @default every state is handed over */
   residents?: ResidentShards | undefined;
 }
@@ -45,7 +46,8 @@ export async function advanceShard(
 ): Promise<AdvancedShard> {
   const { shard, place, missed } = job;
   const { seed, member, problems } = config;
-  const episode = { seed, member, problems, shard, episode: place.episode, horizon: place.horizon };
+  const { episode: index, horizon } = place;
+  const episode = { seed, member, problems, shard, episode: index, horizon, told: toldHorizon(config, shard, place) };
   const resident = residents !== undefined;
   let state = stateOf(job, residents);
   // at the start of an episode, and before a replay of its windows
@@ -62,6 +64,16 @@ export async function advanceShard(
     node: leafOf(shard, problems, estimate),
     replayed: missed.length,
   };
+}
+
+/** The horizon as φ is told: in a share of the episodes 0, which says nothing. Drawn for each episode. */
+export function toldHorizon(
+  { seed, member, unknownHorizon }: Pick<RunConfig, 'seed' | 'member' | 'unknownHorizon'>,
+  shard: number,
+  { episode, horizon }: Pick<ShardPlace, 'episode' | 'horizon'>,
+): number {
+  const key = deriveKey({ seed, member, shard, episode, purpose: 'toldHorizon' });
+  return unknownHorizon > 0 && uniform(key) < unknownHorizon ? 0 : horizon;
 }
 
 /** The job's state; none at the start of an episode, which drops what is left of an earlier one. */

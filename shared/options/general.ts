@@ -78,6 +78,12 @@ export const GENERAL_OPTIONS = {
     },
     sources: [METZ_2022],
   },
+  'unknown-horizon': {
+    describe: 'share of the episodes in which φ is not told their horizon, so that it works without',
+    group: 'episodes',
+    kind: { type: 'number', rule: { minimum: 0, maximum: 1 }, default: 0 },
+    path: 'unknownHorizon',
+  },
   unroll: {
     describe: 'inner steps of a window',
     group: 'episodes',

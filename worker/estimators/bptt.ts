@@ -13,13 +13,19 @@ export function bptt(config: Pick<BpttConfig, 'lossWeights' | 'slopeLimit'>): Es
       const key = deriveKey({ seed, member, shard, episode, purpose: 'train' });
       return engine.begin({ key, count: problems, split: 'train', resident });
     },
-    async window(engine, phi, state, { steps, horizon }, { metaGradient = true, resident, updateGradient } = {}) {
+    async window(
+      engine,
+      phi,
+      state,
+      { steps, horizon, told = horizon },
+      { metaGradient = true, resident, updateGradient } = {},
+    ) {
       const lossWeights = lossWeightsOf(config.lossWeights, steps);
       const result = await engine.window({
         phi,
         state,
         steps,
-        horizon,
+        horizon: told,
         lossWeights,
         updateGradient,
         slopeLimit: config.slopeLimit,

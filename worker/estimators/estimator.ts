@@ -9,6 +9,8 @@ export interface EpisodePlace extends Omit<DrawId, 'purpose'> {
   readonly problems: number;
   /** T. */
   readonly horizon: number;
+  /** T as φ is told; 0 if it is not. @default T */
+  readonly told?: number;
 }
 
 /** Identifies a window of an episode. */

@@ -69,7 +69,7 @@ async function imitationOf(
   engine: Engine,
   phi: Float32Array,
   { shard, teacher: before }: { shard: ShardState; teacher: AdamState },
-  { steps, horizon }: Pick<WindowPlace, 'steps' | 'horizon'>,
+  { steps, horizon, told = horizon }: Pick<WindowPlace, 'steps' | 'horizon' | 'told'>,
   { learningRate, weight }: Imitation,
 ): Promise<WindowImitation> {
   const optimizer = adam({ learningRate });
@@ -81,7 +81,7 @@ async function imitationOf(
     const theta = current.theta.slice();
     const imitated = optimizer.update(current.gradient, teacher);
     teacher = imitated.state;
-    current = (await engine.window({ phi, state: current, steps: 1, horizon, forwardOnly: true })).state;
+    current = (await engine.window({ phi, state: current, steps: 1, horizon: told, forwardOnly: true })).state;
     const row = updateGradient.subarray(s * n, (s + 1) * n);
     for (let i = 0; i < n; i++) row[i] = 2 * weight * (current.theta[i]! - theta[i]! - imitated.updates[i]!);
   }

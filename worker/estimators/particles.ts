@@ -120,11 +120,11 @@ function runWindow(
   { split }: MetaLossConfig,
   phi: Float32Array,
   state: ShardState,
-  { steps, horizon }: WindowPlace,
+  { steps, horizon, told = horizon }: WindowPlace,
   { resident }: WindowWant,
 ): Promise<WindowResult> {
   const scorePart = split === 'held-out' ? 'outer' : undefined;
-  return engine.window({ phi, state, steps, horizon, forwardOnly: true, resident, scorePart });
+  return engine.window({ phi, state, steps, horizon: told, forwardOnly: true, resident, scorePart });
 }
 
 /** Marks the problems that are bad in one of two shards as bad in both, and zeroes what is left of them. */

@@ -82,9 +82,12 @@ function stepBackward(
       const read = { ...input, gradient: gradient as tfjs.Tensor1D, theta: theta as tfjs.Tensor1D };
       const next = step(tf, weights, read, h, slopeLimit);
       const terms = next.state.map((part, index) => tf.sum(tf.mul(part, stateGradient[index]!)));
-      // so that what the step does not read has a gradient too: zeros
-      const all = [gradient, theta, ...rest].map((each) => tf.mul(tf.sum(each), 0));
-      return tf.addN([tf.sum(tf.mul(next.updates, updateSlope)), ...terms, ...all]);
+      // what the step does not read must have a gradient too; one after the other, since devices bind few tensors at once
+      const unread = [gradient, theta, ...rest].reduce<tfjs.Scalar>(
+        (zero, each) => tf.add(zero, tf.mul(tf.sum(each), 0)),
+        tf.scalar(0),
+      );
+      return tf.addN([tf.sum(tf.mul(next.updates, updateSlope)), ...terms, unread]);
     })([input.gradient, input.theta, ...state, ...phi]);
   });
   const [gradient, theta, ...rest] = slopes as [tfjs.Tensor1D, tfjs.Tensor1D, ...tfjs.Tensor[]];

@@ -63,7 +63,8 @@ const timelines = new WeakMap<TimelineConfig, Map<string, Timeline>>();
  * The timeline of a run. By default all shards go through their episodes together. If staggered (Metz et al. 2022,
  * arXiv 2203.11860; Vicol et al. 2021, arXiv 2112.13835), the first episode of shard s of S is shorter by s/S of its
  * windows, so that every later round sees all parts of an episode. With drawn unrolls (Metz et al. 2019, arXiv
- * 1810.10180) every episode has its own K, with drawn horizons (Metz et al. 2022) its own T. When a curriculum grows, open episodes keep their horizon.
+ * 1810.10180) every episode has its own K, with drawn horizons (Metz et al. 2022) its own T. When a curriculum grows, open
+ * episodes keep their horizon.
  *
  * A place is found from the last one that was asked for, so asking in the order of the rounds is cheapest.
  *

@@ -72,8 +72,9 @@ export function toldHorizon(
   shard: number,
   { episode, horizon }: Pick<ShardPlace, 'episode' | 'horizon'>,
 ): number {
+  if (unknownHorizon === 0) return horizon;
   const key = deriveKey({ seed, member, shard, episode, purpose: 'toldHorizon' });
-  return unknownHorizon > 0 && uniform(key) < unknownHorizon ? 0 : horizon;
+  return uniform(key) < unknownHorizon ? 0 : horizon;
 }
 
 /** The job's state; none at the start of an episode, which drops what is left of an earlier one. */

@@ -1,10 +1,11 @@
 /** `lopt bench`: how fast this machine computes windows. */
 
-import { ARCHITECTURES, DEFAULT_ARCHITECTURE } from '../../shared/architectures/registry.js';
+import { DEFAULT_ARCHITECTURE } from '../../shared/architectures/registry.js';
 import { checkNumber } from '../../shared/check.js';
 import { UsageError } from '../../shared/errors.js';
 import { DEFAULT_ESTIMATOR } from '../../shared/estimators/registry.js';
 import { writeFileWhole } from '../../shared/files.js';
+import { usualEstimator } from '../../shared/options/resolve.js';
 import { isSeveral } from '../../worker/problems/alternatives.js';
 import { measureBench, WINDOW } from '../run/bench.js';
 import { EXIT } from '../run/exit.js';
@@ -45,7 +46,7 @@ async function runBench(positionals: Readonly<Record<string, string | undefined>
   const problem = (await problemOf(TASK, flags, positionals['problem'])) ?? 'quadratic';
   const own = threadsOf(TASK, flags);
   const { architecture = DEFAULT_ARCHITECTURE } = rest;
-  const { estimator = ARCHITECTURES.get(String(architecture))?.estimator ?? DEFAULT_ESTIMATOR } = rest;
+  const { estimator = usualEstimator(String(architecture)) } = rest;
   const plain = standardsOf(estimator === DEFAULT_ESTIMATOR ? PLAIN : ['unroll']);
   const configured = await configure(TASK, problem, { shards: own, ...plain, ...rest });
   const threads = threadsOf(TASK, flags, configured.config.engine);

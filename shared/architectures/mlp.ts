@@ -79,8 +79,8 @@ function tensors({ rule, units }: MlpConfig): TensorSpec[] {
  * `general` and `control`, the scale of every tensor's steps.
  */
 function state({ rule }: MlpConfig): StatePart[] {
-  const three = (name: string, of: StatePart['of']) =>
-    [1, 2, 3].map((index) => ({ name: `${name}_${index}`, size: 1, of: of! }));
+  const three = (name: string, of: NonNullable<StatePart['of']>) =>
+    [1, 2, 3].map((index) => ({ name: `${name}_${index}`, size: 1, of }));
   return [
     ...three('mean', 'coordinates'),
     { name: 'square', size: 1, of: 'coordinates' },

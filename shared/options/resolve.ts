@@ -46,12 +46,16 @@ export interface ResolvedOptions {
   readonly augmentation: AugmentationConfig;
 }
 
+/** The type of the estimator of a run that names none, by the type of its architecture. */
+export function usualEstimator(architecture: string): string {
+  return ARCHITECTURES.get(architecture)?.estimator ?? DEFAULT_ESTIMATOR;
+}
+
 /** Checks what is given and fills in the rest. Throws UsageError, one sentence that says what must be otherwise. */
 export function resolveOptions({ task, given: said, training, start }: Request): ResolvedOptions {
   const given = withRanges(task, optionTable(), said);
   const architecture = String(given['architecture'] ?? start?.type ?? DEFAULT_ARCHITECTURE);
-  const usual = ARCHITECTURES.get(architecture)?.estimator ?? DEFAULT_ESTIMATOR;
-  const types: ChosenTypes = { architecture, estimator: String(given['estimator'] ?? usual) };
+  const types: ChosenTypes = { architecture, estimator: String(given['estimator'] ?? usualEstimator(architecture)) };
   const rows = rowsFor(types);
   const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const wanted = { ...types, ...(start ? valuesGiven(start, types) : {}), ...own };

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { Pool } from '../../worker/pool.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
-import { SMALL_ROUNDS, seededRandom, trainSmall } from './harness.js';
+import { SMALL_ROUNDS, trainSmall, trainTerminated } from './harness.js';
 
 /** Staggered episodes of all lengths, scored by their least losses. */
 const FLAGS = { horizon: '10..40', 'meta-loss': 'minimum', 'scale-coordinates': 1, 'learning-rate': 0.1 };
@@ -18,19 +17,8 @@ for (const estimator of ['es', 'pes', 'nres']) {
     });
 
     it('with 3 threads that are terminated at random moments, whose shards are replayed', async (context) => {
-      const random = seededRandom(5);
-      let pool: Pool | undefined;
-      let replayed = 0;
-      const onPool = (created: Pool) => {
-        pool = created;
-      };
-      const observer = {
-        round(_record: unknown, measures: { replayed: number }) {
-          replayed += measures.replayed;
-          if (random() < 0.2) void pool!.terminateThread(Math.floor(random() * 3));
-        },
-      };
-      assert.equal(await trainSmall(temporaryFolder(context), { threads: 3, onPool, observer }, flags), expected);
+      const { hash, replayed } = await trainTerminated(temporaryFolder(context), flags, 0.2);
+      assert.equal(hash, expected);
       assert.ok(replayed > 0, 'nothing was replayed');
     });
 

@@ -12,6 +12,7 @@ import { type Configured, configure } from '../../deploy/run/train-flags.js';
 import { initialPhiOf } from '../../shared/config.js';
 import { silentLogger } from '../../shared/logger.js';
 import { encodePhi } from '../../shared/phi-format.js';
+import type { Pool } from '../../worker/pool.js';
 import { readEventFiles } from '../fixtures/event-reader.js';
 
 /** The command line, as installed. */
@@ -176,4 +177,29 @@ export function seededRandom(seed: number): () => number {
     state = (Math.imul(1664525, state) + 1013904223) >>> 0;
     return state / 2 ** 32;
   };
+}
+
+/**
+ * Trains the small run on 3 threads that are terminated after a share of the rounds; the hash of φ, and how many windows
+ * were replayed.
+ */
+export async function trainTerminated(
+  folder: string,
+  flags: Record<string, unknown>,
+  share: number,
+): Promise<{ hash: string; replayed: number }> {
+  const random = seededRandom(5);
+  let pool: Pool | undefined;
+  let replayed = 0;
+  const onPool = (created: Pool) => {
+    pool = created;
+  };
+  const observer = {
+    round(_record: unknown, measures: { replayed: number }) {
+      replayed += measures.replayed;
+      if (random() < share) void pool!.terminateThread(Math.floor(random() * 3));
+    },
+  };
+  const hash = await trainSmall(folder, { threads: 3, onPool, observer }, flags);
+  return { hash, replayed };
 }

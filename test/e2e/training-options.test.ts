@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FileJournal } from '../../shared/journal/file-journal.js';
-import type { Pool } from '../../worker/pool.js';
 import { temporaryFolder, withFolder } from '../fixtures/folder.js';
-import { SMALL_ROUNDS, seededRandom, startProcess, trainSmall } from './harness.js';
+import { SMALL_ROUNDS, seededRandom, startProcess, trainSmall, trainTerminated } from './harness.js';
 
 const CRASHING = fileURLToPath(new URL('./crashing-run.js', import.meta.url));
 
@@ -69,19 +68,8 @@ describe('a run with all training options gives the same φ to the last bit', ()
   });
 
   it('with threads terminated at random moments, whose shards are replayed', async (context) => {
-    const random = seededRandom(5);
-    let pool: Pool | undefined;
-    let replayed = 0;
-    const onPool = (created: Pool) => {
-      pool = created;
-    };
-    const observer = {
-      round(_record: unknown, measures: { replayed: number }) {
-        replayed += measures.replayed;
-        if (random() < 0.3) void pool!.terminateThread(Math.floor(random() * 3));
-      },
-    };
-    assert.equal(await trainSmall(temporaryFolder(context), { threads: 3, onPool, observer }, FLAGS), expected);
+    const { hash, replayed } = await trainTerminated(temporaryFolder(context), FLAGS, 0.3);
+    assert.equal(hash, expected);
     assert.ok(replayed > 0, 'nothing was replayed');
   });
 

@@ -5,8 +5,6 @@ import { nodeModule } from '../../shared/node-module.js';
 import type { GrowingBuffer } from './kernel-memory.js';
 import { type WasmMemory, webAssembly } from './web-assembly.js';
 
-export type { WasmMemory } from './web-assembly.js';
-
 const PAGE = 65536;
 
 /** A module's bytes in base64. Strict: without fused multiply-add, with the same bits on any processor. */

@@ -10,6 +10,7 @@ import { type Clock, elementsOf, type MatrixShape, matrixOf, stateLengths } from
 import { orthogonalised } from './newton-schulz.js';
 import {
   CELO2_CLIP,
+  CELO2_VECTOR_RATE,
   initialScale,
   MEAN_DECAYS,
   RULE_NUMBERS,
@@ -70,7 +71,7 @@ function tensorStep(tensor: Tensor, state: TensorState<Float64Array>): Float64Ar
   });
   const features = featuresFor(tensor, state, corrected);
   const rate = numbers.step * config.stepScale * scheduleAt(config, clock);
-  if (config.rule === 'celo2' && !matrix) return adamVector(tensor, state, 20 * rate);
+  if (config.rule === 'celo2' && !matrix) return adamVector(tensor, state, CELO2_VECTOR_RATE * rate);
 
   const names = featuresOf(config.rule);
   const normalised = names.map((name) => normalise(features.get(name), gradient.length, numbers.epsilon.norm));

@@ -6,9 +6,10 @@ import type { HostKernel, HostKernelOptions, HostWalk } from '../host-kernel.js'
 import { type Clock, type CoordinateLayout, coordinatesIn } from '../layout.js';
 import { adamVector, turnedUpdates } from './celo2-steps.js';
 import { FactorMemory, inverseSize, type TensorFactors } from './factors.js';
-import { Network } from './network.js';
+import { kernelUnits, Network } from './network.js';
 import {
   CELO2_CLIP,
+  CELO2_VECTOR_RATE,
   growthScalar,
   initialScale,
   MEAN_DECAYS,
@@ -20,7 +21,7 @@ import {
   timeEmbedding,
   timeScalars,
 } from './numbers.js';
-import { FEATURE_NUMBERS, MOMENT_NUMBERS, padded, type TensorKernel, UNITS } from './passes.js';
+import { FEATURE_NUMBERS, MOMENT_NUMBERS, type TensorKernel } from './passes.js';
 import { type PlacedTensor, place, problemStateLength } from './placement.js';
 
 /** Another number whenever the passes or this file compute other bits. */
@@ -78,7 +79,7 @@ export class MlpKernel implements HostKernel {
     { strict }: HostKernelOptions,
   ) {
     this.#config = config;
-    this.#kernel = create(config.rule === 'control' ? [] : config.units.map((width) => padded(width, UNITS)), strict);
+    this.#kernel = create(kernelUnits(config), strict);
     const { memory } = this.#kernel;
     this.#momentNumbers = memory.allocate(4 * MOMENT_NUMBERS.length);
     this.#featureNumbers = memory.allocate(4 * FEATURE_NUMBERS.length);
@@ -188,7 +189,7 @@ export class MlpKernel implements HostKernel {
     const thetaSize = Math.sqrt(sums[1]! / count + TINY);
     if (tensor.scale.length > 0 && time.clock.step === 0) tensor.scale[0] = initialScale(thetaSize, isMatrix);
     if (config.rule === 'celo2' && !isMatrix) {
-      adamVector(tensor, memory, time.clock, 20 * rate);
+      adamVector(tensor, memory, time.clock, CELO2_VECTOR_RATE * rate);
       return;
     }
     const scalars = this.#scalarsOf(tensor, time, gradientSize, thetaSize);

@@ -15,6 +15,11 @@ export interface Parts {
 /** Vectors of a side, and the constants before them. */
 const SIDE_ROWS = 7;
 
+/** Units of the layers that a kernel computes, padded: `control` has none, since its network reads no coordinate. */
+export function kernelUnits({ rule, units }: MlpConfig): number[] {
+  return rule === 'control' ? [] : units.map((width) => padded(width, UNITS));
+}
+
 export class Network {
   readonly #config: MlpConfig;
   readonly #kernel: TensorKernel;
@@ -35,7 +40,7 @@ export class Network {
   constructor(config: MlpConfig, kernel: TensorKernel) {
     this.#config = config;
     this.#kernel = kernel;
-    this.#units = config.rule === 'control' ? [] : config.units.map((width) => padded(width, UNITS));
+    this.#units = kernelUnits(config);
     const names = featuresOf(config.rule);
     this.#coordinateRows = COORDINATE_FEATURES.map((name) => names.indexOf(name));
     this.#factorRows = FACTOR_FEATURES.map((name) => names.indexOf(name));

@@ -1,11 +1,12 @@
 /** Newton-Schulz orthogonalisation. */
 import type { MatrixShape } from '../layout.js';
 
-const ITERATIONS = 5;
-const COEFFICIENTS = [3.4445, -4.775, 2.0315] as const;
+/** How often, and with which a, b and c; torch.ts writes them into its file. */
+export const ITERATIONS = 5;
+export const COEFFICIENTS = [3.4445, -4.775, 2.0315] as const;
 
 /**
- * The nearest matrix with singular values near 1 (Jordan et al. 2024, the Muon optimizer): X over its norm, then five times
+ * The nearest matrix with singular values near 1 (Jordan et al. 2024, the Muon optimizer): X over its norm, then some times
  * X ← a·X + (b·A + c·A²)·X with A = X·Xᵀ, on the shorter side. Computed in float64.
  */
 export function orthogonalised(values: Float64Array, { rows, columns }: MatrixShape): Float64Array {

@@ -65,6 +65,9 @@ export const NO_SIZE = 1e-14;
 /** The clipped gradient of `celo2` is within ± this; that of the others within ± their root mean square. */
 export const CELO2_CLIP = 0.1;
 
+/** How many times the rate of matrices Adam's is that `celo2` takes for vectors. */
+export const CELO2_VECTOR_RATE = 20;
+
 /** Vectors have no scale of their own when they start from zeros, as biases do. */
 export const LEAST_VECTOR_SCALE = 0.1;
 

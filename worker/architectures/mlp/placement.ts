@@ -88,6 +88,8 @@ export function place(
       const matrix = matrixOf(shape);
       const { rows, columns } = matrix ?? { rows: 1, columns: length };
       const parts = viewsOf(config, memory, shape, stateAt);
+      const view = (name: string, entries: number) => (parts.get(name) ?? EMPTY).subarray(0, entries);
+      const three = (name: string, entries: number) => [1, 2, 3].map((k) => view(`${name}_${k}`, entries));
       return {
         isMatrix: matrix !== undefined,
         rows,
@@ -98,10 +100,10 @@ export function place(
         theta: memory.floats(thetas + at, length),
         updates: memory.floats(updates + at, length),
         updatesAt: updates + at,
-        rowMeans: [1, 2, 3].map((k) => (parts.get(`row_${k}`) ?? EMPTY).subarray(0, rows)),
-        columnMeans: [1, 2, 3].map((k) => (parts.get(`column_${k}`) ?? EMPTY).subarray(0, columns)),
-        squares: [1, 2, 3].map((k) => (parts.get(`square_${k}`) ?? EMPTY).subarray(0, length)),
-        scale: (parts.get('scale') ?? EMPTY).subarray(0, 1),
+        rowMeans: three('row', rows),
+        columnMeans: three('column', columns),
+        squares: three('square', length),
+        scale: view('scale', 1),
       };
     }),
   };

@@ -2,7 +2,7 @@
 import type { MlpConfig } from '../../../shared/architectures/mlp.js';
 import { architectureOf } from '../../../shared/architectures/registry.js';
 import type { HostStepper, HostVariable, HostWalk, StepperOptions } from '../host-kernel.js';
-import { type CoordinateLayout, entriesOf } from '../layout.js';
+import { type Clock, type CoordinateLayout, entriesOf } from '../layout.js';
 import { MlpKernel } from './mlp-kernel.js';
 import { paddedEntries } from './placement.js';
 import { createWasmPasses, hasRelaxedSimd } from './wasm/wasm-kernel.js';
@@ -30,15 +30,10 @@ class MlpVariable implements HostVariable {
   readonly #config: MlpConfig;
   readonly #kernel: MlpKernel;
   readonly #layout: CoordinateLayout;
-  readonly #clock: { step: number; readonly horizon: number };
+  readonly #clock: Clock;
   #walk: HostWalk;
 
-  constructor(
-    config: MlpConfig,
-    kernel: MlpKernel,
-    layout: CoordinateLayout,
-    clock: { step: number; readonly horizon: number },
-  ) {
+  constructor(config: MlpConfig, kernel: MlpKernel, layout: CoordinateLayout, clock: Clock) {
     this.#config = config;
     this.#kernel = kernel;
     this.#layout = layout;

@@ -5,16 +5,18 @@ import { type Feature, featuresOf } from '../../../shared/architectures/mlp-feat
 import { architectureOf } from '../../../shared/architectures/registry.js';
 import type { ColumnState, StepInput, StepOutput, TensorOperations } from '../architecture.js';
 import { type Clock, elementsOf, entriesOf, type MatrixShape, matrixOf } from '../layout.js';
+import { COEFFICIENTS, ITERATIONS } from './newton-schulz.js';
 import {
   CELO2_CLIP,
+  CELO2_VECTOR_RATE,
   LEAST_VECTOR_SCALE,
   MEAN_DECAYS,
   NO_SIZE,
   RULE_NUMBERS,
   scheduleAt,
   TINY,
-  tensorScalars,
   timeEmbedding,
+  timeScalars,
 } from './numbers.js';
 
 type Tensor = tfjs.Tensor;
@@ -118,7 +120,7 @@ function sliceStep(slice: Slice, parts: Parts): Tensor {
     tf.mul(parts.get(`mean_${k + 1}`)!, numbers.invariant ? 1 / (1 - decay ** (clock.step + 1)) : 1),
   );
   const rate = numbers.step * config.stepScale * scheduleAt(config, clock);
-  if (config.rule === 'celo2' && !matrix) return adamVector(slice, parts, 20 * rate);
+  if (config.rule === 'celo2' && !matrix) return adamVector(slice, parts, CELO2_VECTOR_RATE * rate);
   const features = featuresFor(slice, parts, corrected);
   const names = featuresOf(config.rule);
   const rows = gradient.shape[0]!;
@@ -262,16 +264,14 @@ function scalarsFor(slice: Slice, parts: Parts, corrected: readonly Tensor[]): T
   const { tf, config, clock, gradient, theta, matrix } = slice;
   if (config.rule === 'celo2') return undefined;
   if (config.rule === 'small-fc') return tf.tensor1d(timeEmbedding(clock.step));
-  // those of time alone; the first three and the last depend on tensors
-  const sizes = { gradient: 1, parameter: 1, means: [1, 1, 1], scale: 1, isMatrix: matrix !== undefined };
-  const ofTime = tensorScalars(sizes, clock).slice(MEAN_DECAYS.length, -1);
+  const plain = [...timeScalars(clock), matrix ? 1 : 0];
   const gradientSize = rootMeanSquare(tf, gradient);
   const noise = corrected.map((values) =>
     tf.mul(tf.log(tf.add(tf.div(rootMeanSquare(tf, values), gradientSize), 1e-6)), 0.5),
   );
   const scale = tf.reshape(parts.get('scale')!, []);
   const growth = tf.mul(tf.log(tf.maximum(tf.div(rootMeanSquare(tf, theta), scale), 1e-3)), 0.5);
-  return tf.concat([tf.stack(noise), tf.tensor1d(ofTime), tf.reshape(growth, [1])] as tfjs.Tensor1D[]);
+  return tf.concat([tf.stack(noise), tf.tensor1d(plain), tf.reshape(growth, [1])] as tfjs.Tensor1D[]);
 }
 
 function adamVector({ tf, clock }: Slice, parts: Parts, rate: number): Tensor {
@@ -301,10 +301,11 @@ function orthogonalised(tf: TensorOperations, direction: Tensor, { rows, columns
   const tall = rows > columns;
   let x = tall ? tf.transpose(table) : table;
   x = tf.div(x, tf.add(tf.norm(x), 1e-8));
-  for (let iteration = 0; iteration < 5; iteration++) {
+  const [a, b, c] = COEFFICIENTS;
+  for (let iteration = 0; iteration < ITERATIONS; iteration++) {
     const gram = tf.matMul(x, x, false, true);
-    const polynomial = tf.add(tf.mul(gram, -4.775), tf.mul(tf.matMul(gram, gram), 2.0315)) as tfjs.Tensor2D;
-    x = tf.add(tf.mul(x, 3.4445), tf.matMul(polynomial, x));
+    const polynomial = tf.add(tf.mul(gram, b), tf.mul(tf.matMul(gram, gram), c)) as tfjs.Tensor2D;
+    x = tf.add(tf.mul(x, a), tf.matMul(polynomial, x));
   }
   return tf.reshape(tall ? tf.transpose(x) : x, [rows * columns, 1]);
 }

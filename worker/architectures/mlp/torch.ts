@@ -4,8 +4,10 @@ import { featuresOf } from '../../../shared/architectures/mlp-features.js';
 import { VERSION } from '../../../shared/config.js';
 import { phiTensors } from '../../../shared/phi.js';
 import { phiLiteral } from '../torch/phi-literal.js';
+import { COEFFICIENTS, ITERATIONS } from './newton-schulz.js';
 import {
   CELO2_CLIP,
+  CELO2_VECTOR_RATE,
   changedDecay,
   LEAST_VECTOR_SCALE,
   MEAN_DECAYS,
@@ -39,7 +41,10 @@ LARGEST_GRADIENT = ${largestGradient}
 ROOT_EPSILON, FACTOR_EPSILON, NORM_EPSILON = ${epsilon.root}, ${epsilon.factor}, ${epsilon.norm}
 MAGNITUDE_FACTOR, MAGNITUDE_LOW, MAGNITUDE_HIGH = ${magnitude.factor}, ${magnitude.low}, ${magnitude.high}
 TINY, NO_SIZE, LEAST_VECTOR_SCALE, CLIP = ${TINY}, ${NO_SIZE}, ${LEAST_VECTOR_SCALE}, ${CELO2_CLIP}
+VECTOR_RATE = ${CELO2_VECTOR_RATE}
 TIMESCALES = [${TIMESCALES.join(', ')}]
+# of Newton-Schulz
+ITERATIONS, (A, B, C) = ${ITERATIONS}, (${COEFFICIENTS.join(', ')})
 
 # float32, little-endian; per layer the weights [inputs, outputs] and the biases
 SHAPES = [${shapes.join(', ')}]
@@ -105,13 +110,13 @@ def safe_root(values):
 
 
 def orthogonal(values):
-    """The nearest matrix with singular values near 1, by five Newton-Schulz iterations."""
+    """The nearest matrix with singular values near 1, by Newton-Schulz iterations."""
     tall = values.shape[0] > values.shape[1]
     x = values.t() if tall else values
     x = x / (x.norm() + 1e-8)
-    for _ in range(5):
+    for _ in range(ITERATIONS):
         gram = x @ x.t()
-        x = 3.4445 * x + (-4.775 * gram + 2.0315 * gram @ gram) @ x
+        x = A * x + (B * gram + C * gram @ gram) @ x
     return x.t() if tall else x
 
 
@@ -286,7 +291,7 @@ def tensor_step(state, gradient, theta, matrix, t, steps, rate):
     if RULE == "celo2" and not matrix:
         mean = state["means"][0] / (1 - MEAN_DECAYS[0] ** (t + 1))
         square = state["square"] / (1 - SQUARE_DECAY ** (t + 1))
-        return -20 * rate * mean / (square.sqrt() + 1e-8)
+        return -VECTOR_RATE * rate * mean / (square.sqrt() + 1e-8)
     found = features(state, gradient, theta, t)
     shared = scalars(state, gradient, theta, matrix, t, steps)
     absent = torch.zeros_like(gradient)

@@ -26,6 +26,11 @@ bool numbers_of(napi_env env, napi_callback_info info, size_t count, double *num
   return true;
 }
 
+bool argument_of(napi_env env, napi_callback_info info, napi_value *argument, void **data) {
+  size_t count = 1;
+  return succeeded(env, napi_get_cb_info(env, info, &count, argument, NULL, data));
+}
+
 float *floats_at(napi_env env, const struct memory *memory, double offset, size_t count) {
   // without a product that could overflow
   if (offset >= 0 && count <= memory->bytes / sizeof(float)) {

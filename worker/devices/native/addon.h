@@ -26,6 +26,17 @@ bool numbers_of(napi_env env, napi_callback_info info, size_t count, double *num
 /** The floats at a byte offset; NULL, with an exception pending, unless `count` of them lie, aligned, within the memory. */
 float *floats_at(napi_env env, const struct memory *memory, double offset, size_t count);
 
+/**
+ * For a binding whose `kernel` has a `memory` and whose call has the numbers `number`: floats at the offset that an argument
+ * gives, or returns from the call with an exception.
+ */
+#define FLOATS(name, argument, count)                                               \
+  float *name = floats_at(env, &kernel->memory, number[argument], (size_t)(count)); \
+  if (!name) return NULL;
+
+/** The only argument of a call, and what its method gets; false, with an exception pending, if they cannot be had. */
+bool argument_of(napi_env env, napi_callback_info info, napi_value *argument, void **data);
+
 /** Makes an ArrayBuffer the memory; it must not be detached or resized as long as it is. */
 void attach(napi_env env, napi_value buffer, struct memory *memory);
 void detach(napi_env env, struct memory *memory);

@@ -42,10 +42,8 @@ static void free_bound(napi_env env, struct shared *shared) {
 
 static napi_value attach_memory(napi_env env, napi_callback_info info) {
   napi_value buffer = NULL;
-  size_t count = 1;
   void *data = NULL;
-  if (!succeeded(env, napi_get_cb_info(env, info, &count, &buffer, NULL, &data))) return NULL;
-  attach(env, buffer, &((struct bound *)data)->kernel->memory);
+  if (argument_of(env, info, &buffer, &data)) attach(env, buffer, &((struct bound *)data)->kernel->memory);
   return NULL;
 }
 

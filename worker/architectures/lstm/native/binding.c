@@ -40,11 +40,6 @@ static void free_kernel(napi_env env, struct shared *shared) {
   const struct lstm *network = kernel->network;                         \
   (void)network;
 
-/** Floats at the offset that an argument gives, or returns from the call with an exception. */
-#define FLOATS(name, argument, count)                                                       \
-  float *name = floats_at(env, &kernel->memory, number[argument], (size_t)(count));         \
-  if (!name) return NULL;
-
 static bool is_width(napi_env env, double width) {
   if (width >= 8 && width <= LSTM_BLOCK && fmod(width, 8) == 0) return true;
   napi_throw_range_error(env, NULL, "Cannot compute natively: a block's width must be a multiple of 8 up to 64");
@@ -66,10 +61,8 @@ static bool is_stride(napi_env env, double bytes) {
 
 static napi_value attach_memory(napi_env env, napi_callback_info info) {
   napi_value buffer = NULL;
-  size_t count = 1;
   void *data = NULL;
-  if (!succeeded(env, napi_get_cb_info(env, info, &count, &buffer, NULL, &data))) return NULL;
-  attach(env, buffer, &((struct kernel *)data)->memory);
+  if (argument_of(env, info, &buffer, &data)) attach(env, buffer, &((struct kernel *)data)->memory);
   return NULL;
 }
 

@@ -2,7 +2,8 @@
 
 import { inputSize, type LstmConfig } from '../../../../shared/architectures/lstm.js';
 import { KernelMemory } from '../../../devices/kernel-memory.js';
-import { growing, type WasmMemory, WasmModule } from '../../../devices/wasm-module.js';
+import { growing, WasmModule } from '../../../devices/wasm-module.js';
+import type { WasmMemory } from '../../../devices/web-assembly.js';
 import { type BlockKernel, type BlockPasses, INPUT_CODES, logAndSignNumbers } from '../blocks/kernel.js';
 import { RELAXED, STRICT } from './kernel-bytes.js';
 

@@ -36,11 +36,6 @@ static void free_kernel(napi_env env, struct shared *shared) {
   if (!numbers_of(env, info, count, number, &data)) return NULL; \
   const struct kernel *kernel = data;
 
-/** Floats at the offset that an argument gives, or returns from the call with an exception. */
-#define FLOATS(name, argument, count)                                               \
-  float *name = floats_at(env, &kernel->memory, number[argument], (size_t)(count)); \
-  if (!name) return NULL;
-
 /** The most elements of a tensor: products of them do not overflow. */
 static const double MOST = 1073741824;
 
@@ -78,10 +73,8 @@ static bool tensor_of(napi_env env, const struct kernel *kernel, const double *n
 
 static napi_value attach_memory(napi_env env, napi_callback_info info) {
   napi_value buffer = NULL;
-  size_t count = 1;
   void *data = NULL;
-  if (!succeeded(env, napi_get_cb_info(env, info, &count, &buffer, NULL, &data))) return NULL;
-  attach(env, buffer, &((struct kernel *)data)->memory);
+  if (argument_of(env, info, &buffer, &data)) attach(env, buffer, &((struct kernel *)data)->memory);
   return NULL;
 }
 

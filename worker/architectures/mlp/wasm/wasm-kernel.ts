@@ -1,6 +1,7 @@
 /** The passes in WebAssembly, in Node and in browsers. */
 import { KernelMemory } from '../../../devices/kernel-memory.js';
-import { growing, type WasmMemory, WasmModule } from '../../../devices/wasm-module.js';
+import { growing, WasmModule } from '../../../devices/wasm-module.js';
+import type { WasmMemory } from '../../../devices/web-assembly.js';
 import type { TensorKernel, TensorPasses } from '../passes.js';
 import { RELAXED, STRICT } from './kernel-bytes.js';
 
